@@ -1,0 +1,50 @@
+"""What stands beside a judge's weights: where a model folder is, and the ``judge.json`` that says how the model judges."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources, util
+from pathlib import Path as FilePath
+
+from pydantic import ValidationError
+
+from .components import Judge
+from .config import dump, explain
+from .errors import ConfigError
+from .manager import Plugins
+from .rundir import write_json
+
+
+def find_model(name: str) -> FilePath:
+    """The folder that a model's name means: a path, or ``package:folder`` shipped by an installed package."""
+    package, colon, folder = name.partition(":")
+    if colon and not FilePath(name).exists():
+        if util.find_spec(package) is None:
+            raise ConfigError(f"model: {name!r}: no package {package!r} is installed.\n  Remedy: write a folder, or install the package.")
+        found = FilePath(str(resources.files(package))) / folder
+    else:
+        found = FilePath(name)
+    if not found.is_dir():
+        raise ConfigError(f"model: {name!r}: no such folder ({found}).\n  Remedy: models are local folders; nothing is downloaded.")
+    return found
+
+
+def save_judge(folder: FilePath, judge: Judge) -> None:
+    """Write ``judge.json``: prompt, parser, sampling and order policy, as the options of one component."""
+    write_json(folder / "judge.json", dump(judge))
+
+
+def load_judge(folder: FilePath, plugins: Plugins) -> Judge:
+    """The judge that a model was trained with."""
+    file = folder / "judge.json"
+    if not file.exists():
+        raise ConfigError(
+            f"judge: {folder} has no judge.json, so how this model judges is unknown.\n  Remedy: say it, for example judge: {{use: rrm}}"
+        )
+    try:
+        judge: Judge = Judge.model_validate(json.loads(file.read_text(encoding="utf-8")), context={"plugins": plugins})
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{file} is not JSON: {error}") from None
+    except ValidationError as error:
+        raise ConfigError(explain(error, str(file))) from None
+    return judge

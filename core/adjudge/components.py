@@ -1,0 +1,189 @@
+"""The kinds of component: one base class each, whose fields are options, whose `use` is a name, and whose one verb does the work.
+
+To write a component, subclass a kind, give `use` a literal name, add options as fields with an attribute docstring, and
+implement the verb. A field annotated with a kind (``scorer: PathScorer``, ``rules: list[RewardRule]``) picks its own class by
+`use`, wherever it stands, from the plugins handed to validation as context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from .records import Completion, Json, Match, Message, Order, Outcome, Path, Problem, Ranking, Score, StageResult, Verdict
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+
+class Component(BaseModel):
+    """A frozen set of options with a name and a verb."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: ClassVar[str] = ""
+    """How the kind is called in messages, for example "path scorer"; set on kinds only."""
+    use: str
+    """The component's name in a run file."""
+
+    @classmethod
+    def is_kind(cls) -> bool:
+        return "kind" in vars(cls)
+
+    @classmethod
+    def name(cls) -> str:
+        """The value of the `use` literal."""
+        return str(cls.model_fields["use"].default)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _pick(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Where a kind is asked for, hand over to the component that `use` names."""
+        if not cls.is_kind() or isinstance(data, cls):
+            return handler(data)
+        picker = (info.context or {}).get("plugins")
+        if picker is None:
+            raise PydanticCustomError("no_plugins", "a {kind} cannot be picked by name without plugins", {"kind": cls.kind})
+        if isinstance(data, str):
+            data = {"use": data}
+        if not isinstance(data, dict) or not isinstance(data.get("use"), str):
+            raise PydanticCustomError("use_missing", "say which {kind}, as 'use: NAME'", {"kind": cls.kind})
+        chosen: type[Self] = picker.pick(cls, data["use"])
+        return chosen.model_validate(data, context=info.context)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """A kind is a reference that `config.json_schema` fills with the installed components."""
+        if cls.is_kind():
+            return {"$ref": f"#/$defs/{cls.__name__}"}
+        return handler(schema)
+
+
+class Session(Protocol):
+    """A model that is loaded and answers; what `Engine.open` gives."""
+
+    def sample(
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+    ) -> Iterator[tuple[int, Completion]]:
+        """One completion per prompt as (index of the prompt, completion), in any order, as they finish.
+
+        A completion depends on its own prompt and seed alone, not on its batch. A call that fails is a completion with `error`.
+        """
+        ...
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt."""
+        ...
+
+
+class PathScorer(Component):
+    """Says how good a reasoning path is, to choose among the paths that reached the right answer."""
+
+    kind = "path scorer"
+
+    def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+        """One score per path, in order, higher is better, with the parts it was made from."""
+        raise NotImplementedError
+
+
+class RewardRule(Component):
+    """A rule that rewards one path; rules are weighted and added up, and every part is recorded."""
+
+    kind = "reward rule"
+    weight: float = 1.0
+    """Factor of this rule in the sum of all rules."""
+
+    def reward(self, problem: Problem, path: Path) -> float | None:
+        """The reward, or None where the rule does not apply: such a rule is left out of the path's sum, never counted as 0."""
+        raise NotImplementedError
+
+
+class Aggregator(Component):
+    """Turns pairwise outcomes into a ranking of many candidates."""
+
+    kind = "aggregator"
+
+    def tournament(self, size: int, seed: int) -> Generator[list[Match], list[Outcome], Ranking]:
+        """Yield the matches of a round, be sent one outcome per match (first, second or tie), return the ranking."""
+        raise NotImplementedError
+
+
+class StageTrainer(Component):
+    """One stage of training: takes the previous stage's model, leaves a better one."""
+
+    kind = "stage trainer"
+
+    def train(self, stage: Stage) -> StageResult:
+        """Train `stage.model` on `stage.problems`, save the outcome in `stage.folder / "model"`, and say what happened."""
+        raise NotImplementedError
+
+
+class Engine(Component):
+    """Where completions and log-probabilities come from."""
+
+    kind = "engine"
+
+    def open(self, model: FilePath) -> AbstractContextManager[Session]:
+        """Load the model folder; everything it holds is released when the context ends."""
+        raise NotImplementedError
+
+
+class Judge(Component):
+    """Asks for a verdict on two answers and reads it; saved as ``judge.json`` beside the weights and reused unchanged."""
+
+    kind = "judge"
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    """Sampling temperature; 0 is greedy."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: the smallest set of tokens with at least this probability."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 1024
+    """Tokens a judgement may take; one that takes more is *truncated*."""
+    order: Literal["random", "both", "fixed"] = "random"
+    """How pairs are shown: a seeded coin per judgement, both ways, or as given."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        """The chat turns that ask for a verdict on the problem's two answers, shown in this order."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Verdict:
+        """Read a complete judgement: never raises; a text without a verdict is *unreadable*."""
+        raise NotImplementedError
+
+
+class Dataset(Component):
+    """Where problems come from."""
+
+    kind = "data set"
+
+    def load(self) -> Iterable[Problem]:
+        """The problems, in a fixed order."""
+        raise NotImplementedError
+
+
+class Reporter(Component):
+    """Watches a run; the object that `start` returns has observe hooks and lives for that run only."""
+
+    kind = "reporter"
+
+    def start(self, run: Any) -> object:
+        """An object with `@hookimpl` methods named like observe hooks."""
+        raise NotImplementedError
+
+
+KINDS: tuple[type[Component], ...] = (PathScorer, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter)
+
+TokenLogprobs = Callable[..., Any]
+"""``token_logprobs(hidden_TD, head_VD, target_T) -> logprob_T``: see `adjudge_rstar`."""
+
+Metrics = dict[str, Json]

@@ -1,0 +1,151 @@
+"""The run file: what may stand in it, how it is read, how its mistakes are told, and its JSON Schema for editors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .components import KINDS, Component, Dataset, Engine, Judge, Reporter, RewardRule, StageTrainer
+from .errors import ConfigError
+from .manager import Plugins
+
+
+class EvaluationConfig(BaseModel):
+    """What every stage's judge is measured on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    sets: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], Dataset] = {}
+    """Labelled data sets by the name they have in tables."""
+    measures: list[RewardRule] = []
+    """Rules whose mean over the judgements is reported beside the accuracy; a rule that returns None is left out."""
+
+
+class RunConfig(BaseModel):
+    """A run: a judge's model, taken through stages of training, and measured before and after each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    out: FilePath
+    """Run folder, made when missing; the same run file in the same folder goes on where it stopped."""
+    model: str
+    """Model folder, or ``package:folder`` for one that an installed package ships, as ``adjudge_arithmetic:model``."""
+    data: Dataset
+    """Problems to train on."""
+    stages: list[StageTrainer]
+    """Stages in order; each starts from the previous one's model."""
+    judge: Judge | None = None
+    """How to judge; None = as the model's own ``judge.json`` says."""
+    engine: Engine = Field(default_factory=lambda: {"use": "hf"}, validate_default=True)
+    """Where completions come from."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What every stage's judge is measured on."""
+    reporters: list[Reporter] = Field(default_factory=lambda: ["progress", "html"], validate_default=True)
+    """Who watches the run."""
+    requires: list[str] = []
+    """Plugins or distributions without which the run must not start."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Every random choice of the run follows from this number."""
+
+
+def read_run_file(file: FilePath, sets: Sequence[str], plugins: Plugins) -> RunConfig:
+    """Read, override (``a.b=c``), and validate a run file; every mistake in one `ConfigError`."""
+    return validate(RunConfig, override(_read_yaml(file), sets), plugins, str(file))
+
+
+def _read_yaml(file: FilePath) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such run file.\n  Remedy: check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: a run file is a mapping of fields to values, not {type(data).__name__}")
+    return data
+
+
+def override(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    """Apply ``a.b=c`` settings, values read as YAML; list items are addressed by number."""
+    for setting in sets:
+        path, equals, text = setting.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"--set {setting}: write it as a.b=value, for example --set stages.0.steps=20")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {setting}: {text!r} is not a YAML value") from None
+        _assign(data, path.split("."), value, setting)
+    return data
+
+
+def _assign(data: Any, keys: list[str], value: Any, setting: str) -> None:
+    for depth, key in enumerate(keys):
+        index: Any = int(key) if isinstance(data, list) and re.fullmatch(r"\d+", key) else key
+        if isinstance(data, list) and not (isinstance(index, int) and index < len(data)):
+            raise ConfigError(f"--set {setting}: {'.'.join(keys[:depth])} is a list of {len(data)}; {key!r} is none of its numbers")
+        if not isinstance(data, list | dict):
+            raise ConfigError(f"--set {setting}: {'.'.join(keys[:depth])} is a plain value and has no field {key!r}")
+        if depth == len(keys) - 1:
+            data[index] = value
+        elif isinstance(data, list):
+            data = data[index]
+        else:
+            if isinstance(data.get(index), str):
+                data[index] = {"use": data[index]}
+            data = data.setdefault(index, {})
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(cls: type[Model], data: Any, plugins: Plugins, where: str) -> Model:
+    """Validate with these plugins; mistakes come back as one readable `ConfigError`."""
+    try:
+        return cls.model_validate(data, context={"plugins": plugins})
+    except ValidationError as error:
+        raise ConfigError(explain(error, where)) from None
+
+
+def explain(error: ValidationError, where: str) -> str:
+    """Every mistake on a line: place, what is wrong."""
+    lines = [f"{where} is not valid:"]
+    for item in error.errors(include_url=False):
+        place = ".".join(str(part) for part in item["loc"]) or "(top)"
+        lines.append(f"  {place}: {item['msg']}")
+    return "\n".join(lines)
+
+
+def dump(config: BaseModel) -> dict[str, Any]:
+    """A configuration with its defaults filled in, as plain JSON values."""
+    return config.model_dump(mode="json", serialize_as_any=True)
+
+
+def json_schema(plugins: Plugins) -> dict[str, Any]:
+    """JSON Schema of a run file over the installed components, for editors."""
+    schema = RunConfig.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    for kind in KINDS:
+        entries = plugins.of_kind(kind)
+        refs = {name: _add_component(definitions, entry.cls) for name, entry in entries.items()}
+        definitions[kind.__name__] = {
+            "oneOf": [{"$ref": ref} for ref in refs.values()] + [{"enum": list(refs)}],
+            "description": f"A {kind.kind}; or just its name, with every option at its default.",
+        }
+    return schema
+
+
+def _add_component(definitions: dict[str, Any], cls: type[Component]) -> str:
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    own = cls.model_json_schema()
+    definitions.update(own.pop("$defs", {}))
+    own["required"] = sorted({*own.get("required", []), "use"})
+    definitions[name] = own
+    return f"#/$defs/{name}"

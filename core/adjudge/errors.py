@@ -1,0 +1,47 @@
+"""What can go wrong, and who has to act: the user (exit code 2), a plugin's author (2), or nobody, because the job itself failed (1).
+
+Every message says what is wrong, where, and what to do about it. A judge that fails is not an error: it is a `Verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class AdjudgeError(Exception):
+    """The root of every error that adjudge raises on purpose; its text is the whole message for the user."""
+
+    exit_code = 2
+
+
+class ConfigError(AdjudgeError, ValueError):
+    """The call, the run file or the run folder is wrong, and the user can put it right."""
+
+
+class DataError(ConfigError):
+    """An input file is missing, empty or has a line that cannot be used."""
+
+
+class PluginError(AdjudgeError, RuntimeError):
+    """A plugin cannot be loaded, or one of its components broke its contract; names the component and its distribution."""
+
+
+class JobError(AdjudgeError, RuntimeError):
+    """The job ran as asked and ended without a usable result, for example a stage in which no path was right."""
+
+    exit_code = 1
+
+
+@contextmanager
+def blamed_on(component: object, verb: str) -> Iterator[None]:
+    """Turn any exception of a component's own code into a `PluginError` that names the component; ours pass through."""
+    try:
+        yield
+    except AdjudgeError:
+        raise
+    except Exception as error:
+        kind = type(component)
+        name = getattr(component, "use", kind.__name__)
+        message = f"{name!r} ({kind.__module__}.{kind.__qualname__}) raised in {verb}(): {type(error).__name__}: {error}"
+        raise PluginError(f"{message}\n  Remedy: fix or block that plugin; finished records are kept.") from error

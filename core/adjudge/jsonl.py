@@ -1,0 +1,70 @@
+"""Reads JSON Lines files that people made; a broken line names its file and number, or is counted where that is asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from .errors import DataError
+
+
+def open_lines(file: FilePath) -> Iterator[str]:
+    """The lines of a file, or of standard input for ``-``."""
+    if str(file) == "-":
+        yield from sys.stdin
+        return
+    try:
+        with file.open(encoding="utf-8") as lines:
+            yield from lines
+    except FileNotFoundError:
+        raise DataError(f"{file}: no such file.\n  Remedy: check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from None
+
+
+class RowError(Exception):
+    """A row that can be read and cannot be used; becomes a `DataError` with its file and line."""
+
+
+def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict) -> Iterator[Any]:
+    """``parse(row)`` of every line; blank lines are passed over, bad ones raise `DataError` or are skipped and counted."""
+    skipped, first_reason = 0, ""
+    for number, line in enumerate(open_lines(file), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise RowError(f"is a {type(row).__name__}, not an object")
+            parsed = parse(row)
+        except (json.JSONDecodeError, RowError) as error:
+            reason = f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error)
+            if not skip_bad_lines:
+                raise DataError(
+                    f"{file}: line {number} {reason}.\n  Remedy: mend the line, or pass --skip-bad-lines to leave such lines out."
+                ) from None
+            skipped, first_reason = skipped + 1, first_reason or f"line {number} {reason}"
+            continue
+        yield parsed
+    if skipped:
+        print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
+
+
+def text_field(row: dict[str, Any], name: str) -> str:
+    """A field that has to be a text."""
+    if name not in row:
+        raise RowError(f"has no field {name!r} (it has: {', '.join(map(str, row)) or 'none'})")
+    if not isinstance(row[name], str):
+        raise RowError(f"has a field {name!r} that is a {type(row[name]).__name__}, not a text")
+    return str(row[name])
+
+
+def not_empty(items: Iterable[Any], where: str) -> list[Any]:
+    """All items as a list, or a `DataError` when there is none."""
+    found = list(items)
+    if not found:
+        raise DataError(f"{where}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    return found

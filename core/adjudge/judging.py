@@ -1,0 +1,142 @@
+"""Turns problems into judgements: which orders are asked, with which seeds, and what an unfinished or failed call becomes.
+
+The one place where completions become verdicts, used by evaluation, tournaments and stage trainers alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .components import Judge, Metrics, RewardRule, Session
+from .config import dump
+from .errors import ConfigError, blamed_on
+from .records import Completion, Json, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
+
+
+class PromptTooLong(ConfigError):
+    """A prompt does not fit the model; engines raise it with the prompt's index before they sample anything."""
+
+    def __init__(self, index: int, tokens: int, context: int, max_new_tokens: int) -> None:
+        self.index = index
+        super().__init__(
+            f"its prompt has {tokens} tokens; the model takes {context} in all, of which max_new_tokens keeps {max_new_tokens}.\n"
+            "  Remedy: lower judge.max_new_tokens, shorten or drop the problem, or use a model with a longer context."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One judgement to be made."""
+
+    id: str
+    seed: int
+    problem: Problem
+    order: Order
+    index: int
+
+
+def plan_asks(problems: Iterable[Problem], judge: Judge, *, samples: int = 1, seed: int = 0, purpose: Json = "") -> list[Ask]:
+    """Every judgement of these problems under the judge's order policy, with ids that depend on inputs, options and seed."""
+    options = dump(judge)
+    asks = []
+    for problem in problems:
+        key = [problem.id, problem.prompt, problem.answers, options, seed, purpose]
+        for index in range(samples):
+            for order in _orders(judge, stable_seed("order", *key, index)):
+                ident = stable_id(*key, order, index)
+                asks.append(Ask(ident, stable_seed("sample", ident), problem, order, index))
+    return asks
+
+
+def _orders(judge: Judge, seed: int) -> tuple[Order, ...]:
+    if judge.order == "both":
+        return ("given", "swapped")
+    if judge.order == "random":
+        return ("swapped",) if seed % 2 else ("given",)
+    return ("given",)
+
+
+def sample_paths(session: Session, judge: Judge, asks: Sequence[Ask]) -> Iterator[Path]:
+    """The judgements asked for, as they finish."""
+    if not asks:
+        return
+    with blamed_on(judge, "prompt"):
+        prompts = [judge.prompt(ask.problem, ask.order) for ask in asks]
+    try:
+        for index, completion in session.sample(
+            prompts,
+            seeds=[ask.seed for ask in asks],
+            temperature=judge.temperature,
+            top_p=judge.top_p,
+            max_new_tokens=judge.max_new_tokens,
+        ):
+            ask = asks[index]
+            yield Path(ask.id, ask.problem.id, ask.order, ask.index, completion, read_verdict(judge, completion))
+    except PromptTooLong as error:
+        raise ConfigError(f"problem {asks[error.index].problem.id}: {error}") from None
+
+
+def read_verdict(judge: Judge, completion: Completion) -> Verdict:
+    """What a completion says. One that ran into the token limit is *truncated* whatever it had written by then."""
+    if completion.error is not None:
+        return Verdict(Outcome.FAILED)
+    if completion.truncated:
+        return Verdict(Outcome.TRUNCATED)
+    with blamed_on(judge, "parse"):
+        return judge.parse(completion.text)
+
+
+def combine(paths: Sequence[Path]) -> Outcome:
+    """One outcome for one sample of a pair, asked in one order or both: orders that disagree are a tie."""
+    outcomes = [path.outcome for path in paths]
+    for outcome in outcomes:
+        if not outcome.decided:
+            return outcome
+    return outcomes[0] if len(set(outcomes)) == 1 else Outcome.TIE
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Wilson's 95% interval for a share."""
+    from scipy.stats import binomtest
+
+    if n == 0:
+        return (0.0, 1.0)
+    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return (float(interval.low), float(interval.high))
+
+
+def summarise(problems: Sequence[Problem], paths: Sequence[Path], measures: Sequence[RewardRule] = ()) -> Metrics:
+    """Accuracy with its interval, the share of every outcome, mean tokens, and the mean of every measure where it applies.
+
+    With ``order: both`` a problem counts as right when both orders are; `consistency` is the share of pairs that agree.
+    """
+    by_id = {problem.id: problem for problem in problems}
+    groups: dict[tuple[str, int], list[Path]] = {}
+    for path in paths:
+        groups.setdefault((path.problem_id, path.index), []).append(path)
+    labelled = [group for group in groups.values() if by_id[group[0].problem_id].label is not None]
+    right = sum(all(path.right(by_id[path.problem_id]) for path in group) for group in labelled)
+    counts = Counter(path.outcome for path in paths)
+    metrics: Metrics = {
+        "n": len(labelled),
+        "judgements": len(paths),
+        "accuracy": right / len(labelled) if labelled else None,
+        "interval": wilson(right, len(labelled)),
+        "outcomes": {outcome.value: counts[outcome] / max(1, len(paths)) for outcome in Outcome},
+        "mean_tokens": sum(len(path.completion.token_ids) for path in paths) / max(1, len(paths)),
+    }
+    pairs = [group for group in groups.values() if len(group) == 2]
+    if pairs:
+        metrics["consistency"] = sum(combine(group) in (Outcome.FIRST, Outcome.SECOND) for group in pairs) / len(pairs)
+    for rule in measures:
+        metrics[rule.use] = mean_reward(rule, by_id, paths)
+    return metrics
+
+
+def mean_reward(rule: RewardRule, problems: dict[str, Problem], paths: Iterable[Path]) -> float | None:
+    """Mean of a rule over the paths that it applies to; None when it applies to none."""
+    with blamed_on(rule, "reward"):
+        values = [value for path in paths if (value := rule.reward(problems[path.problem_id], path)) is not None]
+    return sum(values) / len(values) if values else None

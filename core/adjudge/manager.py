@@ -1,0 +1,186 @@
+"""Finds, loads, blocks and checks plugins, and answers which component a name means.
+
+The loop over entry points is our own: pluggy's skips duplicates without a word and lets one import error end the host. Here a
+plugin that cannot be loaded is set aside in `Plugins.broken`, quoted whenever a name is unknown, and listed by
+``adjudge plugins``. Two components of one kind and name are an error that names both; the last one never wins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic_core import PydanticCustomError
+
+from . import hookspecs
+from .components import KINDS, Component
+from .errors import PluginError
+
+GROUP = "adjudge"
+BUILTIN = (
+    "adjudge_arithmetic",
+    "adjudge_data",
+    "adjudge_engines",
+    "adjudge_grpo",
+    "adjudge_judges",
+    "adjudge_report",
+    "adjudge_rstar",
+    "adjudge_sft",
+    "adjudge_tournament",
+)
+
+REGISTRATION: dict[str, type[Component]] = {
+    "register_path_scorers": KINDS[0],
+    "register_reward_rules": KINDS[1],
+    "register_aggregators": KINDS[2],
+    "register_stage_trainers": KINDS[3],
+    "register_engines": KINDS[4],
+    "register_judges": KINDS[5],
+    "register_datasets": KINDS[6],
+    "register_reporters": KINDS[7],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The distribution that a plugin came from."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.plugin} ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One installed component."""
+
+    cls: type[Component]
+    source: Source
+
+    @property
+    def doc(self) -> str:
+        return (self.cls.__doc__ or "").strip().split("\n")[0]
+
+
+@dataclass
+class Plugins:
+    """The plugins of one host. `load()` makes the usual set; tests make their own."""
+
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    """By kind and name."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Why a plugin was set aside, by ``plugin (distribution version)``."""
+    blocked: tuple[str, ...] = ()
+    sources: list[Source] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.hooks = pluggy.PluginManager(GROUP)
+        self.hooks.add_hookspecs(hookspecs)
+
+    @classmethod
+    def load(cls, block: Iterable[str] = (), autoload: bool = True) -> Plugins:
+        """Built-ins and, unless switched off, third parties; `ADJUDGE_BLOCK` and `ADJUDGE_NO_AUTOLOAD` are heeded."""
+        names = {*block, *filter(None, os.environ.get("ADJUDGE_BLOCK", "").split(","))}
+        plugins = cls(blocked=tuple(sorted(names)))
+        own = metadata.version("adjudge")
+        for name in BUILTIN:
+            if name not in names:
+                plugins.add(importlib.import_module(name), Source(name, "adjudge", own))
+        if autoload and not os.environ.get("ADJUDGE_NO_AUTOLOAD"):
+            plugins._load_third_parties()
+        return plugins
+
+    def _load_third_parties(self) -> None:
+        for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+            if point.name in self.blocked or point.value in self.blocked:
+                continue
+            found = point.dist
+            source = Source(point.name, found.name if found else "unknown", found.version if found else "?")
+            try:
+                self.add(point.load(), source)
+            except Exception as error:
+                self.broken[str(source)] = f"{type(error).__name__}: {error}"
+
+    def add(self, module: ModuleType | object, source: Source) -> None:
+        """Register one plugin and its components, all or nothing."""
+        found = self._components(module, source)
+        self.hooks.register(module, name=f"{source.distribution}:{source.plugin}")
+        try:
+            self.hooks.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.hooks.unregister(module)
+            raise PluginError(f"{source}: {error}") from error
+        self.entries.update(found)
+        self.sources.append(source)
+
+    def _components(self, module: ModuleType | object, source: Source) -> dict[tuple[str, str], Entry]:
+        found: dict[tuple[str, str], Entry] = {}
+        for hook, kind in REGISTRATION.items():
+            function = getattr(module, hook, None)
+            if function is None:
+                continue
+            try:
+                classes: Any = list(function())
+            except Exception as error:
+                raise PluginError(f"{source} raised in {hook}(): {type(error).__name__}: {error}") from error
+            for cls in classes:
+                _check_component(cls, kind, hook, source)
+                key = (kind.kind, cls.name())
+                other = found.get(key) or self.entries.get(key)
+                if other is not None:
+                    raise PluginError(
+                        f"two {kind.kind}s are called {key[1]!r}: {_where(other.cls)} of {other.source}"
+                        f" and {_where(cls)} of {source}.\n  Remedy: block one of the two plugins with ADJUDGE_BLOCK=NAME."
+                    )
+                found[key] = Entry(cls, source)
+        return found
+
+    def of_kind(self, kind: type[Component]) -> dict[str, Entry]:
+        """Installed components of a kind, by name."""
+        return {name: entry for (of, name), entry in sorted(self.entries.items()) if of == kind.kind}
+
+    def pick(self, kind: type[Component], use: str) -> type[Any]:
+        """The component class a name means; used by validation, so an unknown name is a validation error with its place."""
+        entry = self.entries.get((kind.kind, use))
+        if entry is not None:
+            return entry.cls
+        names = list(self.of_kind(kind))
+        near = difflib.get_close_matches(use, names, n=1)
+        parts = [f"no {kind.kind} is called {use!r}"]
+        if near:
+            parts.append(f"; did you mean {near[0]!r}?")
+        parts.append(f"   (installed: {', '.join(names) or 'none'})")
+        for source, reason in self.broken.items():
+            parts.append(f"\n    not loaded: {source}: {reason}")
+        if self.blocked:
+            parts.append(f"\n    blocked: {', '.join(self.blocked)}")
+        raise PydanticCustomError("unknown_component", "{message}", {"message": "".join(parts)})
+
+    def require(self, names: Sequence[str]) -> None:
+        """Fail unless every named plugin or distribution is loaded."""
+        have = {name for source in self.sources for name in (source.plugin, source.distribution)}
+        for name in names:
+            if name not in have:
+                reason = next((why for source, why in self.broken.items() if name in source), "it is not installed")
+                raise PluginError(f"requires: {name} is not loaded: {reason}\n  Remedy: install it, or drop it from 'requires'.")
+
+
+def _where(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _check_component(cls: Any, kind: type[Component], hook: str, source: Source) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise PluginError(f"{source}: {hook}() must return classes of {kind.__name__}, not {cls!r}")
+    if cls.is_kind() or not isinstance(cls.model_fields["use"].default, str):
+        raise PluginError(f'{source}: {_where(cls)} needs a name: use: Literal["NAME"] = "NAME"')

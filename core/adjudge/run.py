@@ -1,0 +1,150 @@
+"""Runs the stages in order, each from the previous one's model, and measures every judge on the way."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+from typing import Any
+
+from .artifacts import find_model, load_judge
+from .components import Judge, Metrics, StageTrainer
+from .config import RunConfig
+from .errors import ConfigError, blamed_on
+from .jsonl import not_empty
+from .judging import summarise
+from .manager import Plugins
+from .records import Json, Problem, StageResult
+from .rundir import RunFolder, write_json
+from .stage import Stage
+
+
+class Run:
+    """One run: its configuration, its folder, and what has come out so far."""
+
+    def __init__(self, config: RunConfig, plugins: Plugins) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.folder = config.out
+        plugins.require(config.requires)
+        self.base = find_model(config.model)
+        self.judge: Judge = config.judge or load_judge(self.base, plugins)
+        self.results: list[dict[str, Json]] = []
+        """``result.json`` of every complete stage, the base first."""
+
+    def stage(self, index: int, model: FilePath) -> Stage:
+        """The stage of this number, 0 for the base judge."""
+        use = self.config.stages[index - 1].use if index else "base"
+        return Stage(
+            index=index,
+            use=use,
+            folder=self.folder / "stages" / f"{index}-{use}",
+            records_folder=self.folder / "records",
+            model=model,
+            base=self.base,
+            judge=self.judge,
+            engine=self.config.engine,
+            measures=self.config.evaluation.measures,
+            seed=self.config.seed,
+            written=lambda stage, name, record: self.tell("record_written", stage=stage, name=name, record=record),
+        )
+
+    def load_problems(self) -> tuple[list[Problem], dict[str, list[Problem]]]:
+        """Training problems and evaluation sets; raises `ConfigError` for an empty one or a prompt on both sides."""
+        with blamed_on(self.config.data, "load"):
+            train = not_empty(self.config.data.load(), "data")
+        tests = {}
+        for name, dataset in self.config.evaluation.sets.items():
+            with blamed_on(dataset, "load"):
+                tests[name] = not_empty(dataset.load(), f"evaluation.sets.{name}")
+        trained_on = {problem.prompt for problem in train}
+        for name, problems in tests.items():
+            shared = [problem.prompt for problem in problems if problem.prompt in trained_on]
+            if shared:
+                raise ConfigError(
+                    f"evaluation.sets.{name}: {len(shared)} of its {len(problems)} prompts are also in data, for example {shared[0][:80]!r}.\n"
+                    "  Remedy: give data 'part: train' and the evaluation set 'part: test' with the same test_share."
+                )
+        return train, tests
+
+    def execute(self) -> list[dict[str, Json]]:
+        """Do what is not done yet, and return every stage's result."""
+        train, tests = self.load_problems()
+        folder = RunFolder(self.folder, self.config, self.plugins)
+        try:
+            with self._watched():
+                self.tell("run_started", run=self)
+                model = self.base
+                for index in range(len(self.config.stages) + 1):
+                    model = self._do(self.stage(index, model), train, tests)
+                self.tell("run_finished", run=self)
+            write_json(self.folder / "done.json", {"stages": [result["name"] for result in self.results]})
+        finally:
+            folder.close()
+        return self.results
+
+    def _do(self, stage: Stage, train: list[Problem], tests: dict[str, list[Problem]]) -> FilePath:
+        """One stage, unless it is complete; returns its model."""
+        file = stage.folder / "result.json"
+        if not file.exists():
+            stage.problems = train
+            started = time.monotonic()
+            self.tell("stage_started", run=self, stage=stage)
+            result = self._train(stage)
+            evaluation = self._evaluate(stage, result.model, tests)
+            model = result.model
+            inside = model.is_relative_to(stage.folder)
+            data = {
+                "name": stage.name,
+                "use": stage.use,
+                "model": str(model.relative_to(stage.folder) if inside else model),
+                "metrics": dict(result.metrics),
+                "evaluation": evaluation,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            self.tell("stage_finished", run=self, stage=stage, result=StageResult(model, {**result.metrics, "evaluation": evaluation}))
+            write_json(file, data)
+        self.results.append(json.loads(file.read_text(encoding="utf-8")))
+        return stage.folder / str(self.results[-1]["model"])
+
+    def _train(self, stage: Stage) -> StageResult:
+        if stage.index == 0:
+            return StageResult(stage.model.absolute())
+        trainer: StageTrainer = self.config.stages[stage.index - 1]
+        with blamed_on(trainer, "train"):
+            return trainer.train(stage)
+
+    def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:
+        if not tests:
+            return {}
+        with stage.open(model) as session:
+            return {
+                name: summarise(problems, stage.sample(session, problems, f"evaluation-{name}"), stage.measures)
+                for name, problems in tests.items()
+            }
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """The run's reporters are registered while it lasts."""
+        watchers = []
+        for reporter in self.config.reporters:
+            with blamed_on(reporter, "start"):
+                watchers.append(reporter.start(self))
+        for watcher in watchers:
+            self.plugins.hooks.register(watcher)
+        try:
+            yield
+        finally:
+            for watcher in watchers:
+                self.plugins.hooks.unregister(watcher)
+
+    def tell(self, hook: str, **facts: Any) -> None:
+        """Call an observe hook; an observer that raises is reported, and the others still hear of it."""
+        for observer in getattr(self.plugins.hooks.hook, hook).get_hookimpls():
+            try:
+                observer.function(*(facts[name] for name in observer.argnames))
+            except Exception as error:
+                print(f"warning: {observer.plugin_name} raised in {hook}: {type(error).__name__}: {error}", file=sys.stderr)

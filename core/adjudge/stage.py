@@ -1,0 +1,80 @@
+"""What a stage trainer is given: the model so far, the problems, the judge, and a place for records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from .artifacts import save_judge
+from .components import Engine, Judge, PathScorer, RewardRule, Session
+from .errors import PluginError, blamed_on
+from .judging import plan_asks, sample_paths
+from .records import Json, Path, Problem, Score
+from .rundir import Records
+
+
+@dataclass
+class Stage:
+    """One stage of a run, or a stage on its own in a script or a test."""
+
+    index: int
+    use: str
+    """The trainer's name; ``base`` for the model as it came."""
+    folder: FilePath
+    """Where the stage keeps its files; the model goes to ``folder / "model"``."""
+    records_folder: FilePath
+    model: FilePath
+    """The previous stage's model folder."""
+    base: FilePath
+    """The run's first model folder."""
+    judge: Judge
+    engine: Engine
+    problems: Sequence[Problem] = ()
+    measures: Sequence[RewardRule] = ()
+    seed: int = 0
+    written: Callable[[Stage, str, Mapping[str, Json]], None] = lambda stage, name, record: None
+    totals: dict[str, int] = field(default_factory=dict)
+    """How many records of a name this stage will have written when it is complete, where that is known."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.index}-{self.use}"
+
+    def open(self, model: FilePath) -> AbstractContextManager[Session]:
+        """The engine with a model loaded."""
+        return self.engine.open(model)
+
+    def records(self, name: str, total: int | None = None) -> Records:
+        """The stage's record file of this name, and how many records it will hold."""
+        if total is not None:
+            self.totals[name] = total
+        return Records(self.records_folder / f"{self.name}-{name}.jsonl", lambda record: self.written(self, name, record))
+
+    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1, **more: Json) -> list[Path]:
+        """Judge these problems, recording every path as it finishes; paths recorded before a stop are not made again."""
+        asks = plan_asks(problems, self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
+        records = self.records(name, total=len(asks))
+        by_id = {problem.id: problem for problem in problems}
+        for path in sample_paths(session, self.judge, [ask for ask in asks if ask.id not in records.ids]):
+            records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]), **more)
+        made = {path.id: path for path in records.load(Path)}
+        return [made[ask.id] for ask in asks]
+
+    def finish_model(self, folder: FilePath) -> FilePath:
+        """Save how the stage's model judges beside its weights."""
+        save_judge(folder, self.judge)
+        return folder
+
+
+def score_paths(scorer: PathScorer, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+    """A scorer's scores, checked: one for each path, in order."""
+    with blamed_on(scorer, "score"):
+        scores = scorer.score(problem, paths, session)
+    if [score.path_id for score in scores] != [path.id for path in paths]:
+        raise PluginError(
+            f"path scorer {scorer.use!r} ({type(scorer).__module__}.{type(scorer).__qualname__}) returned {len(scores)} scores for"
+            f" {len(paths)} paths of problem {problem.id}.\n  Remedy: return one Score per path, in order, with the path's id."
+        )
+    return scores

@@ -1,0 +1,1 @@
+"""engines: filled in below."""

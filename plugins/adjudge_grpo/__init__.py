@@ -1,0 +1,1 @@
+"""grpo: filled in below."""

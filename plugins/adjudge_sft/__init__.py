@@ -1,0 +1,1 @@
+"""sft: filled in below."""
