@@ -177,7 +177,7 @@ class Reporter(Component):
     kind = "reporter"
 
     def start(self, run: Any) -> object:
-        """An object with `@hookimpl` methods named like observe hooks."""
+        """An object with `@hookimpl` methods named like observe hooks; its `close()`, if any, is called however the run ends."""
         raise NotImplementedError
 
 

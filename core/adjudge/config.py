@@ -45,7 +45,7 @@ class RunConfig(BaseModel):
     """Where completions come from."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What every stage's judge is measured on."""
-    reporters: list[Reporter] = Field(default_factory=lambda: ["progress", "html"], validate_default=True)
+    reporters: list[Reporter] = Field(default_factory=lambda: ["progress", "html", "card"], validate_default=True)
     """Who watches the run."""
     requires: list[str] = []
     """Plugins or distributions without which the run must not start."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path as FilePath
@@ -138,6 +139,12 @@ class Ranking:
     """All candidates by index, best first."""
     ratings: tuple[float, ...]
     """One per candidate, in candidate order, on the aggregator's own scale; higher is better."""
+
+    @classmethod
+    def best_first(cls, ratings: Sequence[float], rng: random.Random) -> Ranking:
+        """Ordered by rating; equal ratings in an order that `rng` draws, so that no candidate gains by standing first in the list."""
+        order = rng.sample(range(len(ratings)), len(ratings))
+        return cls(tuple(sorted(order, key=lambda candidate: -ratings[candidate])), tuple(ratings))
 
 
 @dataclass(frozen=True, slots=True)

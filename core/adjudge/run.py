@@ -128,18 +128,19 @@ class Run:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """The run's reporters are registered while it lasts."""
+        """The run's reporters are registered while it lasts, and closed however it ends."""
         watchers = []
         for reporter in self.config.reporters:
             with blamed_on(reporter, "start"):
                 watchers.append(reporter.start(self))
-        for watcher in watchers:
-            self.plugins.hooks.register(watcher)
+        for reporter, watcher in zip(self.config.reporters, watchers, strict=True):
+            self.plugins.hooks.register(watcher, name=f"reporter {reporter.use!r} ({id(watcher)})")
         try:
             yield
         finally:
             for watcher in watchers:
                 self.plugins.hooks.unregister(watcher)
+                _close(watcher)
 
     def tell(self, hook: str, **facts: Any) -> None:
         """Call an observe hook; an observer that raises is reported, and the others still hear of it."""
@@ -148,3 +149,11 @@ class Run:
                 observer.function(*(facts[name] for name in observer.argnames))
             except Exception as error:
                 print(f"warning: {observer.plugin_name} raised in {hook}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def _close(watcher: object) -> None:
+    """Let a watcher give back what it holds, such as the terminal; one that raises is reported and hides no other error."""
+    try:
+        getattr(watcher, "close", lambda: None)()
+    except Exception as error:
+        print(f"warning: {type(watcher).__qualname__} raised in close: {type(error).__name__}: {error}", file=sys.stderr)

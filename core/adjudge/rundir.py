@@ -74,6 +74,13 @@ class Records:
         self.ids.add(row["id"])
         self._written(row)
 
+    def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
+        """Drop the records that are not wanted, all at once or not at all."""
+        kept = [record for record in self if wanted(record)]
+        if len(kept) < len(self.ids):
+            write_whole(self.file, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
+            self.ids = {record["id"] for record in kept}
+
     def load(self, cls: type[Record]) -> list[Record]:
         """All records as this dataclass; fields it does not have are left out."""
         adapter, names = TypeAdapter(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]

@@ -1,9 +1,10 @@
-"""Drives aggregators with a judge: one engine batch per round for all groups, order swaps, votes, replays and draws, once for every scheme."""
+"""Drives aggregators with a judge: one engine batch per round for all groups; order swaps, votes, replays and draws for every scheme."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .components import Aggregator, Judge, Session
@@ -59,22 +60,22 @@ def play(
         size = len(problems[index].answers)
         with blamed_on(aggregator, "tournament"):
             try:
-                rounds = running[index]
-                waiting[index] = next(rounds) if outcomes is None else rounds.send(outcomes)
-                _check_matches(aggregator, waiting[index], size)
+                if outcomes is None:
+                    running[index] = aggregator.tournament(size, stable_seed("tournament", problems[index].id, seed))
+                matches = next(running[index]) if outcomes is None else running[index].send(outcomes)
+                waiting[index] = _check_matches(aggregator, matches, size)
             except StopIteration as end:
                 waiting.pop(index, None)
                 results[index] = Tournament(problems[index], check_ranking(aggregator, end.value, size), history[index])
 
-    for index, problem in enumerate(problems):
-        running[index] = aggregator.tournament(len(problem.answers), stable_seed("tournament", problem.id, seed))
+    for index in range(len(problems)):
         advance(index, None)
     number = 0
     while waiting:
-        todo = [(index, match) for index, matches in sorted(waiting.items()) for match in matches]
+        todo = [(index, place, match) for index, matches in sorted(waiting.items()) for place, match in enumerate(matches)]
         played = _play_round(problems, todo, judge, session, seed=seed, number=number, votes=votes, replays=replays)
         by_group: dict[int, list[Played]] = {index: [] for index in waiting}
-        for (index, _), one in zip(todo, played, strict=True):
+        for (index, _, _), one in zip(todo, played, strict=True):
             by_group[index].append(one)
         for index, matches in by_group.items():
             history[index] += matches
@@ -84,24 +85,30 @@ def play(
 
 
 def _play_round(
-    problems: Sequence[Problem], todo: Sequence[tuple[int, Match]], judge: Judge, session: Session,
+    problems: Sequence[Problem], todo: Sequence[tuple[int, int, Match]], judge: Judge, session: Session,
     *, seed: int, number: int, votes: int, replays: int,
 ) -> list[Played]:  # fmt: skip
-    """All matches of one global round, in as few engine calls as replays allow."""
+    """All matches of one global round, in as few engine calls as replays allow.
+
+    A judgement's seed follows from its match's place in its own group, so a group's result does not depend on the company it is
+    ranked in; two groups that are the same in everything share their judgements.
+    """
     paths: list[list[Path]] = [[] for _ in todo]
     outcomes: list[Outcome | None] = [None] * len(todo)
     for attempt in range(replays + 1):
         asks: list[Ask] = []
-        owner: dict[str, int] = {}
-        for slot, (index, match) in enumerate(todo):
+        owners: dict[str, list[int]] = {}
+        for slot, (index, place, match) in enumerate(todo):
             if outcomes[slot] is None:
                 pair = problems[index].pair(match.first, match.second)
-                mine = plan_asks([pair], judge, samples=votes, seed=seed, purpose=["match", number, slot, attempt])
-                owner.update({ask.id: slot for ask in mine})
-                asks += mine
+                mine = plan_asks([pair], judge, samples=votes, seed=seed, purpose=["match", number, place, attempt])
+                asks += [ask for ask in mine if ask.id not in owners]
+                for ask in mine:
+                    owners.setdefault(ask.id, []).append(slot)
         found: dict[int, list[Path]] = {}
         for path in sample_paths(session, judge, asks):
-            found.setdefault(owner[path.id], []).append(path)
+            for slot in owners[path.id]:
+                found.setdefault(slot, []).append(path)
         for slot, made in found.items():
             paths[slot] += made
             outcomes[slot] = majority(made)
@@ -110,7 +117,7 @@ def _play_round(
             problems[index].id, number, match, outcomes[slot] or Outcome.TIE, outcomes[slot] is None,
             tuple(path.id for path in paths[slot]), sum(len(path.completion.token_ids) for path in paths[slot]),
         )
-        for slot, (index, match) in enumerate(todo)
+        for slot, (index, _, match) in enumerate(todo)
     ]  # fmt: skip
 
 
@@ -126,7 +133,8 @@ def majority(paths: Sequence[Path]) -> Outcome | None:
     return Outcome.FIRST if first > second else Outcome.SECOND if second > first else Outcome.TIE
 
 
-def _check_matches(aggregator: Aggregator, matches: list[Match], size: int) -> None:
+def _check_matches(aggregator: Aggregator, yielded: Iterable[Match], size: int) -> list[Match]:
+    matches = list(yielded)
     for match in matches:
         if not (0 <= match.first < size and 0 <= match.second < size and match.first != match.second):
             raise PluginError(
@@ -134,12 +142,15 @@ def _check_matches(aggregator: Aggregator, matches: list[Match], size: int) -> N
             )
     if not matches:
         raise PluginError(f"aggregator {aggregator.use!r} yielded a round without matches.\n  Remedy: return the ranking instead.")
+    return matches
 
 
 def check_ranking(aggregator: Aggregator, ranking: Ranking, size: int) -> Ranking:
-    """A ranking that names every candidate once, with a rating for each."""
-    if not isinstance(ranking, Ranking) or sorted(ranking.order) != list(range(size)) or len(ranking.ratings) != size:
+    """A ranking that names every candidate once, with a finite rating for each."""
+    named = isinstance(ranking, Ranking) and sorted(ranking.order) == list(range(size)) and len(ranking.ratings) == size
+    if not (named and all(map(math.isfinite, ranking.ratings))):
         raise PluginError(
-            f"aggregator {aggregator.use!r} returned {ranking!r}, not a ranking of {size} candidates.\n  Remedy: name every candidate once."
+            f"aggregator {aggregator.use!r} returned {ranking!r}, not a ranking of {size} candidates.\n"
+            "  Remedy: return a Ranking that names every candidate once, with a finite rating for each."
         )
     return ranking

@@ -1,1 +1,122 @@
-"""x"""
+"""The embedded world: sums with a right and a plausible wrong answer, a tiny judge for them, and a check of its reasoning.
+
+No paper has this world; it is here because in it a chain of training runs for real on two cores, and because, unlike real data,
+it can tell whether a path that reached the right verdict was *sound*: every written step true. The model in ``model/`` is a
+Qwen2 made by ``python -m adjudge_arithmetic.pretrain``; it reasons soundly, carelessly, or merely guesses, each in its share.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from adjudge import (
+    Dataset,
+    Judge,
+    Message,
+    Order,
+    Outcome,
+    Path,
+    Problem,
+    RewardRule,
+    Verdict,
+    held_out,
+    hookimpl,
+    stable_id,
+    stable_seed,
+)
+
+from .traces import is_sound
+from .world import LEVELS, STANDARD, draw
+
+TEST_SHARE = 0.2
+_BOX = re.compile(r"\\boxed\{Assistant ([12])\}")
+
+
+class ArithmeticJudge(Judge):
+    """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
+
+    use: Literal["arithmetic"] = "arithmetic"
+    max_new_tokens: Annotated[int, Field(gt=0)] = 112
+    """Tokens a judgement may take; a sound one takes 40 for two digits and 79 for five."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        first, second = problem.answers if order == "given" else problem.answers[::-1]
+        return [{"role": "user", "content": f"{problem.prompt}\n1:{first}\n2:{second}"}]
+
+    def parse(self, text: str) -> Verdict:
+        boxes = list(_BOX.finditer(text))
+        if not boxes:
+            return Verdict(Outcome.UNREADABLE)
+        start, stop = boxes[-1].span()
+        outcome = Outcome.FIRST if boxes[-1][1] == "1" else Outcome.SECOND
+        return Verdict(outcome, reasoning=(0, start), answer=(start, stop))
+
+
+class ArithmeticDataset(Dataset):
+    """Seeded sums of graded difficulty, the right answer first or second by chance; no sum stands in both parts."""
+
+    use: Literal["arithmetic"] = "arithmetic"
+    levels: list[int] = list(STANDARD)
+    """Difficulties, in equal shares: level n has n + 1 digits, 1 to 4."""
+    size: Annotated[int, Field(gt=0)] = 1000
+    """How many problems."""
+    part: Literal["train", "test"] = "train"
+    """Which part of all sums to draw from; a fifth of them, by hash, is for testing."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed draws other sums."""
+
+    @field_validator("levels")
+    @classmethod
+    def _known(cls, levels: list[int]) -> list[int]:
+        if not levels or not set(levels) <= set(LEVELS):
+            raise ValueError(f"levels are some of {', '.join(map(str, LEVELS))}")
+        return levels
+
+    def load(self) -> Iterable[Problem]:
+        rng = random.Random(stable_seed("arithmetic", self.levels, self.part, self.seed))
+        seen: set[str] = set()
+        while len(seen) < self.size:
+            level = self.levels[len(seen) % len(self.levels)]
+            question = draw(level, rng)
+            label = rng.randrange(2)
+            if question.text in seen or held_out(question.text, TEST_SHARE) != (self.part == "test"):
+                continue
+            seen.add(question.text)
+            answers = (str(question.right), str(question.wrong))
+            yield Problem(
+                stable_id(question.text, answers, label), question.text, answers[:: -1 if label else 1], label, {"level": level}
+            )
+
+
+class Sound(RewardRule):
+    """1 when every written step is there and true, else 0: what no real data set can tell."""
+
+    use: Literal["sound"] = "sound"
+
+    def reward(self, problem: Problem, path: Path) -> float | None:
+        if path.completion.error is not None:
+            return None
+        a, b = map(int, problem.prompt.split("+"))
+        first, second = map(int, problem.answers)
+        shown = (first, second) if path.order == "given" else (second, first)
+        return float(is_sound(a, b, shown, path.completion.text))
+
+
+@hookimpl
+def register_judges() -> Iterable[type[Judge]]:
+    return [ArithmeticJudge]
+
+
+@hookimpl
+def register_datasets() -> Iterable[type[Dataset]]:
+    return [ArithmeticDataset]
+
+
+@hookimpl
+def register_reward_rules() -> Iterable[type[RewardRule]]:
+    return [Sound]

@@ -1,0 +1,56 @@
+"""Tables and numbers as people read them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FAILURES = ("unreadable", "truncated", "failed")
+_KNOWN = {"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens"}
+EVALUATION_COLUMNS = ("n", "accuracy", "95% interval", *FAILURES, "mean tokens")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """A table of plain texts on standard output; columns of numbers stand to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(not row[index] or row[index][0].isdigit() or row[index] == "none" for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    # Without a terminal there is no width to keep to, and a program or a log is better off with whole lines.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def measures(metrics: Mapping[str, Any]) -> list[str]:
+    """Names in an evaluation besides those that every evaluation has."""
+    return [name for name in metrics if name not in _KNOWN]
+
+
+def evaluation_cells(metrics: Mapping[str, Any], extra: Sequence[str]) -> list[str]:
+    """An evaluation under `EVALUATION_COLUMNS` and these measures."""
+    low, high = metrics["interval"]
+    labelled = metrics["accuracy"] is not None
+    return [
+        str(metrics["n"]),
+        number(metrics["accuracy"]),
+        f"{low:.3f}–{high:.3f}" if labelled else "none",
+        *(f"{metrics['outcomes'][outcome]:.1%}" for outcome in FAILURES),
+        f"{metrics['mean_tokens']:.1f}",
+        *(number(metrics.get(name)) for name in extra),
+    ]
+
+
+def number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def snippet(text: str, width: int = 60) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"

@@ -1,0 +1,154 @@
+"""Makes the embedded judge: ``python -m adjudge_arithmetic.pretrain FOLDER``. Seeded; about ten minutes on two cores.
+
+Two phases. First sound traces alone, until the model can do the sums; then a mixture of sound, flawed and guessing traces, so
+that it can and yet often does not: greedy arithmetic is right while sampled behaviour errs, which is what the stages of
+training have to mend. Prompts are left out of the loss. Sums of the test part are never seen.
+
+Shapes: B rows of a batch, T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
+
+from adjudge import Problem, held_out
+
+from . import TEST_SHARE, ArithmeticJudge
+from .tokenizer import END, VOCABULARY, build_tokenizer
+from .traces import SOUND, Habits, write_trace
+from .world import LEVELS, draw
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything the weights depend on."""
+
+    seed: int = 0
+    width: int = 128
+    layers: int = 3
+    level_weights: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
+    sound_steps: int = 1500
+    sound_batch: int = 96
+    sound_rate: float = 3e-3
+    mixed_steps: int = 300
+    mixed_batch: int = 192
+    mixed_rate: float = 1.5e-3
+    habits: Habits = Habits(guess=0.45, slip=0.08, careless=0.04)
+
+
+def make_model(recipe: Recipe) -> Any:
+    """An untrained Qwen2 of the recipe's size."""
+    tokenizer = build_tokenizer(recipe.seed)
+    torch.manual_seed(recipe.seed)
+    config = Qwen2Config(
+        vocab_size=VOCABULARY,
+        hidden_size=recipe.width,
+        intermediate_size=int(2.5 * recipe.width),
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen2ForCausalLM(config), tokenizer
+
+
+def draw_texts(level: int, size: int, habits: Habits, rng: random.Random, tokenizer: Any) -> Iterator[tuple[str, str]]:
+    """Prompts and traces of training sums."""
+    judge = ArithmeticJudge()
+    while size:
+        question = draw(level, rng)
+        answers = (question.right, question.wrong) if rng.random() < 0.5 else (question.wrong, question.right)
+        if held_out(question.text, TEST_SHARE):
+            continue
+        size -= 1
+        problem = Problem("", question.text, (str(answers[0]), str(answers[1])))
+        prompt = tokenizer.apply_chat_template(judge.prompt(problem, "given"), add_generation_prompt=True, tokenize=False)
+        yield prompt, write_trace(question.a, question.b, answers, habits, rng) + END
+
+
+def make_batch(texts: list[tuple[str, str]], tokenizer: Any) -> tuple[Tensor, Tensor]:
+    """Token ids and labels, padded on the right; prompt and padding are ignored by the loss."""
+    encode = tokenizer.backend_tokenizer.encode_batch
+    prompts = [item.ids for item in encode([prompt for prompt, _ in texts])]
+    traces = [item.ids for item in encode([trace for _, trace in texts])]
+    width = max(len(prompt) + len(trace) for prompt, trace in zip(prompts, traces, strict=True))
+    ids_BT = torch.full((len(texts), width), tokenizer.pad_token_id)
+    label_BT = torch.full((len(texts), width), IGNORED)
+    for row, (prompt, trace) in enumerate(zip(prompts, traces, strict=True)):
+        end = len(prompt) + len(trace)
+        ids_BT[row, :end] = torch.tensor(prompt + trace)
+        label_BT[row, len(prompt) : end] = torch.tensor(trace)
+    return ids_BT, label_BT
+
+
+def trace_loss(model: Any, ids_BT: Tensor, label_BT: Tensor) -> Tensor:
+    """Mean cross-entropy over the traces' tokens, in nats."""
+    kept = label_BT[:, 1:] != IGNORED
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = model.model(ids_BT).last_hidden_state[:, :-1][kept]
+        logits = model.lm_head(hidden)
+    return torch.nn.functional.cross_entropy(logits.float(), label_BT[:, 1:][kept])
+
+
+def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: int, batch: int, rate: float, habits: Habits) -> None:
+    """Muon for the matrices, AdamW for embeddings and norms; warm-up, plateau, linear decay."""
+    rng = random.Random(f"{recipe.seed} {name}")
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
+    optimisers = [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, weight_decay=0.0, betas=(0.9, 0.98)),
+    ]
+    started = time.monotonic()
+    for step in range(1, steps + 1):
+        factor = min(step / 50, 1.0) * min(1.0, max(0.02, (steps - step) / (0.3 * steps)))
+        level = rng.choices(LEVELS, recipe.level_weights)[0]
+        loss = trace_loss(model, *make_batch(list(draw_texts(level, batch, habits, rng, tokenizer)), tokenizer))
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+            optimiser.step()
+            optimiser.zero_grad()
+        if step % 100 == 0 or step == steps:
+            print(f"{name} {step}/{steps}: loss {loss.item():.3f} nats per token, {time.monotonic() - started:.0f} s", flush=True)
+
+
+def save(model: Any, tokenizer: Any, recipe: Recipe, folder: FilePath) -> None:
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "judge.json").write_text(ArithmeticJudge().model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=FilePath)
+    folder = parser.parse_args().folder
+    recipe = Recipe()
+    model, tokenizer = make_model(recipe)
+    train_phase(model, tokenizer, recipe, "sound", recipe.sound_steps, recipe.sound_batch, recipe.sound_rate, SOUND)
+    train_phase(model, tokenizer, recipe, "mixed", recipe.mixed_steps, recipe.mixed_batch, recipe.mixed_rate, recipe.habits)
+    save(model, tokenizer, recipe, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""One GRPO stage, top to bottom: choose the problems, let TRL train on the rules' reward, record every rollout and step, save the judge."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import defaultdict
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset as Rows
+from datasets import disable_progress_bars
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+from trl import GRPOConfig, GRPOTrainer
+
+from adjudge import Completion, JobError, Judge, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
+from adjudge.rundir import Records
+
+from .rules import total_reward
+
+if TYPE_CHECKING:
+    from . import Grpo
+
+
+def train(options: Grpo, stage: Stage) -> StageResult:
+    problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
+    checkpoints = stage.folder / "checkpoints"
+    last = newest_checkpoint(checkpoints)
+    rewards = RolloutRewards(options, stage, problems, done=step_of(last))
+    set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
+    trainer = SkippingGRPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32 if not torch.cuda.is_available() else "auto"),
+        processing_class=AutoTokenizer.from_pretrained(stage.model),
+        reward_funcs=[rewards],
+        train_dataset=prompts_of(problems, stage.judge, stage.seed, options.steps * options.prompts_per_step),
+        args=trl_config(options, stage, checkpoints),
+        callbacks=[StepRecorder(stage, rewards, options.steps)],
+    )
+    trainer.rewards = rewards
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    steps = list(rewards.steps)
+    if all(step["skipped_groups"] == 1 for step in steps):
+        raise JobError(
+            f"stage {stage.name}: every group of all {len(steps)} steps was all right or all wrong, so nothing was learned"
+            f" (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
+            "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
+        )
+    model = save_model(trainer, stage)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return StageResult(model, summary(options, problems, stage, steps))
+
+
+def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
+    """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3)."""
+    with stage.open(stage.model) as session:
+        paths = stage.sample(session, stage.problems, "probe", samples=options.probe_samples)
+    by_id = {problem.id: problem for problem in stage.problems}
+    hard = {path.problem_id for path in paths if not path.right(by_id[path.problem_id])}
+    if not hard:
+        raise JobError(
+            f"stage {stage.name}: only: hard found no problem, for all {options.probe_samples} judgements of all"
+            f" {len(by_id)} problems are right.\n  Remedy: use harder problems, more probe_samples, or drop this stage."
+        )
+    return [problem for problem in stage.problems if problem.id in hard]
+
+
+def prompts_of(problems: list[Problem], judge: Judge, seed: int, count: int) -> Rows:
+    """As many prompts as the stage takes, going through the problems in one seeded order after another."""
+    import random
+
+    rng = random.Random(stable_seed("grpo order", seed))
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        for index in rng.sample(range(len(problems)), len(problems)):
+            order = "swapped" if judge.order != "fixed" and rng.random() < 0.5 else "given"
+            rows.append({"prompt": judge.prompt(problems[index], order), "problem": index, "order": order})  # type: ignore[arg-type]
+    return Rows.from_list(rows[:count])
+
+
+def trl_config(options: Grpo, stage: Stage, checkpoints: FilePath) -> GRPOConfig:
+    disable_progress_bars()
+    batch = options.prompts_per_step * options.group
+    micro = options.micro_batch or batch
+    return GRPOConfig(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=batch // micro,
+        num_generations=options.group,
+        max_steps=options.steps,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=options.schedule,
+        beta=options.beta,
+        temperature=options.temperature,
+        scale_rewards=options.scale_rewards,
+        max_completion_length=stage.judge.max_new_tokens,
+        shuffle_dataset=False,
+        save_steps=options.save_every,
+        save_total_limit=2,
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=False,
+        seed=stable_seed("trl", stage.name, stage.seed) % 2**31,
+    )
+
+
+class RolloutRewards:
+    """TRL's reward function: reads each completion with the judge, applies the rules, records the rollouts."""
+
+    __name__ = "adjudge"
+
+    def __init__(self, options: Grpo, stage: Stage, problems: list[Problem], done: int) -> None:
+        self.rules, self.group, self.judge, self.problems = options.rules, options.group, stage.judge, problems
+        self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)
+        self.steps = after_resume(stage.records("steps", options.steps), done)
+        self.signal: list[bool] = []
+        """For each rollout of the last call, whether its group holds right and wrong ones."""
+        self.last: dict[str, float] = {}
+
+    def __call__(
+        self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Any], trainer_state: Any, **_: Any
+    ) -> list[float | None]:
+        step = trainer_state.global_step + 1
+        rewards: list[float | None] = []
+        right: list[bool] = []
+        for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True)):
+            asked = self.problems[problem[index]]
+            text = completion[0]["content"]
+            sampled = Completion(text, tuple(ids), truncated=len(ids) >= self.judge.max_new_tokens)
+            path = Path(stable_id(step, index), asked.id, order[index], index % self.group, sampled, read_verdict(self.judge, sampled))
+            reward, parts = total_reward(self.rules, asked, path)
+            rewards.append(reward)
+            right.append(bool(path.right(asked)))
+            self.rollouts.append(
+                {"id": path.id, "step": step, "problem_id": asked.id, "order": path.order, "text": text, "outcome": path.outcome,
+                 "right": right[-1], "reward": reward, "parts": parts}
+            )  # fmt: skip
+        groups = [right[i : i + self.group] for i in range(0, len(right), self.group)]
+        mixed = [0 < sum(group) < len(group) for group in groups]
+        self.signal = [keep for keep in mixed for _ in range(self.group)]
+        known = [reward for reward in rewards if reward is not None]
+        self.last = {
+            "reward": sum(known) / max(1, len(known)),
+            "accuracy": sum(right) / len(right),
+            "skipped_groups": 1 - sum(mixed) / len(mixed),
+            "tokens": sum(map(len, completion_ids)) / len(completion_ids),
+        }
+        return rewards
+
+
+class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+    """TRL's trainer, with groups that are all right or all wrong left out of the loss and of what it is divided by."""
+
+    rewards: RolloutRewards
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        keep_B1 = torch.tensor(self.rewards.signal, device=batch["completion_mask"].device).unsqueeze(1)
+        batch["completion_mask"] = batch["completion_mask"] * keep_B1
+        batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
+        return batch
+
+
+class StepRecorder(TrainerCallback):  # type: ignore[misc]
+    """Writes one record per optimiser step."""
+
+    def __init__(self, stage: Stage, rewards: RolloutRewards, total: int) -> None:
+        self.rewards, self.total = rewards, total
+        self.started = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        seconds = time.monotonic() - self.started
+        self.started = time.monotonic()
+        self.rewards.steps.append(
+            {"id": f"step-{state.global_step}", "step": state.global_step, "total": self.total, "loss": logs["loss"],
+             "entropy": logs.get("entropy"), "kl": logs.get("kl"), **self.rewards.last, "seconds": round(seconds, 3)}
+        )  # fmt: skip
+
+
+def after_resume(records: Records, step: int) -> Records:
+    """Drop what was recorded after the checkpoint that training goes on from: those steps are made again."""
+    records.keep(lambda record: record["step"] <= step)
+    return records
+
+
+def newest_checkpoint(folder: FilePath) -> FilePath | None:
+    """The last checkpoint that is whole: the trainer's state is what it writes last."""
+    while folder.is_dir() and (last := get_last_checkpoint(str(folder))):
+        if (FilePath(last) / "trainer_state.json").is_file():
+            return FilePath(last)
+        shutil.rmtree(last)
+    return None
+
+
+def step_of(checkpoint: FilePath | None) -> int:
+    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+
+
+def save_model(trainer: Any, stage: Stage) -> FilePath:
+    folder = stage.folder / "model"
+    trainer.save_model(str(folder))
+    return stage.finish_model(folder)
+
+
+def summary(options: Grpo, problems: list[Problem], stage: Stage, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the stage did, for the tables: means over its last tenth of steps, and over all of them for skipped groups."""
+    tail: dict[str, list[float]] = defaultdict(list)
+    for step in steps[-max(1, len(steps) // 10) :]:
+        for name in ("reward", "accuracy", "skipped_groups"):
+            tail[name].append(step[name])
+    return {
+        "problems": len(problems),
+        "of_problems": len(stage.problems),
+        "steps": len(steps),
+        "skipped_groups": sum(step["skipped_groups"] for step in steps) / len(steps),
+        **{f"final_{name}": sum(values) / len(values) for name, values in tail.items()},
+    }
