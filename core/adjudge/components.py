@@ -58,9 +58,9 @@ class Component(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """A kind is a reference that `config.json_schema` fills with the installed components."""
+        """A kind is a placeholder that `config.json_schema` links to the installed components."""
         if cls.is_kind():
-            return {"$ref": f"#/$defs/{cls.__name__}"}
+            return {"x-kind": cls.__name__}
         return handler(schema)
 
 

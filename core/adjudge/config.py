@@ -135,17 +135,29 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     for kind in KINDS:
         entries = plugins.of_kind(kind)
         refs = {name: _add_component(definitions, entry.cls) for name, entry in entries.items()}
+        alone = [name for name, entry in entries.items() if not any(option.is_required() for option in entry.cls.model_fields.values())]
         definitions[kind.__name__] = {
-            "oneOf": [{"$ref": ref} for ref in refs.values()] + [{"enum": list(refs)}],
-            "description": f"A {kind.kind}; or just its name, with every option at its default.",
+            "oneOf": [{"$ref": ref} for ref in refs.values()] + [{"enum": alone}],
+            "description": f"Any {kind.kind}; or just its name, with every option at its default.",
         }
-    return schema
+    linked: dict[str, Any] = _link(schema)
+    return linked
 
 
 def _add_component(definitions: dict[str, Any], cls: type[Component]) -> str:
     name = f"{cls.__module__}.{cls.__qualname__}"
-    own = cls.model_json_schema()
-    definitions.update(own.pop("$defs", {}))
+    own = cls.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+    definitions.update({f"{name}.{inner}": definition for inner, definition in own.pop("$defs", {}).items()})
     own["required"] = sorted({*own.get("required", []), "use"})
     definitions[name] = own
     return f"#/$defs/{name}"
+
+
+def _link(schema: Any) -> Any:
+    """Every placeholder for a kind as a reference to its definition."""
+    if isinstance(schema, list):
+        return [_link(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    linked = {key: _link(value) for key, value in schema.items() if key != "x-kind"}
+    return {**linked, "$ref": f"#/$defs/{schema['x-kind']}"} if "x-kind" in schema else linked

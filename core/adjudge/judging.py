@@ -125,7 +125,7 @@ def summarise(problems: Sequence[Problem], paths: Sequence[Path], measures: Sequ
         "accuracy": right / len(labelled) if labelled else None,
         "interval": wilson(right, len(labelled)),
         "outcomes": {outcome.value: counts[outcome] / max(1, len(paths)) for outcome in Outcome},
-        "mean_tokens": sum(len(path.completion.token_ids) for path in paths) / max(1, len(paths)),
+        "mean_tokens": mean_tokens(paths),
     }
     pairs = [group for group in groups.values() if len(group) == 2]
     if pairs:
@@ -133,6 +133,12 @@ def summarise(problems: Sequence[Problem], paths: Sequence[Path], measures: Sequ
     for rule in measures:
         metrics[rule.use] = mean_reward(rule, by_id, paths)
     return metrics
+
+
+def mean_tokens(paths: Sequence[Path]) -> float | None:
+    """Mean tokens of a judgement; None when the engine returned texts without tokens."""
+    counts = [len(path.completion.token_ids) for path in paths if path.completion.error is None]
+    return sum(counts) / len(counts) if any(counts) else None
 
 
 def mean_reward(rule: RewardRule, problems: dict[str, Problem], paths: Iterable[Path]) -> float | None:

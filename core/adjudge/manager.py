@@ -2,7 +2,8 @@
 
 The loop over entry points is our own: pluggy's skips duplicates without a word and lets one import error end the host. Here a
 plugin that cannot be loaded is set aside in `Plugins.broken`, quoted whenever a name is unknown, and listed by
-``adjudge plugins``. Two components of one kind and name are an error that names both; the last one never wins.
+``adjudge plugins``. Two components of one kind and name are an error that names both: a built-in keeps its name, and a name that
+two third parties claim means neither, so that no result depends on which was installed last.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -82,6 +84,8 @@ class Plugins:
     """Why a plugin was set aside, by ``plugin (distribution version)``."""
     blocked: tuple[str, ...] = ()
     sources: list[Source] = field(default_factory=list)
+    clashes: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What to say about a kind and name that several third parties claim."""
 
     def __post_init__(self) -> None:
         self.hooks = pluggy.PluginManager(GROUP)
@@ -90,7 +94,7 @@ class Plugins:
     @classmethod
     def load(cls, block: Iterable[str] = (), autoload: bool = True) -> Plugins:
         """Built-ins and, unless switched off, third parties; `ADJUDGE_BLOCK` and `ADJUDGE_NO_AUTOLOAD` are heeded."""
-        names = {*block, *filter(None, os.environ.get("ADJUDGE_BLOCK", "").split(","))}
+        names = {name.strip() for name in (*block, *os.environ.get("ADJUDGE_BLOCK", "").split(","))} - {""}
         plugins = cls(blocked=tuple(sorted(names)))
         own = metadata.version("adjudge")
         for name in BUILTIN:
@@ -101,29 +105,47 @@ class Plugins:
         return plugins
 
     def _load_third_parties(self) -> None:
-        for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-            if point.name in self.blocked or point.value in self.blocked:
+        """Whatever goes wrong with a plugin, it is set aside with the reason, and the others are loaded."""
+        for point, source in self._discover():
+            if not {point.name, point.value, source.distribution}.isdisjoint(self.blocked):
                 continue
-            found = point.dist
-            source = Source(point.name, found.name if found else "unknown", found.version if found else "?")
             try:
                 self.add(point.load(), source)
-            except Exception as error:
-                self.broken[str(source)] = f"{type(error).__name__}: {error}"
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit too: a plugin's sys.exit() must not end the host
+                self.broken[str(source)] = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
 
-    def add(self, module: ModuleType | object, source: Source) -> None:
+    def _discover(self) -> list[tuple[metadata.EntryPoint, Source]]:
+        """Our entry points by name. Distributions are read one by one, because damaged metadata of one would hide all others."""
+        found: dict[tuple[str, str], tuple[metadata.EntryPoint, Source]] = {}
+        for distribution in metadata.distributions():
+            try:
+                for point in distribution.entry_points.select(group=GROUP):
+                    if not distribution.name:
+                        raise ValueError("its METADATA has no name")
+                    source = Source(point.name, distribution.name, distribution.version)
+                    found.setdefault((point.name, distribution.name), (point, source))  # the first on sys.path is what Python imports
+            except Exception as error:
+                self.broken[_label(distribution)] = f"its metadata cannot be read: {type(error).__name__}: {error}"
+        return [found[key] for key in sorted(found)]
+
+    def add(self, module: object, source: Source) -> None:
         """Register one plugin and its components, all or nothing."""
+        name = f"{source.distribution}:{source.plugin}"
+        if self.hooks.has_plugin(name) or self.hooks.is_registered(module):
+            raise PluginError(f"{source} is loaded already.\n  Remedy: give each plugin one entry point.")
         found = self._components(module, source)
-        self.hooks.register(module, name=f"{source.distribution}:{source.plugin}")
         try:
+            self.hooks.register(module, name=name)
             self.hooks.check_pending()
-        except pluggy.PluginValidationError as error:
-            self.hooks.unregister(module)
+        except Exception as error:
+            self.hooks.unregister(name=name)
             raise PluginError(f"{source}: {error}") from error
         self.entries.update(found)
         self.sources.append(source)
 
-    def _components(self, module: ModuleType | object, source: Source) -> dict[tuple[str, str], Entry]:
+    def _components(self, module: object, source: Source) -> dict[tuple[str, str], Entry]:
         found: dict[tuple[str, str], Entry] = {}
         for hook, kind in REGISTRATION.items():
             function = getattr(module, hook, None)
@@ -136,14 +158,19 @@ class Plugins:
             for cls in classes:
                 _check_component(cls, kind, hook, source)
                 key = (kind.kind, cls.name())
-                other = found.get(key) or self.entries.get(key)
-                if other is not None:
-                    raise PluginError(
-                        f"two {kind.kind}s are called {key[1]!r}: {_where(other.cls)} of {other.source}"
-                        f" and {_where(cls)} of {source}.\n  Remedy: block one of the two plugins with ADJUDGE_BLOCK=NAME."
-                    )
+                if other := found.get(key) or self.entries.get(key):
+                    raise self._clash(key, other, Entry(cls, source))
                 found[key] = Entry(cls, source)
         return found
+
+    def _clash(self, key: tuple[str, str], one: Entry, other: Entry) -> PluginError:
+        message = (
+            f"two {key[0]}s are called {key[1]!r}: {_where(one.cls)} of {one.source} and {_where(other.cls)} of {other.source}."
+            "\n  Remedy: block one of the two plugins with ADJUDGE_BLOCK=NAME."
+        )
+        if one.source.distribution != "adjudge" and one.source != other.source:
+            self.clashes[key] = message
+        return PluginError(message)
 
     def of_kind(self, kind: type[Component]) -> dict[str, Entry]:
         """Installed components of a kind, by name."""
@@ -151,6 +178,8 @@ class Plugins:
 
     def pick(self, kind: type[Component], use: str) -> type[Any]:
         """The component class a name means; used by validation, so an unknown name is a validation error with its place."""
+        if clash := self.clashes.get((kind.kind, use)):
+            raise PydanticCustomError("ambiguous_component", "{message}", {"message": clash})
         entry = self.entries.get((kind.kind, use))
         if entry is not None:
             return entry.cls
@@ -171,7 +200,9 @@ class Plugins:
         have = {name for source in self.sources for name in (source.plugin, source.distribution)}
         for name in names:
             if name not in have:
-                reason = next((why for source, why in self.broken.items() if name in source), "it is not installed")
+                reasons = {word: why for source, why in self.broken.items() for word in re.split(r"[ ()]+", source)}
+                reasons.update(dict.fromkeys(self.blocked, "it is blocked"))
+                reason = reasons.get(name, "it is not installed")
                 raise PluginError(f"requires: {name} is not loaded: {reason}\n  Remedy: install it, or drop it from 'requires'.")
 
 
@@ -179,8 +210,19 @@ def _where(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def _label(distribution: metadata.Distribution) -> str:
+    with suppress(Exception):
+        if distribution.name:
+            return f"{distribution.name} {distribution.version}"
+    return f"a distribution without a name in {distribution.locate_file('')}"
+
+
 def _check_component(cls: Any, kind: type[Component], hook: str, source: Source) -> None:
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise PluginError(f"{source}: {hook}() must return classes of {kind.__name__}, not {cls!r}")
     if cls.is_kind() or not isinstance(cls.model_fields["use"].default, str):
         raise PluginError(f'{source}: {_where(cls)} needs a name: use: Literal["NAME"] = "NAME"')
+    try:
+        cls.model_rebuild()
+    except Exception as error:
+        raise PluginError(f"{source}: {_where(cls)} has an option of a type that cannot be resolved: {error}") from error

@@ -65,7 +65,8 @@ class Run:
             shared = [problem.prompt for problem in problems if problem.prompt in trained_on]
             if shared:
                 raise ConfigError(
-                    f"evaluation.sets.{name}: {len(shared)} of its {len(problems)} prompts are also in data, for example {shared[0][:80]!r}.\n"
+                    f"evaluation.sets.{name}: {len(shared)} of its {len(problems)} prompts are also in data,"
+                    f" for example {shared[0][:80]!r}.\n"
                     "  Remedy: give data 'part: train' and the evaluation set 'part: test' with the same test_share."
                 )
         return train, tests

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from .artifacts import save_judge
@@ -62,9 +63,39 @@ class Stage:
         made = {path.id: path for path in records.load(Path)}
         return [made[ask.id] for ask in asks]
 
+    def with_logprobs(self, session: Session, problem: Problem, paths: Sequence[Path]) -> list[Path]:
+        """The paths, with log-probabilities taken by this session where the engine that sampled them returned tokens without."""
+        lacking = [path for path in paths if path.completion.logprobs is None and path.completion.token_ids]
+        found = {}
+        for order in sorted({path.order for path in lacking}):
+            group = [path for path in lacking if path.order == order]
+            values = session.logprobs(self.judge.prompt(problem, order), [path.completion.token_ids for path in group])
+            for path, logprobs in zip(group, values, strict=True):
+                found[path.id] = replace(path, completion=replace(path.completion, logprobs=tuple(logprobs)))
+        return [found.get(path.id, path) for path in paths]
+
+    def newest_checkpoint(self) -> tuple[FilePath | None, int]:
+        """The last whole checkpoint of a Hugging Face trainer in `checkpoints`, and its step; a torn one is removed.
+
+        The trainer's state is what it writes last, so a checkpoint without it was cut short.
+        """
+        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
+        while found:
+            last = found.pop()
+            if (last / "trainer_state.json").is_file():
+                return last, int(last.name.rpartition("-")[2])
+            shutil.rmtree(last)
+        return None, 0
+
+    @property
+    def checkpoints(self) -> FilePath:
+        """Where a training stage keeps its checkpoints until it is complete."""
+        return self.folder / "checkpoints"
+
     def finish_model(self, folder: FilePath) -> FilePath:
-        """Save how the stage's model judges beside its weights."""
+        """Save how the stage's model judges beside its weights, and let go of the checkpoints."""
         save_judge(folder, self.judge)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
         return folder
 
 

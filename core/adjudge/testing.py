@@ -37,8 +37,7 @@ class ReplaySession:
             if not known:
                 yield index, Completion("", error="no text is recorded for this prompt")
             else:
-                text = known[seed % len(known)]
-                yield index, completion_of(text)
+                yield index, Completion(known[seed % len(known)])
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         raise NotImplementedError("recorded texts have no log-probabilities")

@@ -96,22 +96,19 @@ def _play_round(
     paths: list[list[Path]] = [[] for _ in todo]
     outcomes: list[Outcome | None] = [None] * len(todo)
     for attempt in range(replays + 1):
-        asks: list[Ask] = []
-        owners: dict[str, list[int]] = {}
+        asks: dict[str, Ask] = {}
+        wanted: dict[int, list[str]] = {}
         for slot, (index, place, match) in enumerate(todo):
             if outcomes[slot] is None:
                 pair = problems[index].pair(match.first, match.second)
                 mine = plan_asks([pair], judge, samples=votes, seed=seed, purpose=["match", number, place, attempt])
-                asks += [ask for ask in mine if ask.id not in owners]
-                for ask in mine:
-                    owners.setdefault(ask.id, []).append(slot)
-        found: dict[int, list[Path]] = {}
-        for path in sample_paths(session, judge, asks):
-            for slot in owners[path.id]:
-                found.setdefault(slot, []).append(path)
-        for slot, made in found.items():
-            paths[slot] += made
-            outcomes[slot] = majority(made)
+                wanted[slot] = [ask.id for ask in mine]
+                asks.update((ask.id, ask) for ask in mine)
+        made = {path.id: path for path in sample_paths(session, judge, list(asks.values()))}
+        for slot, ids in wanted.items():
+            votes_cast = [made[ident] for ident in ids if ident in made]
+            paths[slot] += votes_cast
+            outcomes[slot] = majority(votes_cast)
     return [
         Played(
             problems[index].id, number, match, outcomes[slot] or Outcome.TIE, outcomes[slot] is None,

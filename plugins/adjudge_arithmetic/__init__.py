@@ -88,9 +88,7 @@ class ArithmeticDataset(Dataset):
                 continue
             seen.add(question.text)
             answers = (str(question.right), str(question.wrong))
-            yield Problem(
-                stable_id(question.text, answers, label), question.text, answers[:: -1 if label else 1], label, {"level": level}
-            )
+            yield Problem(stable_id(question.text, answers, label), question.text, answers[:: -1 if label else 1], label, {"level": level})
 
 
 class Sound(RewardRule):

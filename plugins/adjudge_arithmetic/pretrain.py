@@ -32,6 +32,9 @@ from .world import LEVELS, draw
 IGNORED = -100
 
 
+MIXTURE = Habits(guess=0.45, slip=0.08, careless=0.04)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything the weights depend on."""
@@ -46,11 +49,11 @@ class Recipe:
     mixed_steps: int = 300
     mixed_batch: int = 192
     mixed_rate: float = 1.5e-3
-    habits: Habits = Habits(guess=0.45, slip=0.08, careless=0.04)
+    habits: Habits = MIXTURE
 
 
-def make_model(recipe: Recipe) -> Any:
-    """An untrained Qwen2 of the recipe's size."""
+def make_model(recipe: Recipe) -> tuple[Any, Any]:
+    """An untrained Qwen2 of the recipe's size, and its tokenizer."""
     tokenizer = build_tokenizer(recipe.seed)
     torch.manual_seed(recipe.seed)
     config = Qwen2Config(
@@ -121,7 +124,7 @@ def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: in
         factor = min(step / 50, 1.0) * min(1.0, max(0.02, (steps - step) / (0.3 * steps)))
         level = rng.choices(LEVELS, recipe.level_weights)[0]
         loss = trace_loss(model, *make_batch(list(draw_texts(level, batch, habits, rng, tokenizer)), tokenizer))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor

@@ -50,7 +50,7 @@ def wrong_answer(a: int, b: int, rng: random.Random) -> int:
     right = a + b
     carried = [i for i, (_, _, carry) in enumerate(columns(a, b)) if carry]
     if carried and rng.random() < 0.5:
-        return right - 10 ** rng.choice(carried)
+        return right - int(10 ** rng.choice(carried))
     digits = [int(digit) for digit in str(right)]
     place = rng.randrange(len(digits))
     choices = [d for d in (digits[place] - 1, digits[place] + 1) if 0 <= d <= 9 and not (place == 0 and d == 0)]

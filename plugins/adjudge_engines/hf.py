@@ -77,20 +77,20 @@ class HfSession:
             yield order[:size]
             order = order[size:]
 
-    @torch.inference_mode()
     def _generate(self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int) -> list[list[int]]:
         """New tokens of each row, prompts padded on the left."""
         width = max(map(len, prompts))
         ids_BT = torch.tensor([[self.pad] * (width - len(p)) + p for p in prompts], device=self.device)
         mask_BT = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.device)
-        out_BT = self.model.generate(
-            input_ids=ids_BT,
-            attention_mask=mask_BT,
-            logits_processor=LogitsProcessorList([sampler]),
-            generation_config=GenerationConfig(
-                max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=self.eos, pad_token_id=self.pad
-            ),
-        )
+        with torch.inference_mode():
+            out_BT = self.model.generate(
+                input_ids=ids_BT,
+                attention_mask=mask_BT,
+                logits_processor=LogitsProcessorList([sampler]),
+                generation_config=GenerationConfig(
+                    max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=self.eos, pad_token_id=self.pad
+                ),
+            )
         return [list(row) for row in out_BT[:, width:].tolist()]
 
     def _completion(self, tokens: list[int], logprobs: Sequence[float]) -> Completion:
@@ -98,9 +98,8 @@ class HfSession:
         stop = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
         kept = tuple(tokens if stop is None else tokens[:stop])
         text, ends = self.ends(kept)
-        return Completion(text, kept, ends, tuple(logprobs[: len(kept)]), truncated=stop is None)
+        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=stop is None)
 
-    @torch.inference_mode()
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         start = self.encode(prompt)
         found: list[list[float]] = [[] for _ in continuations]
@@ -115,11 +114,13 @@ class HfSession:
         rows = [start + tokens for tokens in continuations]
         ids_BT = torch.tensor([row + [self.pad] * (width - len(row)) for row in rows], device=self.device)
         mask_BT = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
-        hidden_BTD = self.model.get_decoder()(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
+        with torch.inference_mode():
+            hidden_BTD = self.model.get_decoder()(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
         kept_BT = mask_BT.bool().clone()
         kept_BT[:, : len(start)] = False
         hidden_TD, target_T = hidden_BTD[:, :-1][kept_BT[:, 1:]], ids_BT[kept_BT]
-        values: Tensor = token_logprobs(hidden_TD, self.model.get_output_embeddings().weight, target_T)
+        with torch.inference_mode():
+            values: Tensor = token_logprobs(hidden_TD, self.model.get_output_embeddings().weight, target_T)
         return [part.tolist() for part in values.split([len(tokens) for tokens in continuations])]
 
 
@@ -127,7 +128,9 @@ def _check_folder(folder: FilePath) -> None:
     """A folder that transformers would refuse, or worse, take for something else, is the user's to put right."""
     config = folder / "config.json"
     if not config.is_file():
-        raise ConfigError(f"model: {folder} has no config.json, so it is not a model folder.\n  Remedy: name a folder saved by transformers.")
+        raise ConfigError(
+            f"model: {folder} has no config.json, so it is not a model folder.\n  Remedy: name a folder saved by transformers."
+        )
     try:
         json.loads(config.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -139,4 +142,3 @@ def _check_folder(folder: FilePath) -> None:
         )
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"model: {folder} has no *.safetensors weights.\n  Remedy: save the model there: model.save_pretrained(FOLDER).")
-

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import random
 import time
+import warnings
 from collections import defaultdict
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset as Rows
 from datasets import disable_progress_bars
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import Completion, JobError, Judge, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
@@ -26,19 +25,19 @@ if TYPE_CHECKING:
 
 def train(options: Grpo, stage: Stage) -> StageResult:
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
-    checkpoints = stage.folder / "checkpoints"
-    last = newest_checkpoint(checkpoints)
-    rewards = RolloutRewards(options, stage, problems, done=step_of(last))
+    last, done = stage.newest_checkpoint()
+    rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
     trainer = SkippingGRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32 if not torch.cuda.is_available() else "auto"),
         processing_class=AutoTokenizer.from_pretrained(stage.model),
         reward_funcs=[rewards],
         train_dataset=prompts_of(problems, stage.judge, stage.seed, options.steps * options.prompts_per_step),
-        args=trl_config(options, stage, checkpoints),
+        args=trl_config(options, stage),
         callbacks=[StepRecorder(stage, rewards, options.steps)],
     )
     trainer.rewards = rewards
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     steps = list(rewards.steps)
     if all(step["skipped_groups"] == 1 for step in steps):
@@ -47,9 +46,9 @@ def train(options: Grpo, stage: Stage) -> StageResult:
             f" (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
-    model = save_model(trainer, stage)
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return StageResult(model, summary(options, problems, stage, steps))
+    folder = stage.folder / "model"
+    trainer.save_model(str(folder))
+    return StageResult(stage.finish_model(folder), summary(problems, stage, steps))
 
 
 def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
@@ -68,8 +67,6 @@ def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
 
 def prompts_of(problems: list[Problem], judge: Judge, seed: int, count: int) -> Rows:
     """As many prompts as the stage takes, going through the problems in one seeded order after another."""
-    import random
-
     rng = random.Random(stable_seed("grpo order", seed))
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
@@ -79,12 +76,13 @@ def prompts_of(problems: list[Problem], judge: Judge, seed: int, count: int) -> 
     return Rows.from_list(rows[:count])
 
 
-def trl_config(options: Grpo, stage: Stage, checkpoints: FilePath) -> GRPOConfig:
+def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
     disable_progress_bars()
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     batch = options.prompts_per_step * options.group
     micro = options.micro_batch or batch
     return GRPOConfig(
-        output_dir=str(checkpoints),
+        output_dir=str(stage.checkpoints),
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=batch // micro,
         num_generations=options.group,
@@ -103,6 +101,7 @@ def trl_config(options: Grpo, stage: Stage, checkpoints: FilePath) -> GRPOConfig
         disable_tqdm=True,
         bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
         gradient_checkpointing=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         seed=stable_seed("trl", stage.name, stage.seed) % 2**31,
     )
 
@@ -188,26 +187,7 @@ def after_resume(records: Records, step: int) -> Records:
     return records
 
 
-def newest_checkpoint(folder: FilePath) -> FilePath | None:
-    """The last checkpoint that is whole: the trainer's state is what it writes last."""
-    while folder.is_dir() and (last := get_last_checkpoint(str(folder))):
-        if (FilePath(last) / "trainer_state.json").is_file():
-            return FilePath(last)
-        shutil.rmtree(last)
-    return None
-
-
-def step_of(checkpoint: FilePath | None) -> int:
-    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-
-
-def save_model(trainer: Any, stage: Stage) -> FilePath:
-    folder = stage.folder / "model"
-    trainer.save_model(str(folder))
-    return stage.finish_model(folder)
-
-
-def summary(options: Grpo, problems: list[Problem], stage: Stage, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(problems: list[Problem], stage: Stage, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """What the stage did, for the tables: means over its last tenth of steps, and over all of them for skipped groups."""
     tail: dict[str, list[float]] = defaultdict(list)
     for step in steps[-max(1, len(steps) // 10) :]:

@@ -20,7 +20,7 @@ def check(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> None:
         raise ValueError(f"hidden must be (T, D) and head (V, D), not {tuple(hidden_TD.shape)} and {tuple(head_VD.shape)}")
     if target_T.shape != hidden_TD.shape[:1]:
         raise ValueError(f"target must be (T,) = ({hidden_TD.shape[0]},), not {tuple(target_T.shape)}")
-    if target_T.numel() and not (0 <= int(target_T.min()) and int(target_T.max()) < head_VD.shape[0]):
+    if target_T.numel() and not (int(target_T.min()) >= 0 and int(target_T.max()) < head_VD.shape[0]):
         raise ValueError(f"targets must lie in [0, {head_VD.shape[0]}), not [{int(target_T.min())}, {int(target_T.max())}]")
 
 

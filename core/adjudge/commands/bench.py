@@ -10,13 +10,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from ..artifacts import find_model, load_judge
-from ..components import Aggregator, Dataset, Engine, Judge, Session
-from ..config import dump, override, validate
-from ..errors import ConfigError, JobError, blamed_on
-from ..jsonl import RowError, not_empty, read_rows, text_field
-from ..manager import Plugins
-from ..records import Problem, stable_id
+from adjudge.artifacts import find_model, load_judge
+from adjudge.components import Aggregator, Dataset, Engine, Judge, Session
+from adjudge.config import dump, override, validate
+from adjudge.errors import ConfigError, JobError, blamed_on
+from adjudge.jsonl import RowError, not_empty, read_rows, text_field
+from adjudge.manager import Plugins
+from adjudge.records import Problem, stable_id
+
 from .progress import Watched
 
 
@@ -55,7 +56,7 @@ def from_yaml(option: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ConfigError(f"{option}: {text!r} is not YAML.\n  Remedy: write a name, or for example '{{use: NAME, option: value}}'.") from None
+        raise ConfigError(f"{option}: {text!r} is not YAML.\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
 
 
 @contextmanager
@@ -92,4 +93,5 @@ def _problem(row: dict[str, Any], pairs: bool) -> Problem:
         raise RowError("has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected')")
     if len(answers) < 2 or (pairs and len(answers) > 2):
         raise RowError(f"has {len(answers)} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
-    return Problem(str(row.get("id") or stable_id(prompt, *answers)), prompt, tuple(answers))
+    ident = stable_id(prompt, *answers) if row.get("id") is None else str(row["id"])
+    return Problem(ident, prompt, tuple(answers))

@@ -15,7 +15,8 @@ EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --da
 
 
 def evaluate(
-    file: Annotated[Path | None, typer.Argument(metavar="[DATA]", help="JSON Lines in preference format: prompt, chosen, rejected.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="DATA", help="JSON Lines file in preference format.")] = None,
+    *,
     data: Annotated[str | None, typer.Option("--data", help="In place of DATA: a data set's name, or YAML with options.")] = None,
     model: Model = DEFAULT_MODEL,
     order: OrderName = None,
@@ -26,9 +27,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
-    from ..errors import ConfigError, blamed_on
-    from ..jsonl import not_empty
-    from ..judging import plan_asks, sample_paths, summarise
+    from adjudge.errors import ConfigError, blamed_on
+    from adjudge.jsonl import not_empty
+    from adjudge.judging import plan_asks, sample_paths, summarise
+
     from .bench import opened, set_up
     from .run import tolerant
 

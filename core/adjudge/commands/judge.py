@@ -12,13 +12,14 @@ import typer
 from .options import DEFAULT_MODEL, AsJson, EngineName, Model, OrderName, Rows, Seed, Sets, SkipBadLines
 
 if TYPE_CHECKING:
-    from ..records import Path, Problem
+    from adjudge.records import Path, Problem
 
 EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["85", "75"]}' | adjudge judge --order both"""
 
 
 def judge(
     file: Rows = FilePath("-"),
+    *,
     model: Model = DEFAULT_MODEL,
     order: OrderName = None,
     engine: EngineName = "hf",
@@ -27,8 +28,12 @@ def judge(
     skip_bad_lines: SkipBadLines = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge pairs: rows {"prompt", "answers": [a, b]}, or "chosen" and "rejected"; --set judge.temperature=0 and the like."""
-    from ..judging import plan_asks, sample_paths
+    """Judge pairs of answers, and show the reasoning.
+
+    A row has a "prompt" and two "answers", or "chosen" and "rejected". Options are set with, for example, --set judge.temperature=0.
+    """
+    from adjudge.judging import plan_asks, sample_paths
+
     from .bench import opened, read_problems, set_up
 
     bench, folder = set_up(model, engine=engine, order=order, sets=sets, seed=seed)
@@ -36,14 +41,15 @@ def judge(
     asks = plan_asks(problems, bench.judge, seed=bench.seed)
     with opened(bench, folder) as session:
         made = {path.id: path for path in sample_paths(session, bench.judge, asks)}
-        for problem in problems:
-            row = verdict_row(problem, [made[ask.id] for ask in asks if ask.problem is problem])
+        each = len(asks) // len(problems)
+        for index, problem in enumerate(problems):
+            row = verdict_row(problem, [made[ask.id] for ask in asks[index * each : (index + 1) * each]])
             typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(problem, row))
 
 
 def verdict_row(problem: Problem, paths: Sequence[Path]) -> dict[str, Any]:
     """One pair's outcome, in the pair's own order, with the judgements it was made from."""
-    from ..judging import combine
+    from adjudge.judging import combine
 
     return {
         "id": problem.id,

@@ -15,7 +15,7 @@ SCHEMA_EXAMPLE = "Example: adjudge schema > run.schema.json"
 
 def plugins(as_json: AsJson = False) -> None:
     """List the installed components, and the plugins that are broken or blocked."""
-    from ..manager import Plugins
+    from adjudge.manager import Plugins
 
     found = Plugins.load()
     rows = [
@@ -44,7 +44,7 @@ def plugins(as_json: AsJson = False) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of a run file over the installed components."""
-    from ..config import json_schema
-    from ..manager import Plugins
+    from adjudge.config import json_schema
+    from adjudge.manager import Plugins
 
     typer.echo(json.dumps(json_schema(Plugins.load()), indent=2, ensure_ascii=False))

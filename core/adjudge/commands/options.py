@@ -9,7 +9,7 @@ import typer
 
 DEFAULT_MODEL = "adjudge_arithmetic:model"
 
-Rows = Annotated[Path, typer.Argument(metavar="[FILE|-]", help="JSON Lines file; - is standard input.", show_default=False)]
+Rows = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file; - is standard input.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
 EngineName = Annotated[str, typer.Option("--engine", help="Where completions come from: a name, or YAML with options.")]
 OrderName = Annotated[str | None, typer.Option("--order", help="Show pairs in 'random' order, in 'both', or 'fixed', as given.")]

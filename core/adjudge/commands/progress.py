@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..components import Engine, Session
-from ..errors import blamed_on
-from ..records import Completion, Message
+from adjudge.components import Engine, Session
+from adjudge.errors import blamed_on
+from adjudge.records import Completion, Message
 
 FIRST_AFTER, EVERY = 2.0, 5.0
 """Seconds until the first sign of progress, and between two plain lines."""

@@ -11,13 +11,14 @@ import typer
 from .options import DEFAULT_MODEL, AsJson, EngineName, Model, OrderName, Rows, Seed, Sets, SkipBadLines
 
 if TYPE_CHECKING:
-    from ..tournament import Tournament
+    from adjudge.tournament import Tournament
 
 EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["75", "85", "86"]}' | adjudge rank --use knockout --votes 3"""
 
 
 def rank(
     file: Rows = FilePath("-"),
+    *,
     model: Model = DEFAULT_MODEL,
     use: Annotated[str, typer.Option("--use", help="The aggregator: a name, or YAML with options.")] = "knockout",
     votes: Annotated[int, typer.Option("--votes", min=1, help="Judgements per match; the majority of those that decide wins.")] = 1,
@@ -28,8 +29,12 @@ def rank(
     skip_bad_lines: SkipBadLines = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank answers: rows {"prompt", "answers": [...]} with two or more answers; --set aggregator.option=value and the like."""
-    from ..tournament import play
+    """Rank many answers to a prompt by pairwise judgements.
+
+    A row has a "prompt" and two or more "answers". Options are set with, for example, --set judge.temperature=0.
+    """
+    from adjudge.tournament import play
+
     from .bench import opened, read_problems, set_up
 
     bench, folder = set_up(model, engine=engine, order=order, sets=sets, seed=seed, aggregator=use)
@@ -51,7 +56,13 @@ def ranking_row(tournament: Tournament) -> dict[str, Any]:
         "order": tournament.ranking.order,
         "ratings": tournament.ranking.ratings,
         "matches": [
-            {"round": one.round, "first": one.match.first, "second": one.match.second, "outcome": one.outcome.value, "undecided": one.undecided}
+            {
+                "round": one.round,
+                "first": one.match.first,
+                "second": one.match.second,
+                "outcome": one.outcome.value,
+                "undecided": one.undecided,
+            }
             for one in tournament.played
         ],
         "undecided": sum(one.undecided for one in tournament.played),

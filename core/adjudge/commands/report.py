@@ -12,13 +12,13 @@ EXAMPLE = "Example: adjudge report runs/demo"
 
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]) -> None:
     """Write report.html of a run folder, complete or not, and print its path."""
-    from ..config import read_run_file
-    from ..errors import ConfigError, PluginError, blamed_on
-    from ..manager import Plugins
+    from adjudge.config import read_run_file
+    from adjudge.errors import ConfigError, PluginError, blamed_on
+    from adjudge.manager import Plugins
 
     file = folder / "config.yaml"
     if not file.is_file():
-        raise ConfigError(f"{folder} is not a run folder: it has no config.yaml.\n  Remedy: give the folder that 'out' of a run file names.")
+        raise ConfigError(f"{folder} is not a run folder: it has no config.yaml.\n  Remedy: give the folder that a run file calls 'out'.")
     plugins = Plugins.load()
     config = read_run_file(file, (), plugins)
     chosen = next((reporter for reporter in config.reporters if reporter.use == "html"), None)

@@ -12,24 +12,25 @@ from .options import AsJson, Sets, SkipBadLines
 from .show import EVALUATION_COLUMNS, evaluation_cells, measures, print_table
 
 if TYPE_CHECKING:
-    from ..components import Dataset
-    from ..config import RunConfig
-    from ..run import Run
+    from adjudge.components import Dataset
+    from adjudge.config import RunConfig
+    from adjudge.run import Run
 
 EXAMPLE = "Example: adjudge run docs/runs/demo.yaml --set seed=1 --set out=runs/seed-1"
 
 
 def run(
     file: Annotated[Path, typer.Argument(help="The run file, in YAML.")],
+    *,
     sets: Sets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the stages, and do nothing.")] = False,
     skip_bad_lines: SkipBadLines = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the stages of a run file, or go on where they stopped."""
-    from ..config import read_run_file
-    from ..manager import Plugins
-    from ..run import Run
+    from adjudge.config import read_run_file
+    from adjudge.manager import Plugins
+    from adjudge.run import Run
 
     plugins = Plugins.load()
     config = read_run_file(file, sets or (), plugins)
@@ -75,10 +76,9 @@ def plan(job: Run) -> dict[str, Any]:
 def _print_plan(plan: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return typer.echo(json.dumps(plan, ensure_ascii=False))
-    for name, value in plan.items():
-        if name == "evaluation":
-            value = ", ".join(f"{key} ({size} problems)" for key, size in value.items()) or "none"
-        typer.echo(f"{name:<11} {' → '.join(value) if isinstance(value, list) else value}")
+    sets = ", ".join(f"{name} ({size} problems)" for name, size in plan["evaluation"].items()) or "none"
+    for name, value in {**plan, "evaluation": sets, "stages": " → ".join(plan["stages"])}.items():
+        typer.echo(f"{name:<11} {value}")
     return typer.echo("Nothing was done: this was a dry run.")
 
 

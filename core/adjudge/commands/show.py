@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +18,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title and Text(title), title_justify="left")
     for index, column in enumerate(columns):
-        numeric = bool(rows) and all(not row[index] or row[index][0].isdigit() or row[index] == "none" for row in rows)
+        numeric = all(re.fullmatch(r"[-–.,%\d]*|none", row[index]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))

@@ -1,0 +1,37 @@
+# The commands of this project. `make demo` and `make test` need only git, make and Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= docs/runs/demo.yaml
+
+.PHONY: demo test fast check docs bench clean
+demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
+	$(BIN)/adjudge run $(DEMO)
+
+test: $(VENV)/installed check  ## the whole suite, slow trainings included
+	$(BIN)/pytest
+
+fast: $(VENV)/installed  ## the suite without the trainings
+	$(BIN)/pytest -m "not slow"
+
+check: $(VENV)/installed  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(VENV)/installed  ## write docs/hooks.md and docs/options.md again
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/installed  ## measure again what the README's numbers come from (hours); see benchmarks/README.md
+	$(BIN)/python benchmarks/chain.py
+	$(BIN)/python benchmarks/scorer_ablation.py
+
+# torch goes first and by itself: its CPU build satisfies everyone who asks for torch later, and CUDA packages stay away.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist

@@ -1,0 +1,84 @@
+"""``adjudge new-plugin``: a folder that installs as a plugin, is found, and passes its own tests; from templates in the package."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: adjudge new-plugin brevity --kind path-scorer && pip install -e ./adjudge-brevity && adjudge plugins"
+
+
+class Kind(StrEnum):
+    """Kinds that there is a template for."""
+
+    PATH_SCORER = "path-scorer"
+    AGGREGATOR = "aggregator"
+    REWARD_RULE = "reward-rule"
+
+    @property
+    def spoken(self) -> str:
+        return self.value.replace("-", " ")
+
+
+USAGE = {
+    Kind.PATH_SCORER: "scorer: {{use: {name}, target: 300}}    # in a stage that chooses among paths",
+    Kind.AGGREGATOR: "aggregator: {{use: {name}, tie: 0.4}}    # or: adjudge rank answers.jsonl --use {name}",
+    Kind.REWARD_RULE: "rules:\n  - {{use: {name}, phrase: therefore, weight: 0.5}}",
+}
+
+
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="The component's name: small letters, digits and hyphens.")],
+    kind: Annotated[Kind, typer.Option("--kind", help="What the plugin adds.")] = Kind.PATH_SCORER,
+    into: Annotated[Path, typer.Option("--into", help="The folder that adjudge-NAME/ is made in.")] = Path(),
+) -> None:
+    """Write a plugin to start from: adjudge-NAME/ with a working component, its tests, and its packaging."""
+    folder = into / f"adjudge-{name}"
+    _check(name, kind, folder)
+    for file, text in plugin_files(name, kind).items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {folder}. Next: pip install -e {folder} && adjudge plugins")
+
+
+def _check(name: str, kind: Kind, folder: Path) -> None:
+    """Names have to work as a distribution, an entry point, a module and a class at once; nothing is ever overwritten."""
+    from adjudge.errors import ConfigError
+    from adjudge.manager import BUILTIN, Plugins
+
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*", name):
+        raise ConfigError(f"NAME: {name!r} is no name for a plugin.\n  Remedy: use small letters, digits and hyphens, as in 'my-scorer'.")
+    if "adjudge_" + name.replace("-", "_") in BUILTIN or (kind.spoken, name) in Plugins.load().entries:
+        raise ConfigError(f"NAME: {name!r} is taken, by a plugin that adjudge ships or by a {kind.spoken}.\n  Remedy: choose another.")
+    if folder.exists():
+        raise ConfigError(f"{folder} exists already.\n  Remedy: choose another name, or --into another folder.")
+
+
+def plugin_files(name: str, kind: Kind) -> dict[str, str]:
+    """The new plugin's files by their place in its folder."""
+    module = "adjudge_" + name.replace("-", "_")
+    names = {
+        "name": name,
+        "module": module,
+        "cls": "".join(part.capitalize() for part in f"{name}-{kind.value}".split("-")),
+        "kind": kind.spoken,
+        "title": f"A{'n' * (kind.spoken[0] in 'aeiou')} {kind.spoken}",
+        "usage": USAGE[kind].format(name=name),
+    }
+    sources = {
+        "pyproject.toml": "common/pyproject.toml",
+        "README.md": "common/README.md",
+        f"{module}/__init__.py": f"{kind.value}/init.py",
+        f"tests/test_{module.removeprefix('adjudge_')}.py": f"{kind.value}/test.py",
+    }
+    return {file: _template(source).substitute(names) for file, source in sources.items()}
+
+
+def _template(name: str) -> Template:
+    return Template(resources.files("adjudge").joinpath(f"templates/{name}.template").read_text(encoding="utf-8"))

@@ -1,0 +1,164 @@
+"""Draws the report's plots as SVG whose colours are the page's own variables, so that they follow its light and dark looks.
+
+matplotlib knows no CSS variables: every colour is drawn as a placeholder value and named in the finished SVG.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SERIES = ("s0", "s1", "s2", "s3", "s4", "s5")
+OUTCOMES = {"first": "o0", "second": "o1", "tie": "o2", "unreadable": "o3", "truncated": "o4", "failed": "o5"}
+VARIABLES = ("ink", "muted", "line", *SERIES, *OUTCOMES.values())
+COLOUR = {name: f"#0a0b{index:02x}" for index, name in enumerate(VARIABLES, 16)}
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "text.color": COLOUR["ink"],
+    "axes.labelcolor": COLOUR["muted"],
+    "axes.edgecolor": COLOUR["line"],
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": COLOUR["line"],
+    "grid.linewidth": 0.7,
+    "xtick.color": COLOUR["line"],
+    "ytick.color": COLOUR["line"],
+    "xtick.labelcolor": COLOUR["muted"],
+    "ytick.labelcolor": COLOUR["muted"],
+    "ytick.major.size": 0,
+    "xtick.major.size": 0,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+}
+
+
+class Plot:
+    """``with Plot(width, height, label) as plot: draw on plot.axes``, then `plot.svg`; sizes in inches."""
+
+    def __init__(self, width: float, height: float, label: str) -> None:
+        import matplotlib
+
+        self.label = label
+        self.style = matplotlib.rc_context({**STYLE, "svg.hashsalt": label})
+        self.size = (width, height)
+        self.svg = ""
+
+    def __enter__(self) -> Plot:
+        from matplotlib.figure import Figure
+
+        self.style.__enter__()
+        self.figure = Figure(figsize=self.size, layout="constrained", facecolor="none")
+        self.axes: Axes = self.figure.subplots()
+        self.axes.set_facecolor("none")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if error[0] is None:
+                drawn = io.StringIO()
+                self.figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+                self.svg = _for_page(drawn.getvalue(), self.label)
+        finally:
+            self.style.__exit__(*error)
+
+
+def _for_page(svg: str, label: str) -> str:
+    """SVG to stand inside HTML: no prolog, no fixed size, no ids that nothing refers to, and variables for colours."""
+    svg = svg[svg.index("<svg") :]
+    used = set(re.findall(r"#([\w-]+)", svg))
+    svg = re.sub(r' id="([\w.-]+)"', lambda found: found.group() if found[1] in used else "", svg)
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{_attribute(label)}">', svg, count=1)
+    svg = svg.replace("'DejaVu Sans'", "var(--sans)")
+    return re.sub("|".join(COLOUR.values()), lambda found: f"var(--{VARIABLES[list(COLOUR.values()).index(found.group())]})", svg).strip()
+
+
+def _attribute(text: str) -> str:
+    """Safe inside an attribute and inside a replacement pattern."""
+    return re.sub(r"[^\w .,:–-]", " ", text)
+
+
+def accuracy_plot(stages: Sequence[str], sets: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Accuracy with its interval by stage, a line for every set; `sets` is evaluation by set, then stage."""
+    with Plot(4.4, 2.6, "Accuracy per stage with 95% intervals") as plot:
+        axes = plot.axes
+        for index, (name, by_stage) in enumerate(sets.items()):
+            points = [(stages.index(stage), found) for stage, found in by_stage.items() if found.get("accuracy") is not None]
+            places = [place + (index - (len(sets) - 1) / 2) * 0.07 for place, _ in points]
+            shares = [100 * found["accuracy"] for _, found in points]
+            bounds = [[100 * bound for bound in found["interval"]] for _, found in points]
+            below = [share - low for share, (low, _) in zip(shares, bounds, strict=True)]
+            above = [high - share for share, (_, high) in zip(shares, bounds, strict=True)]
+            colour = COLOUR[SERIES[index % len(SERIES)]]
+            axes.errorbar(places, shares, [below, above], color=colour, marker="o", markersize=4.5, elinewidth=1.2, capsize=2.5, label=name)
+        axes.set_xticks(range(len(stages)), stages)
+        axes.set_xlim(-0.35, len(stages) - 0.65)
+        axes.set_ylabel("accuracy, %")
+        axes.axhline(50, color=COLOUR["muted"], linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
+        axes.set_ylim(min(45, axes.get_ylim()[0]), 101)
+    return plot.svg
+
+
+def reward_plot(stage: str, points: Sequence[tuple[int, float]], limits: tuple[float, float]) -> str:
+    """Mean reward over the steps of one stage: every step faintly, a running mean over a tenth of them in full."""
+    with Plot(4.4, 2.1, f"Reward over the steps of {stage}") as plot:
+        steps, rewards = [step for step, _ in points], [reward for _, reward in points]
+        plot.axes.plot(steps, rewards, color=COLOUR["s0"], alpha=0.3, linewidth=1)
+        plot.axes.plot(steps, _running_mean(rewards, max(1, len(rewards) // 10)), color=COLOUR["s0"])
+        plot.axes.set_ylim(*limits)
+        plot.axes.set_xlabel("step")
+        plot.axes.set_ylabel("mean reward")
+        plot.axes.set_title(stage)
+    return plot.svg
+
+
+def _running_mean(values: Sequence[float], window: int) -> list[float]:
+    """Mean of up to `window` values that end at each place."""
+    return [sum(part) / len(part) for end in range(len(values)) if (part := values[max(0, end + 1 - window) : end + 1])]
+
+
+def histogram(title: str, kept: Sequence[float], dropped: Sequence[float]) -> str:
+    """How a score, or a part of it, is spread over kept and dropped paths, each as a share of its own paths."""
+    with Plot(3.3, 2.2, f"Distribution of {title} for kept and dropped paths") as plot:
+        low, high = min([*kept, *dropped]), max([*kept, *dropped])
+        bins = [low + (high - low or 1.0) * step / 24 for step in range(25)]
+        for values, name, zorder in ((dropped, "s1", 2), (kept, "s0", 3)):
+            if values:
+                share = [100 / len(values)] * len(values)
+                look: dict[str, Any] = {"bins": bins, "weights": share, "color": COLOUR[name], "zorder": zorder}
+                plot.axes.hist(values, histtype="stepfilled", alpha=0.28, **look)
+                plot.axes.hist(values, histtype="step", linewidth=1.4, **look)
+        plot.axes.set_title(title)
+        plot.axes.set_ylabel("% of paths")
+    return plot.svg
+
+
+def outcome_plot(name: str, by_stage: Mapping[str, Mapping[str, float]]) -> str:
+    """Every outcome's share of the judgements of one set, a bar for every stage, the first on top."""
+    with Plot(4.4, 0.66 + 0.3 * len(by_stage), f"Outcome rates per stage on {name}") as plot:
+        axes, stages = plot.axes, list(by_stage)
+        starts = [0.0] * len(stages)
+        for outcome, series in OUTCOMES.items():
+            widths = [100 * by_stage[stage].get(outcome, 0.0) for stage in stages]
+            axes.barh(stages, widths, left=starts, height=0.62, color=COLOUR[series], linewidth=0)
+            starts = [start + width for start, width in zip(starts, widths, strict=True)]
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.grid(False)
+        axes.set_title(name)
+        axes.set_xlabel("% of judgements")
+        axes.spines["bottom"].set_visible(False)
+    return plot.svg

@@ -1,0 +1,69 @@
+"""What scorers chose: every stage's scored paths, kept and dropped apart, and what the stage measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from .gather import RunFiles, StageFiles
+
+SYMBOLS = {"rstar": "R⋆"}
+
+
+@dataclass
+class Scored:
+    """The scores that one scorer gave in one stage."""
+
+    stage: str
+    scorer: str
+    kept: list[Mapping[str, Any]] = field(default_factory=list)
+    dropped: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS.get(self.scorer, self.scorer)
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts' names in the order in which they first come."""
+        return list(dict.fromkeys(name for record in [*self.kept, *self.dropped] for name in record.get("parts") or {}))
+
+    def values(self, kept: bool, part: str | None = None) -> list[float]:
+        """The scores, or one part of each, that are numbers."""
+        records = self.kept if kept else self.dropped
+        found = [record["value"] if part is None else (record.get("parts") or {}).get(part) for record in records]
+        return [value for value in found if value is not None]
+
+
+def scored_paths(run: RunFiles) -> list[Scored]:
+    """Every stage's scores, a scorer at a time."""
+    return [scored for stage in run.stages for scored in _by_scorer(stage).values()]
+
+
+def _by_scorer(stage: StageFiles) -> dict[str, Scored]:
+    found: dict[str, Scored] = {}
+    for record in stage.records("scores"):
+        scored = found.setdefault(record["scorer"], Scored(stage.name, record["scorer"]))
+        (scored.kept if record.get("kept") else scored.dropped).append(record)
+    return found
+
+
+def means(scored: Scored) -> Iterator[tuple[str, float | None, float | None]]:
+    """The score and each of its parts: name, mean over the kept paths, mean over the dropped."""
+    for name, part in ((f"mean {scored.symbol}", None), *((f"mean of its {part} part", part) for part in scored.parts)):
+        yield name, _mean(scored.values(True, part)), _mean(scored.values(False, part))
+
+
+def _mean(values: list[float]) -> float | None:
+    return fmean(values) if values else None
+
+
+def measured_paths(run: RunFiles) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """By stage and measure, the means that a stage reports over its paths and over those it selected from them."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {
+        stage.name: {name: value for name, value in (stage.result or {}).get("metrics", {}).items() if isinstance(value, dict)}
+        for stage in run.stages
+    }
+    return {name: by_measure for name, by_measure in found.items() if by_measure}

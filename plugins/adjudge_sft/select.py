@@ -1,0 +1,95 @@
+"""Chooses what to fine-tune on: samples paths, keeps the right ones, scores them, and keeps the best of every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from adjudge import JobError, Path, Problem, Score, Session, Stage, mean_reward, score_paths
+
+if TYPE_CHECKING:
+    from . import Sft
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Every path sampled in a stage, with its problem."""
+
+    problems: dict[str, Problem]
+    paths: list[Path]
+
+    @property
+    def right(self) -> dict[str, list[Path]]:
+        """Paths that reached the right answer, by problem."""
+        found: dict[str, list[Path]] = {}
+        for path in self.paths:
+            if path.right(self.problems[path.problem_id]):
+                found.setdefault(path.problem_id, []).append(path)
+        return found
+
+
+def select(options: Sft, stage: Stage) -> tuple[list[Path], dict[str, Any]]:
+    """The chosen paths, and what is known of them and of what they were chosen from."""
+    with stage.open(stage.model) as session:
+        pool = Pool(
+            {problem.id: problem for problem in stage.problems},
+            stage.sample(session, stage.problems, "paths", samples=options.paths),
+        )
+        chosen = choose(options, stage, pool, session)
+    return chosen, describe(stage, pool, chosen)
+
+
+def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Path]:
+    """The best right paths of every problem; scores and choices are recorded."""
+    right = pool.right
+    if not right:
+        raise JobError(
+            f"stage {stage.name}: none of {len(pool.paths)} paths reached the right answer, so there is nothing to fine-tune on.\n"
+            "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
+        )
+    scores, selected = stage.records("scores"), stage.records("selected")
+    chosen: list[Path] = []
+    for problem_id, paths in right.items():
+        problem = pool.problems[problem_id]
+        made = score_paths(options.scorer, problem, stage.with_logprobs(session, problem, paths), session)
+        best = best_of(paths, made, options.keep)
+        chosen += best
+        for path, score in zip(paths, made, strict=True):
+            scores.append(
+                {"id": path.id, "path_id": path.id, "problem_id": problem_id, "scorer": options.scorer.use,
+                 "value": score.value, "parts": dict(score.parts), "kept": path in best}
+            )  # fmt: skip
+            if path in best:
+                selected.append(path, prompt=problem.prompt, answers=problem.answers, score=score.value)
+    if not chosen:
+        raise JobError(
+            f"stage {stage.name}: scorer {options.scorer.use!r} gave no right path a score.\n"
+            "  Remedy: the engine must return tokens and log-probabilities for this scorer, and paths must reason before they answer."
+        )
+    return chosen
+
+
+def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[Path]:
+    """The highest scores first, equal ones by id; a text counts once, and a path without a score not at all."""
+    ranked = sorted(
+        ((-score.value, path.id, path) for path, score in zip(paths, scores, strict=True) if score.value is not None),
+        key=lambda item: item[:2],
+    )
+    by_text: dict[tuple[str, str], Path] = {}
+    for _, _, path in ranked:
+        by_text.setdefault((path.order, path.completion.text), path)
+    return list(by_text.values())[:keep]
+
+
+def describe(stage: Stage, pool: Pool, chosen: Sequence[Path]) -> dict[str, Any]:
+    """Counts, and every measure over all paths, the right ones, and the chosen ones."""
+    right = [path for paths in pool.right.values() for path in paths]
+    found: dict[str, Any] = {"paths": len(pool.paths), "right": len(right), "problems": len(pool.right), "selected": len(chosen)}
+    for rule in stage.measures:
+        found[rule.use] = {
+            "paths": mean_reward(rule, pool.problems, pool.paths),
+            "right": mean_reward(rule, pool.problems, right),
+            "selected": mean_reward(rule, pool.problems, chosen),
+        }
+    return found

@@ -1,0 +1,22 @@
+"""What many tests share: the embedded judge's folder and the built-in plugins."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+import pytest
+
+from adjudge import Plugins
+from adjudge.artifacts import find_model
+
+
+@pytest.fixture(scope="session")
+def embedded() -> FilePath:
+    """Folder of the embedded judge."""
+    return find_model("adjudge_arithmetic:model")
+
+
+@pytest.fixture
+def plugins() -> Plugins:
+    """The built-in plugins alone, in an object of this test's own."""
+    return Plugins.load(autoload=False)

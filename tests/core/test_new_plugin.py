@@ -1,0 +1,97 @@
+"""A scaffolded plugin: it installs with pip, is found in another process, and passes its own tests as they were written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from adjudge.cli import app
+
+KINDS = {"path-scorer": "path scorer", "aggregator": "aggregator", "reward-rule": "reward rule"}
+
+
+def scaffold(folder: Path, name: str, kind: str) -> Path:
+    result = CliRunner().invoke(app, ["new-plugin", name, "--kind", kind, "--into", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder / f"adjudge-{name}"
+
+
+def python(*args: object, path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(path)}, capture_output=True, text=True, check=False)
+
+
+def own_tests(plugin: Path, site: Path) -> None:
+    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", plugin, "-c", plugin / "pyproject.toml", plugin, path=site)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 passed" in result.stdout or "4 passed" in result.stdout
+
+
+def listed(site: Path) -> dict[tuple[str, str], Any]:
+    result = python("-m", "adjudge", "plugins", "--json", path=site)
+    assert result.returncode == 0, result.stderr
+    return {(row["kind"], row["name"]): row for row in json.loads(result.stdout)["components"]}
+
+
+def test_installs_with_pip_is_found_and_passes_its_own_tests(tmp_path: Path) -> None:
+    plugin, site = scaffold(tmp_path, "near-target", "path-scorer"), tmp_path / "site"
+    pip = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    installed = python("-m", "pip", *pip, "--target", site, plugin, path=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    row = listed(site)["path scorer", "near-target"]
+    assert (row["distribution"], row["version"], row["plugin"]) == ("adjudge-near-target", "0.1.0", "near-target")
+    own_tests(plugin, site)
+
+
+@pytest.mark.parametrize("kind", ["aggregator", "reward-rule"])
+def test_every_kind_is_found_and_passes_its_own_tests(tmp_path: Path, kind: str) -> None:
+    plugin = scaffold(tmp_path, "mine", kind)
+    info = plugin / "adjudge_mine-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: adjudge-mine\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[adjudge]\nmine = adjudge_mine\n")
+    assert (KINDS[kind], "mine") in listed(plugin)
+    own_tests(plugin, plugin)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_folder_is_clean_and_complete(tmp_path: Path, kind: str) -> None:
+    plugin = scaffold(tmp_path, "own-way", kind)
+    files = sorted(str(file.relative_to(plugin)) for file in plugin.rglob("*") if file.is_file())
+    assert files == ["README.md", "adjudge_own_way/__init__.py", "pyproject.toml", "tests/test_own_way.py"]
+    assert not [file for file in files if "$" in (plugin / file).read_text()]
+    result = python("-m", "ruff", "check", "--isolated", "--line-length", "140", "--select", "E,F,W,I,UP,B", plugin, path=tmp_path)
+    assert result.returncode == 0, result.stdout
+    formatted = python("-m", "ruff", "format", "--isolated", "--line-length", "140", "--check", plugin, path=tmp_path)
+    assert formatted.returncode == 0, formatted.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("Mine", "aggregator", "'Mine' is no name for a plugin"),
+        ("a--b", "aggregator", "is no name for a plugin"),
+        ("../up", "aggregator", "is no name for a plugin"),
+        ("data", "aggregator", "'data' is taken"),
+        ("elo", "aggregator", "'elo' is taken"),
+    ],
+)
+def test_names_that_cannot_work_are_refused(tmp_path: Path, name: str, kind: str, message: str) -> None:
+    result = CliRunner().invoke(app, ["new-plugin", name, "--kind", kind, "--into", str(tmp_path)])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    scaffold(tmp_path, "mine", "aggregator")
+    result = CliRunner().invoke(app, ["new-plugin", "mine", "--into", str(tmp_path)])
+    assert (result.exit_code, "exists already" in result.stderr) == (2, True)
+    assert CliRunner().invoke(app, ["new-plugin", "mine", "--kind", "judge"]).exit_code == 2

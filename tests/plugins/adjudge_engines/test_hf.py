@@ -1,0 +1,128 @@
+"""The `hf` engine on the embedded judge: sampling that depends on prompt and seed alone, log-probabilities, and refusals."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+import pytest
+
+from adjudge import Completion, ConfigError, Message, PromptTooLong, Session
+from adjudge_arithmetic import ArithmeticDataset, ArithmeticJudge
+from adjudge_engines import HfEngine
+
+PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4], part="test").load())
+PROMPTS = [ArithmeticJudge().prompt(problem, "given") for problem in PROBLEMS]
+STORIES = FilePath(__file__).parents[4] / "shared" / "data" / "stories260K" / "hf"
+
+
+@pytest.fixture(scope="module")
+def session(embedded: FilePath) -> Iterator[Session]:
+    with HfEngine().open(embedded) as opened:
+        yield opened
+
+
+def sample(session: Session, prompts: list[list[Message]], seeds: list[int], temperature: float = 1.0, **options: float) -> list[Completion]:
+    found = dict(
+        session.sample(
+            prompts, seeds=seeds, temperature=temperature, top_p=options.get("top_p", 1.0), max_new_tokens=int(options.get("tokens", 112))
+        )
+    )
+    return [found[index] for index in range(len(prompts))]
+
+
+def test_a_completion_depends_on_its_prompt_and_seed_alone(session: Session, embedded: FilePath) -> None:
+    seeds = list(range(len(PROMPTS)))
+    together = sample(session, PROMPTS, seeds)
+    with HfEngine(batch_tokens=300).open(embedded) as small:
+        apart = sample(small, PROMPTS, seeds)
+    backwards = sample(session, PROMPTS[::-1], seeds[::-1])[::-1]
+    assert [one.token_ids for one in together] == [one.token_ids for one in apart] == [one.token_ids for one in backwards]
+    assert [one.token_ids for one in together] != [one.token_ids for one in sample(session, PROMPTS, [seed + 1 for seed in seeds])]
+    for one, other in zip(together, apart, strict=True):
+        assert one.logprobs is not None
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+
+
+def test_left_padding_changes_no_greedy_text(session: Session) -> None:
+    together = sample(session, PROMPTS, [0] * len(PROMPTS), temperature=0)
+    alone = [sample(session, [prompt], [7], temperature=0)[0] for prompt in PROMPTS]
+    assert [one.text for one in together] == [one.text for one in alone]
+
+
+def test_sampled_logprobs_are_those_of_scoring(session: Session) -> None:
+    for prompt, one in zip(PROMPTS[:6], sample(session, PROMPTS[:6], [3] * 6, temperature=0.7), strict=True):
+        assert one.logprobs is not None
+        (scored,) = session.logprobs(prompt, [one.token_ids])
+        assert scored == pytest.approx(one.logprobs, abs=1e-5), "temperature 1, whatever the sampling temperature"
+
+
+def test_logprobs_of_several_continuations_are_those_of_each_alone(session: Session) -> None:
+    ids = [one.token_ids for one in sample(session, [PROMPTS[0]] * 5, [0, 1, 2, 3, 4])]
+    ids += [ids[0][:1], ()]
+    for tokens, values in zip(ids, session.logprobs(PROMPTS[0], ids), strict=True):
+        assert values == pytest.approx(session.logprobs(PROMPTS[0], [tokens])[0], abs=1e-5)
+        assert len(values) == len(tokens)
+
+
+def test_sampling_follows_the_probabilities(session: Session) -> None:
+    """First tokens of 600 samples of one prompt, against their log-probabilities."""
+    firsts = [one for one in sample(session, [PROMPTS[0]] * 600, list(range(600)), tokens=1)]
+    shares: dict[int, int] = {}
+    for one in firsts:
+        shares[one.token_ids[0]] = shares.get(one.token_ids[0], 0) + 1
+    for token, count in shares.items():
+        (values,) = session.logprobs(PROMPTS[0], [[token]])
+        p = math.exp(values[0])
+        assert abs(count / 600 - p) < 5 * math.sqrt(p * (1 - p) / 600) + 2 / 600
+
+
+def test_a_tiny_nucleus_is_greedy(session: Session) -> None:
+    greedy = sample(session, PROMPTS[:8], [0] * 8, temperature=0)
+    nucleus = sample(session, PROMPTS[:8], list(range(8)), temperature=1.0, top_p=1e-6)
+    assert [one.text for one in greedy] == [one.text for one in nucleus]
+
+
+def test_ends_and_truncation(session: Session) -> None:
+    (whole,), (cut,) = sample(session, PROMPTS[:1], [5]), sample(session, PROMPTS[:1], [5], tokens=6)
+    assert not whole.truncated
+    assert whole.ends[-1] == -1, "the end of turn writes nothing"
+    assert whole.ends[-2] == len(whole.text)
+    assert cut.truncated
+    assert cut.token_ids == whole.token_ids[:6]
+    assert whole.text.startswith(cut.text)
+
+
+def test_a_prompt_that_does_not_fit_is_named_before_anything_is_sampled(session: Session) -> None:
+    long: list[Message] = [{"role": "user", "content": "1+" * 200 + "1"}]
+    with pytest.raises(PromptTooLong, match=r"its prompt has \d+ tokens; the model takes 256") as caught:
+        next(iter(session.sample([PROMPTS[0], long], seeds=[0, 0], temperature=1, top_p=1, max_new_tokens=40)))
+    assert caught.value.index == 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [("config.json", "no config.json"), ("tokenizer*", "has no tokenizer"), ("*.safetensors", "no .*safetensors weights")],
+)
+def test_an_incomplete_folder_is_refused(embedded: FilePath, tmp_path: FilePath, missing: str, message: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(embedded, folder)
+    for file in folder.glob(missing):
+        file.unlink()
+    with pytest.raises(ConfigError, match=message) as caught, HfEngine().open(folder):
+        pass
+    assert str(folder) in str(caught.value)
+    assert "Remedy" in str(caught.value)
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not STORIES.is_dir(), reason=f"no real model at {STORIES}")
+def test_a_real_model_without_a_chat_template() -> None:
+    prompts: list[list[Message]] = [[{"role": "user", "content": text}] for text in ("Once upon a time", "Tom and Lily went to the")]
+    with HfEngine().open(STORIES) as opened:
+        (one, other) = sample(opened, prompts, [1, 2], temperature=0.8, tokens=40)
+        assert one.logprobs is not None
+        assert opened.logprobs(prompts[0], [one.token_ids])[0] == pytest.approx(one.logprobs, abs=1e-5)
+        assert other.text != one.text

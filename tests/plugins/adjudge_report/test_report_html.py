@@ -1,0 +1,154 @@
+"""The HTML report says what the run's files say, escapes what models wrote, needs nothing from outside, and tells what is missing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from adjudge import ConfigError, DataError, JobError
+from adjudge.run import Run
+from adjudge.testing import check_component
+from adjudge_report import Html
+
+
+def page_of(run: Run) -> str:
+    return (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The cells of the first table, by the stage that heads the row."""
+    table = page[page.index("<tbody>") : page.index("</tbody>")]
+    found = {}
+    for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL):
+        cells = [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]
+        found[cells[0]] = cells[1:]
+    return found
+
+
+def test_the_table_holds_the_numbers_of_every_stages_result(finished: Run, results: Mapping[str, Any]) -> None:
+    table = rows(page_of(finished))
+    assert list(table) == sorted(results) == ["0-base", "1-grpo", "2-sft", "3-grpo"]
+    for stage, result in results.items():
+        found = result["evaluation"]["standard"]
+        low, high = found["interval"]
+        rates = [f"{100 * found['outcomes'][name]:.1f}%" for name in ("first", "second", "tie", "unreadable", "truncated", "failed")]
+        assert table[stage] == [
+            f"{100 * found['accuracy']:.1f}%",
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            str(found["n"]),
+            *rates,
+            f"{found['mean_tokens']:.1f}",
+            f"{found['toy-sound']:.3f}",
+        ]
+
+
+def test_every_plot_is_drawn_and_takes_its_colours_from_the_page(finished: Run) -> None:
+    page = page_of(finished)
+    labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', page)
+    assert labels[:2] == ["Accuracy per stage with 95  intervals", "Outcome rates per stage on standard"]
+    assert [label for label in labels if label.startswith("Reward")] == [
+        "Reward over the steps of 1-grpo",
+        "Reward over the steps of 3-grpo",
+    ]
+    assert sum(label.startswith("Distribution of") for label in labels) == 3
+    assert "#0a0b" not in page
+    assert "var(--s0)" in page
+    assert "No reward plot" not in page
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(finished: Run) -> None:
+    page = page_of(finished)
+    assert all(target.startswith("#") for target in re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', page))
+    assert not re.search(r"<script|<link|@import|url\(\s*['\"]?(?!#)|https?://", page)
+
+
+def test_ids_inside_the_page_are_those_that_something_refers_to(finished: Run) -> None:
+    page = page_of(finished)
+    assert set(re.findall(r' id="([^"]*)"', page)) <= set(re.findall(r"#([\w-]+)", page))
+
+
+def test_what_models_and_data_wrote_is_escaped(make_run: Callable[..., Run]) -> None:
+    attack = "<script>alert('x')</script>"
+    run = make_run(stages=[], evaluation={"sets": {"hostile": {"use": "toy-sums", "extra": attack}}})
+    run.execute()
+    page = page_of(run)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_ten_judgements_can_be_read_wrong_and_undecided_ones_among_them(finished: Run) -> None:
+    page = page_of(finished)
+    kinds = re.findall(r'<details class="judgement (\w+)">', page)
+    assert len(kinds) == 10
+    assert set(kinds) == {"wrong", "right", "undecided"}
+    assert re.search(r'<mark class="reasoning">\d\+\d\+0=\d\d\n', page)
+    assert re.search(r'<mark class="answer">\\boxed\{Assistant [12]\}</mark>', page)
+    assert re.search(r"<dt>mean token probability</dt><dd>0\.\d{3}</dd>", page)
+    stages = set(re.findall(r'<span class="where">(\d-\w+) · standard</span>', page))
+    assert stages == {"0-base", "1-grpo", "2-sft", "3-grpo"}
+
+
+def test_writing_again_gives_the_same_page_and_another_size_another_number(finished: Run, tmp_path: FilePath) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished.folder, copy)
+    assert Html().write(copy) == copy / "report.html"
+    assert (copy / "report.html").read_text() == page_of(finished)
+    Html(samples=3).write(copy)
+    assert (copy / "report.html").read_text().count('<details class="judgement') == 3
+
+
+def test_kept_and_dropped_paths_are_compared_and_a_stages_measures_shown(finished: Run, results: Mapping[str, Any]) -> None:
+    page = page_of(finished)
+    sound = results["2-sft"]["metrics"]["toy-sound"]
+    assert re.search(r"mean R⋆</th><td>0\.\d{3}</td><td>0\.\d{3}</td>", page)
+    assert "<th></th><th>paths</th><th>selected</th>" in page
+    assert f"toy-sound</th><td>{sound['paths']:.3f}</td><td>{sound['selected']:.3f}</td>" in page
+
+
+def test_an_unfinished_run_says_what_is_missing_and_ignores_a_line_still_being_written(make_run: Callable[..., Run]) -> None:
+    run = make_run(stages=[{"use": "grpo", "fail_at": 9}, "sft"])
+    with pytest.raises(JobError):
+        run.execute()
+    with (run.folder / "records" / "1-grpo-steps.jsonl").open("a") as steps:
+        steps.write('{"id": "step-9", "step": 9, "rew')
+    before = (run.folder / "records" / "1-grpo-steps.jsonl").read_bytes()
+    page = Html().write(run.folder).read_text()
+    assert "Still missing: 1-grpo, 2-sft." in page
+    assert "Reward over the steps of 1-grpo" in page
+    assert "No score plots: no stage has recorded scores of paths." in page
+    assert (run.folder / "records" / "1-grpo-steps.jsonl").read_bytes() == before
+
+
+def test_a_run_without_evaluation_or_records_leaves_the_plots_out_and_says_why(make_run: Callable[..., Run]) -> None:
+    run = make_run(stages=[], evaluation={})
+    run.execute()
+    page = page_of(run)
+    assert "<svg" not in page
+    for reason in (
+        "No evaluation set is named",
+        "No accuracy plot",
+        "No outcome plot",
+        "No reward plot",
+        "No score plots",
+        "No judgements",
+    ):
+        assert reason in page
+
+
+def test_a_folder_that_is_no_run_and_a_damaged_record_are_told(make_run: Callable[..., Run], tmp_path: FilePath) -> None:
+    with pytest.raises(ConfigError, match=r"no config\.yaml"):
+        Html().write(tmp_path)
+    run = make_run(stages=[])
+    run.execute()
+    (run.folder / "records" / "0-base-evaluation-standard.jsonl").write_text("{broken\n")
+    with pytest.raises(DataError, match=r"0-base-evaluation-standard\.jsonl: line 1 is damaged"):
+        Html().write(run.folder)
+
+
+def test_its_options_are_documented_and_survive_json() -> None:
+    check_component(Html())
