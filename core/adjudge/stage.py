@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -43,9 +43,13 @@ class Stage:
     def name(self) -> str:
         return f"{self.index}-{self.use}"
 
-    def open(self, model: FilePath) -> AbstractContextManager[Session]:
+    @contextmanager
+    def open(self, model: FilePath) -> Iterator[Session]:
         """The engine with a model loaded."""
-        return self.engine.open(model)
+        with ExitStack() as stack:
+            with blamed_on(self.engine, "open"):
+                session = stack.enter_context(self.engine.open(model))
+            yield session
 
     def records(self, name: str, total: int | None = None) -> Records:
         """The stage's record file of this name, and how many records it will hold."""
@@ -53,13 +57,14 @@ class Stage:
             self.totals[name] = total
         return Records(self.records_folder / f"{self.name}-{name}.jsonl", lambda record: self.written(self, name, record))
 
-    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1, **more: Json) -> list[Path]:
+    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> list[Path]:
         """Judge these problems, recording every path as it finishes; paths recorded before a stop are not made again."""
         asks = plan_asks(problems, self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
         records = self.records(name, total=len(asks))
         by_id = {problem.id: problem for problem in problems}
-        for path in sample_paths(session, self.judge, [ask for ask in asks if ask.id not in records.ids]):
-            records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]), **more)
+        with blamed_on(self.engine, "sample"):
+            for path in sample_paths(session, self.judge, [ask for ask in asks if ask.id not in records.ids]):
+                records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
         made = {path.id: path for path in records.load(Path)}
         return [made[ask.id] for ask in asks]
 

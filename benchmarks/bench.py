@@ -1,0 +1,49 @@
+"""What the benchmarks share: runs in a process of their own, the machine they ran on, intervals over seeds, and result files."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from adjudge import Plugins
+from adjudge.rundir import describe_machine, write_json
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def run(file: Path, out: Path, *sets: str) -> list[dict[str, Any]]:
+    """`adjudge run` with these settings; goes on where it stopped. Returns every stage's result, the base first."""
+    settings = [word for setting in (f"out={out}", "reporters=[]", *sets) for word in ("--set", setting)]
+    subprocess.run([sys.executable, "-m", "adjudge", "run", str(file), *settings], check=True, cwd=ROOT)
+    names = json.loads((out / "done.json").read_text())["stages"]
+    return [json.loads((out / "stages" / name / "result.json").read_text()) for name in names]
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean over seeds with Student's 95% interval."""
+    mean = sum(values) / len(values)
+    error = stats.sem(values)
+    half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 and not math.isnan(error) else float("nan")
+    return {"mean": mean, "interval": [mean - half, mean + half], "values": list(values)}
+
+
+def save(name: str, data: dict[str, Any]) -> None:
+    """Write a result file with the machine and the command that made it."""
+    machine = describe_machine(Plugins.load(autoload=False))
+    machine["command"] = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
+    write_json(RESULTS / f"{name}.json", {"machine": machine, **data})
+    print(f"wrote {RESULTS.relative_to(ROOT)}/{name}.json")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(head), ["---"] * len(head), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

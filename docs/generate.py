@@ -1,0 +1,241 @@
+"""Writes docs/hooks.md and docs/options.md from the code: ``python docs/generate.py``, or ``--check`` to find out whether they are current.
+
+Only what adjudge itself ships is written down, so the pages do not depend on what else is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from adjudge import Plugins, Session, hookspecs
+from adjudge.components import KINDS, Component
+from adjudge.config import EvaluationConfig, RunConfig
+from adjudge.manager import REGISTRATION
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code it is made from, then run `make docs`. -->"
+BOUNDS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "min_length": "at least {}"}
+
+
+# docs/hooks.md ------------------------------------------------------------------------------------------------------------
+
+
+def hooks_page(plugins: Plugins) -> str:
+    """Every hook with its signature, its meaning, what it leads to, and who of the built-in plugins uses it."""
+    return _joined(
+        "# Hooks",
+        NOTE,
+        "A plugin is a module whose functions have these names and are marked with `@adjudge.hookimpl`. No hook is `firstresult`: "
+        "[decision 0002](decisions/0002-hooks-return-classes.md) says why. To start one: `adjudge new-plugin NAME`, or the "
+        "[tutorial](tutorial.md).",
+        "## Registration hooks",
+        "Asked once, when plugins are loaded. Each returns component classes; a component is picked by its `use` in the run file, is "
+        "frozen, and checks its own options. What ships with adjudge is listed in [options.md](options.md).",
+        *(part for name in hook_names() if name in REGISTRATION for part in _hook(name, plugins)),
+        "## Observe hooks",
+        "Told what happens in a run. What they return is ignored; one that raises is reported on standard error and stops nothing. "
+        "Take only the arguments you need. A plugin's module hears of every run; the object that a reporter's `start` returns "
+        "hears of its own run only, and has its `close()` called however that run ends.",
+        *(part for name in hook_names() if name not in REGISTRATION for part in _hook(name, plugins)),
+    )
+
+
+def hook_names() -> list[str]:
+    """All hooks, in the order of the file that specifies them."""
+    return [name for name, value in vars(hookspecs).items() if inspect.isfunction(value) and hasattr(value, "adjudge_spec")]
+
+
+def _hook(name: str, plugins: Plugins) -> Iterator[str]:
+    function = getattr(hookspecs, name)
+    yield f"### `{name}{signature(function)}`"
+    yield inspect.cleandoc(function.__doc__ or "")
+    if kind := REGISTRATION.get(name):
+        yield f"The component, `adjudge.{kind.__name__}`: {inspect.cleandoc(kind.__doc__ or '')}"
+        yield from _verbs(kind)
+        if kind.__name__ == "Engine":
+            yield f"The session, `adjudge.Session`: {inspect.cleandoc(Session.__doc__ or '')}"
+            yield from _verbs(Session)
+    yield f"Implemented by {', '.join(f'`{place}`' for place in users(name, plugins))}."
+
+
+def _verbs(cls: type) -> Iterator[str]:
+    for name, value in vars(cls).items():
+        if inspect.isfunction(value) and not name.startswith("_"):
+            yield f"- `{name}{signature(value)}`\n\n" + _indented(inspect.cleandoc(value.__doc__ or ""))
+
+
+def signature(function: Callable[..., Any]) -> str:
+    """Arguments without `self`, and what is returned, as the source has them."""
+    found = inspect.signature(function)
+    arguments = [argument for name, argument in found.parameters.items() if name != "self"]
+    return str(found.replace(parameters=arguments)).replace("'", "")
+
+
+def users(hook: str, plugins: Plugins) -> list[str]:
+    """Files of built-in plugins that implement a hook."""
+    found = []
+    for source in plugins.sources:
+        folder = Path(str(sys.modules[source.plugin].__file__)).parent
+        for file in sorted(folder.rglob("*.py")):
+            if hook in _implemented(file):
+                found.append(f"{folder.name}/{file.relative_to(folder).as_posix()}".removesuffix("/__init__.py"))
+    return found
+
+
+def _implemented(file: Path) -> set[str]:
+    """Names of the functions in a file that are marked `@hookimpl`."""
+    functions = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef))
+    return {node.name for node in functions if "hookimpl" in map(ast.unparse, node.decorator_list)}
+
+
+# docs/options.md ----------------------------------------------------------------------------------------------------------
+
+
+def options_page(plugins: Plugins) -> str:
+    """The run file's fields, and every built-in component with its options."""
+    return _joined(
+        "# Options",
+        NOTE,
+        "A run file is YAML. Where a field asks for a component, write `{use: NAME, option: value}`, or just `NAME` when every option "
+        "stays at its default. `adjudge plugins` also lists what other distributions add, and `adjudge schema` prints a JSON Schema "
+        "from which an editor completes all of this.",
+        "## The run file",
+        _summary(RunConfig),
+        _table(RunConfig),
+        "### `evaluation`",
+        _summary(EvaluationConfig),
+        _table(EvaluationConfig),
+        *(part for kind in KINDS for part in _kind(kind, plugins)),
+    )
+
+
+def _kind(kind: type[Component], plugins: Plugins) -> Iterator[str]:
+    yield f"## {_plural(kind)[0].upper()}{_plural(kind)[1:]}"
+    yield _summary(kind)
+    for name, entry in plugins.of_kind(kind).items():
+        yield f"### `{name}`"
+        yield f"{_summary(entry.cls)} From `{entry.source.plugin}` in the distribution `{entry.source.distribution}`."
+        yield _table(entry.cls)
+
+
+def _table(cls: type[BaseModel]) -> str:
+    fields = {name: field for name, field in cls.model_fields.items() if name != "use"}
+    if not fields:
+        return "No options."
+    rows = [
+        f"| `{name}` | {_cell(_type(field.annotation, field.metadata))} | {_default(field)} | {_cell(field.description or '')} |"
+        for name, field in fields.items()
+    ]
+    return "\n".join(["| option | type | default | meaning |", "|---|---|---|---|", *rows])
+
+
+def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """A field's type in words, with its bounds."""
+    words = _bare_type(annotation)
+    bounds = [text.format(getattr(item, name)) for item in metadata for name, text in BOUNDS.items() if hasattr(item, name)]
+    return ", ".join([words, *bounds])
+
+
+def _bare_type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner = [item for note in arguments[1:] for item in (note.metadata if isinstance(note, FieldInfo) else [note])]
+        return _type(arguments[0], inner)
+    if origin is Literal:
+        return _or([f"`{_flow(value)}`" for value in arguments])
+    if origin in (Union, types.UnionType):
+        return _or(["none" if one is type(None) else _bare_type(one) for one in arguments])
+    if origin in (list, tuple):
+        return f"list of {_plural(arguments[0])}"
+    if origin is dict:
+        return f"mapping of names to {_plural(arguments[1])}"
+    return _plain(annotation)
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _plain(annotation: Any) -> str:
+    if issubclass(annotation, Component):
+        return annotation.kind
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", EvaluationConfig: "see below"}
+    return names[annotation]
+
+
+def _plural(annotation: Any) -> str:
+    return _bare_type(annotation) + "s"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    return f"`{_flow(_short(field.get_default(call_default_factory=True)))}`"
+
+
+def _short(value: Any) -> Any:
+    """A default as one would write it: a component whose options are all at their defaults is its name."""
+    if isinstance(value, Component):
+        return value.use if not value.model_dump(exclude_defaults=True) else to_jsonable_python(value)
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, dict) and set(value) == {"use"}:
+        return value["use"]
+    return to_jsonable_python(value)
+
+
+def _flow(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
+    return text.removesuffix("...\n").strip()
+
+
+def _summary(cls: type) -> str:
+    return inspect.cleandoc(cls.__doc__ or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+# Both ---------------------------------------------------------------------------------------------------------------------
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+PAGES: dict[str, Callable[[Plugins], str]] = {"hooks.md": hooks_page, "options.md": options_page}
+
+
+def main(arguments: Sequence[str], folder: Path = HERE) -> int:
+    """Write the pages; with ``--check`` write nothing and return 1 when one is stale."""
+    plugins = Plugins.load(autoload=False)
+    stale = []
+    for name, page in PAGES.items():
+        file, text = folder / name, page(plugins)
+        if "--check" not in arguments:
+            file.write_text(text, encoding="utf-8")
+        elif not file.is_file() or file.read_text(encoding="utf-8") != text:
+            stale.append(f"docs/{name}")
+    for name in stale:
+        print(f"{name} is stale: run 'make docs'", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""A GRPO stage for real, on the embedded judge: what it records, what it leaves out, and when it refuses to call a model trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from adjudge import JobError, Outcome, Stage, Verdict
+from adjudge_arithmetic import ArithmeticDataset, ArithmeticJudge
+from adjudge_engines import HfEngine
+from adjudge_grpo import Grpo
+from adjudge_grpo.rules import Format, VerdictRule
+
+pytestmark = pytest.mark.slow
+SMALL: dict[str, Any] = {"steps": 3, "prompts_per_step": 4, "group": 4, "learning_rate": 1e-4}
+
+
+class AlwaysFirst(ArithmeticJudge):
+    """Reads every text as *first*."""
+
+    def parse(self, text: str) -> Verdict:
+        return Verdict(Outcome.FIRST, (0, 0), (0, len(text)))
+
+
+def stage(folder: FilePath, model: FilePath, judge: ArithmeticJudge | None = None, labels: set[int] | None = None) -> Stage:
+    problems = [p for p in ArithmeticDataset(size=40, levels=[1, 2, 3, 4]).load() if labels is None or p.label in labels]
+    return Stage(
+        1, "grpo", folder / "stages" / "1-grpo", folder / "records", model, model, judge or ArithmeticJudge(), HfEngine(), problems
+    )
+
+
+def records(made: Stage, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (made.records_folder / f"{made.name}-{name}.jsonl").read_text().splitlines()]
+
+
+def test_a_stage_trains_and_records_every_rollout(tmp_path: FilePath, embedded: FilePath) -> None:
+    made = stage(tmp_path, embedded)
+    result = Grpo(**SMALL, rules=[VerdictRule(), Format(weight=0.5)]).train(made)
+    steps, rollouts = records(made, "steps"), records(made, "rollouts")
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert len(rollouts) == 3 * 4 * 4
+    for step in steps:
+        mine = [rollout for rollout in rollouts if rollout["step"] == step["step"]]
+        groups = [mine[i : i + 4] for i in range(0, 16, 4)]
+        assert all(len({rollout["problem_id"] for rollout in group}) == 1 for group in groups)
+        assert step["accuracy"] == pytest.approx(sum(rollout["right"] for rollout in mine) / 16)
+        assert step["reward"] == pytest.approx(sum(rollout["reward"] for rollout in mine) / 16)
+        uniform = sum(len({rollout["right"] for rollout in group}) == 1 for group in groups)
+        assert step["skipped_groups"] == pytest.approx(uniform / 4)
+    for rollout in rollouts:
+        assert rollout["parts"]["verdict"] == (1.0 if rollout["right"] else -1.0)
+        assert rollout["reward"] == rollout["parts"]["verdict"] + 0.5 * rollout["parts"]["format"]
+    assert (result.model / "model.safetensors").read_bytes() != (embedded / "model.safetensors").read_bytes()
+    assert json.loads((result.model / "judge.json").read_text())["use"] == "arithmetic"
+    assert not (made.folder / "checkpoints").exists()
+    assert result.metrics["steps"] == 3
+    with HfEngine().open(result.model) as session:
+        assert made.sample(session, made.problems[:4], "after")
+
+
+def test_skipped_groups_count_for_nothing_in_the_loss(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    from adjudge_grpo import train
+
+    batches: list[dict[str, Any]] = []
+    score = train.SkippingGRPOTrainer._generate_and_score_completions
+
+    def spy(self: Any, inputs: Any) -> dict[str, Any]:
+        batch = score(self, inputs)
+        batches.append({**batch, "signal": list(self.rewards.signal)})
+        return batch
+
+    monkeypatch.setattr(train.SkippingGRPOTrainer, "_generate_and_score_completions", spy)
+    Grpo(**{**SMALL, "steps": 2, "prompts_per_step": 8}).train(stage(tmp_path, embedded))
+    kept = {signal for batch in batches for signal in batch["signal"]}
+    assert kept == {True, False}, "the test needs groups of both kinds"
+    for batch in batches:
+        per_row = batch["completion_mask"].sum(1)
+        assert [bool(tokens) for tokens in per_row] == batch["signal"]
+        assert int(batch["num_items_in_batch"]) == int(per_row.sum())
+
+
+def test_a_stage_in_which_every_group_was_skipped_is_an_error(tmp_path: FilePath, embedded: FilePath) -> None:
+    made = stage(tmp_path, embedded, AlwaysFirst(order="fixed"), labels={0})
+    with pytest.raises(JobError, match=r"stage 1-grpo: every group of all 3 steps was all right or all wrong.*\n.*Remedy"):
+        Grpo(**SMALL).train(made)
+    assert not (made.folder / "model").exists()
+
+
+def test_only_hard_keeps_what_is_not_always_right(tmp_path: FilePath, embedded: FilePath) -> None:
+    made = stage(tmp_path, embedded)
+    result = Grpo(**{**SMALL, "steps": 2}, only="hard", probe_samples=3).train(made)
+    by_problem: dict[str, list[bool]] = {}
+    for path in records(made, "probe"):
+        by_problem.setdefault(path["problem_id"], []).append(path["right"])
+    assert {len(found) for found in by_problem.values()} == {3}
+    hard = {problem for problem, found in by_problem.items() if not all(found)}
+    assert 0 < len(hard) < len(by_problem)
+    assert result.metrics["problems"] == len(hard)
+    assert {rollout["problem_id"] for rollout in records(made, "rollouts")} <= hard
+
+
+def test_no_hard_problem_is_an_error(tmp_path: FilePath, embedded: FilePath) -> None:
+    made = stage(tmp_path, embedded, AlwaysFirst(order="fixed"), labels={0})
+    with pytest.raises(JobError, match="only: hard found no problem"):
+        Grpo(**SMALL, only="hard").train(made)
+
+
+def test_the_same_seed_gives_the_same_numbers(tmp_path: FilePath, embedded: FilePath) -> None:
+    one, other = stage(tmp_path / "one", embedded), stage(tmp_path / "other", embedded)
+    for made in (one, other):
+        Grpo(**{**SMALL, "steps": 2}).train(made)
+    assert records(one, "rollouts") == records(other, "rollouts")

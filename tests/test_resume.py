@@ -1,0 +1,96 @@
+"""Killed at any time, a run goes on with the same command: nothing is recorded twice, nothing finished is redone, the numbers are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+RUN_FILE = """
+out: {out}
+model: adjudge_arithmetic:model
+data: {{use: arithmetic, levels: [1, 2], size: 48}}
+reporters: [html]
+stages:
+  - {{use: grpo, steps: 6, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
+  - {{use: sft, scorer: rstar, paths: 4, batch: 4, learning_rate: 5.0e-5, save_every: 1}}
+  - {{use: grpo, only: hard, steps: 4, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
+evaluation:
+  sets:
+    test: {{use: arithmetic, part: test, levels: [1, 2], size: 60}}
+"""
+KILLED_IN = ("1-grpo-steps", "2-sft-paths", "2-sft-steps", "3-grpo-probe", "3-grpo-steps", "3-grpo-evaluation-test")
+"""Record files whose first lines are the sign to kill."""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    file = folder / "run.yaml"
+    file.write_text(RUN_FILE.format(out=folder / "run"))
+    return subprocess.Popen([sys.executable, "-m", "adjudge", "run", str(file), "--json"], stdout=subprocess.PIPE, text=True)
+
+
+def finish(folder: Path) -> list[dict[str, Any]]:
+    process = start(folder)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    stages: list[dict[str, Any]] = json.loads(out)["stages"]
+    return stages
+
+
+def kill_in(folder: Path, name: str) -> None:
+    """Run until a record file has two lines, then kill without warning."""
+    process = start(folder)
+    file = folder / "run" / "records" / f"{name}.jsonl"
+    while not (file.exists() and file.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None, f"the run ended before {name} had two records"
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def records(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    return {file.name: [json.loads(line) for line in file.read_text().splitlines()] for file in (folder / "run" / "records").glob("*.jsonl")}
+
+
+def numbers(stages: list[dict[str, Any]]) -> list[Any]:
+    return [(stage["name"], stage["metrics"], stage["evaluation"]) for stage in stages]
+
+
+def test_kill_in_every_stage(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    expected = finish(whole)
+    seen: dict[Path, int] = {}
+    for name in KILLED_IN:
+        kill_in(killed, name)
+        done = list((killed / "run" / "stages").glob("*/result.json"))
+        assert all(file.stat().st_mtime_ns == seen.get(file, file.stat().st_mtime_ns) for file in done), "a finished stage was redone"
+        seen = {file: file.stat().st_mtime_ns for file in done}
+    stages = finish(killed)
+    assert (killed / "run" / "done.json").exists()
+    assert (killed / "run" / "report.html").stat().st_size > 10_000
+    manifest = json.loads((killed / "run" / "manifest.json").read_text())
+    assert len(manifest["starts"]) == len(KILLED_IN) + 1
+    found, reference = records(killed), records(whole)
+    assert found.keys() == reference.keys()
+    for name, rows in found.items():
+        ids = [row["id"] for row in rows]
+        assert len(ids) == len(set(ids)), f"{name} has a record twice"
+        assert sorted(ids) == sorted(row["id"] for row in reference[name]), name
+    assert numbers(stages) == numbers(expected)
+
+
+def test_a_complete_run_is_left_as_it_is(tmp_path: Path) -> None:
+    first = finish(tmp_path)
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file() and "records" in file.parts}
+    assert numbers(finish(tmp_path)) == numbers(first)
+    assert before == {file: file.stat().st_mtime_ns for file in before}
