@@ -31,7 +31,9 @@ def by_seed(runs: list[list[dict[str, Any]]], stage: int, name: str, field: str 
 def summarise(three: list[list[dict[str, Any]]], one: list[list[dict[str, Any]]], seeds: list[int]) -> dict[str, Any]:
     gains = {
         name: {
-            f"{TITLES[later]} - {TITLES[earlier]}": spread([b - a for a, b in zip(by_seed(three, earlier, name), by_seed(three, later, name), strict=True)])
+            f"{TITLES[later]} - {TITLES[earlier]}": spread(
+                [b - a for a, b in zip(by_seed(three, earlier, name), by_seed(three, later, name), strict=True)]
+            )
             for earlier, later in itertools.pairwise(range(len(TITLES)))
         }
         for name in SETS
@@ -39,7 +41,9 @@ def summarise(three: list[list[dict[str, Any]]], one: list[list[dict[str, Any]]]
     return {
         "seeds": seeds,
         "stages": {
-            title: {name: {field: spread(by_seed(three, index, name, field)) for field in ("accuracy", "sound", "mean_tokens")} for name in SETS}
+            title: {
+                name: {field: spread(by_seed(three, index, name, field)) for field in ("accuracy", "sound", "mean_tokens")} for name in SETS
+            }
             for index, title in enumerate(TITLES)
         },
         "paired_gains": gains,
@@ -61,9 +65,16 @@ def number(found: dict[str, Any], digits: int = 3) -> str:
 def as_text(data: dict[str, Any]) -> str:
     """Tables for people, all from the data."""
     rows = [
-        [title, *(number(stage[name]["accuracy"]) for name in SETS), number(stage["graded"]["sound"])] for title, stage in data["stages"].items()
+        [title, *(number(stage[name]["accuracy"]) for name in SETS), number(stage["graded"]["sound"])]
+        for title, stage in data["stages"].items()
     ]
-    rows.append(["one stage, equal steps", *(number(data["one_stage"][name]["accuracy"]) for name in SETS), number(data["one_stage"]["graded"]["sound"])])
+    rows.append(
+        [
+            "one stage, equal steps",
+            *(number(data["one_stage"][name]["accuracy"]) for name in SETS),
+            number(data["one_stage"]["graded"]["sound"]),
+        ]
+    )
     gains = [[step, *(f"{data['paired_gains'][name][step]['mean']:+.3f} ({data['paired_gains'][name][step]['interval'][0]:+.3f} to "
                       f"{data['paired_gains'][name][step]['interval'][1]:+.3f})" for name in SETS)] for step in data["paired_gains"]["graded"]]  # fmt: skip
     return "\n\n".join(
@@ -83,8 +94,24 @@ def demo_text(stages: list[dict[str, Any]]) -> str:
             found = stage["evaluation"][name]
             low, high = found["interval"]
             failures = " / ".join(f"{100 * found['outcomes'][outcome]:.1f}" for outcome in ("unreadable", "truncated", "failed"))
-            rows.append([title, name, f"{found['accuracy']:.3f} ({low:.3f} to {high:.3f})", f"{found['sound']:.3f}", failures, f"{found['mean_tokens']:.1f}"])
-    head = ["judge", "set", f"accuracy, n = {stages[0]['evaluation'][SETS[0]]['n']}", "sound paths", "unreadable / truncated / failed, %", "tokens"]
+            rows.append(
+                [
+                    title,
+                    name,
+                    f"{found['accuracy']:.3f} ({low:.3f} to {high:.3f})",
+                    f"{found['sound']:.3f}",
+                    failures,
+                    f"{found['mean_tokens']:.1f}",
+                ]
+            )
+    head = [
+        "judge",
+        "set",
+        f"accuracy, n = {stages[0]['evaluation'][SETS[0]]['n']}",
+        "sound paths",
+        "unreadable / truncated / failed, %",
+        "tokens",
+    ]
     return table(head, rows)
 
 

@@ -72,14 +72,21 @@ def as_text(data: dict[str, Any]) -> str:
         return f"{found['mean']:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
     rows = [
-        [scorer, number(row["sound_of_selected"]), number(row["graded_accuracy"]), number(row["graded_minus_random"], "+"), number(row["graded_sound"])]
+        [
+            scorer,
+            number(row["sound_of_selected"]),
+            number(row["graded_accuracy"]),
+            number(row["graded_minus_random"], "+"),
+            number(row["graded_sound"]),
+        ]
         for scorer, row in sorted(data["scorers"].items(), key=lambda item: -item[1]["graded_accuracy"]["mean"])
     ]
     head = ["scorer", "sound among selected", "accuracy after SFT, graded", "minus random, paired", "sound paths after SFT"]
     pool = data["pool"]
     return (
         f"Mean over seeds {data['seeds']} with Student's 95% interval. Before fine-tuning: accuracy {number(data['zero_rl']['graded'])} on the graded"
-        f" set; of all paths {pool['sound_of_all']['mean']:.3f} are sound, of the right ones {pool['sound_of_right']['mean']:.3f}.\n\n" + table(head, rows)
+        f" set; of all paths {pool['sound_of_all']['mean']:.3f} are sound, of the right ones {pool['sound_of_right']['mean']:.3f}.\n\n"
+        + table(head, rows)
     )
 
 

@@ -26,6 +26,14 @@ from adjudge.manager import REGISTRATION
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code it is made from, then run `make docs`. -->"
 BOUNDS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "min_length": "at least {}"}
+WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    EvaluationConfig: "see below",
+}
 
 
 # docs/hooks.md ------------------------------------------------------------------------------------------------------------
@@ -168,10 +176,7 @@ def _or(words: list[str]) -> str:
 
 
 def _plain(annotation: Any) -> str:
-    if issubclass(annotation, Component):
-        return annotation.kind
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", EvaluationConfig: "see below"}
-    return names[annotation]
+    return str(annotation.kind) if issubclass(annotation, Component) else WORDS[annotation]
 
 
 def _plural(annotation: Any) -> str:

@@ -59,7 +59,9 @@ def kill_in(folder: Path, name: str) -> None:
 
 
 def records(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    return {file.name: [json.loads(line) for line in file.read_text().splitlines()] for file in (folder / "run" / "records").glob("*.jsonl")}
+    return {
+        file.name: [json.loads(line) for line in file.read_text().splitlines()] for file in (folder / "run" / "records").glob("*.jsonl")
+    }
 
 
 def numbers(stages: list[dict[str, Any]]) -> list[Any]:

@@ -7,7 +7,7 @@ implement the verb. A field annotated with a kind (``scorer: PathScorer``, ``rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
@@ -182,8 +182,5 @@ class Reporter(Component):
 
 
 KINDS: tuple[type[Component], ...] = (PathScorer, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter)
-
-TokenLogprobs = Callable[..., Any]
-"""``token_logprobs(hidden_TD, head_VD, target_T) -> logprob_T``: see `adjudge_rstar`."""
 
 Metrics = dict[str, Json]

@@ -12,6 +12,7 @@ import torch
 from datasets import Dataset as Rows
 from datasets import disable_progress_bars
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
+from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import Completion, JobError, Judge, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
@@ -37,6 +38,7 @@ def train(options: Grpo, stage: Stage) -> StageResult:
         callbacks=[StepRecorder(stage, rewards, options.steps)],
     )
     trainer.rewards = rewards
+    rewards.end_of_turn = set(trainer.eos_token_ids)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     steps = list(rewards.steps)
@@ -78,6 +80,7 @@ def prompts_of(problems: list[Problem], judge: Judge, seed: int, count: int) -> 
 
 def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
     disable_progress_bars()
+    logging.set_verbosity_error()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     batch = options.prompts_per_step * options.group
     micro = options.micro_batch or batch
@@ -118,6 +121,8 @@ class RolloutRewards:
         self.signal: list[bool] = []
         """For each rollout of the last call, whether its group holds right and wrong ones."""
         self.last: dict[str, float] = {}
+        self.end_of_turn: set[int] = set()
+        """Tokens that end a completion; set by the trainer, which knows them."""
 
     def __call__(
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Any], trainer_state: Any, **_: Any
@@ -128,7 +133,7 @@ class RolloutRewards:
         for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True)):
             asked = self.problems[problem[index]]
             text = completion[0]["content"]
-            sampled = Completion(text, tuple(ids), truncated=len(ids) >= self.judge.max_new_tokens)
+            sampled = Completion(text, tuple(ids), truncated=ids[-1] not in self.end_of_turn)
             path = Path(stable_id(step, index), asked.id, order[index], index % self.group, sampled, read_verdict(self.judge, sampled))
             reward, parts = total_reward(self.rules, asked, path)
             rewards.append(reward)

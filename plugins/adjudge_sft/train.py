@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset as Rows
 from datasets import disable_progress_bars
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
+from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
 from adjudge import Path, Stage, StageResult, stable_seed
@@ -68,6 +69,7 @@ def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
 
 def trl_config(options: Sft, stage: Stage) -> SFTConfig:
     disable_progress_bars()
+    logging.set_verbosity_error()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     micro = options.micro_batch or options.batch
     return SFTConfig(

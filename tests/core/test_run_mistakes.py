@@ -142,7 +142,10 @@ def attempt(plugins: Plugins, model: FilePath, **fields: Any) -> AdjudgeError:
     ("stage", "message"),
     [
         ({"use": "scored", "scorer": "raising"}, r"^'raising' \(.*RaisingScorer\) raised in score\(\): KeyError: 'weights'"),
-        ({"use": "scored", "scorer": "forgetful"}, r"^path scorer 'forgetful' \(.*ForgetfulScorer\) returned 1 scores for 2 paths of problem"),
+        (
+            {"use": "scored", "scorer": "forgetful"},
+            r"^path scorer 'forgetful' \(.*ForgetfulScorer\) returned 1 scores for 2 paths of problem",
+        ),
         ({"use": "raising"}, r"^'raising' \(.*Raising\) raised in train\(\): RuntimeError: out of ideas"),
     ],
 )
@@ -165,7 +168,9 @@ def test_a_measure_that_raises_is_named(plugins: Plugins, model: FilePath) -> No
     assert "raised in reward(): TypeError: no length" in str(error)
 
 
-@pytest.mark.parametrize(("use", "message"), [("raising", "raised in load(): OSError: disk on fire"), ("empty", "data: the data set is empty")])
+@pytest.mark.parametrize(
+    ("use", "message"), [("raising", "raised in load(): OSError: disk on fire"), ("empty", "data: the data set is empty")]
+)
 def test_data_that_cannot_be_loaded(plugins: Plugins, model: FilePath, use: str, message: str) -> None:
     error = attempt(plugins, model, data=use)
     assert message in str(error)

@@ -24,7 +24,9 @@ def session(embedded: FilePath) -> Iterator[Session]:
         yield opened
 
 
-def sample(session: Session, prompts: list[list[Message]], seeds: list[int], temperature: float = 1.0, **options: float) -> list[Completion]:
+def sample(
+    session: Session, prompts: list[list[Message]], seeds: list[int], temperature: float = 1.0, **options: float
+) -> list[Completion]:
     found = dict(
         session.sample(
             prompts, seeds=seeds, temperature=temperature, top_p=options.get("top_p", 1.0), max_new_tokens=int(options.get("tokens", 112))
