@@ -1,4 +1,4 @@
-"""Killed at any time, a run goes on with the same command: nothing is recorded twice, nothing finished is redone, the numbers are the same."""
+"""Killed at any time, a run goes on with the same command: nothing is recorded twice or done again, the numbers are the same."""
 
 from __future__ import annotations
 

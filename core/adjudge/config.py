@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .components import KINDS, Component, Dataset, Engine, Judge, Reporter, RewardRule, StageTrainer
 from .errors import ConfigError
@@ -51,6 +51,14 @@ class RunConfig(BaseModel):
     """Plugins or distributions without which the run must not start."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice of the run follows from this number."""
+
+    @field_validator("reporters")
+    @classmethod
+    def _each_once(cls, reporters: list[Reporter]) -> list[Reporter]:
+        for index, reporter in enumerate(reporters):
+            if reporter in reporters[:index]:
+                raise ValueError(f"{reporter.use!r} stands there twice with the same options; once is enough")
+        return reporters
 
 
 def read_run_file(file: FilePath, sets: Sequence[str], plugins: Plugins) -> RunConfig:

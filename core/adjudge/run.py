@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -130,18 +130,14 @@ class Run:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """The run's reporters are registered while it lasts, and closed however it ends."""
-        watchers = []
-        for reporter in self.config.reporters:
-            with blamed_on(reporter, "start"):
-                watchers.append(reporter.start(self))
-        for reporter, watcher in zip(self.config.reporters, watchers, strict=True):
-            self.plugins.hooks.register(watcher, name=f"reporter {reporter.use!r} ({id(watcher)})")
-        try:
+        with ExitStack() as stack:
+            for reporter in self.config.reporters:
+                with blamed_on(reporter, "start"):
+                    watcher = reporter.start(self)
+                    stack.callback(_close, watcher)
+                    self.plugins.hooks.register(watcher, name=f"reporter {reporter.use!r} ({id(watcher)})")
+                    stack.callback(self.plugins.hooks.unregister, watcher)
             yield
-        finally:
-            for watcher in watchers:
-                self.plugins.hooks.unregister(watcher)
-                _close(watcher)
 
     def tell(self, hook: str, **facts: Any) -> None:
         """Call an observe hook; an observer that raises is reported, and the others still hear of it."""

@@ -1,4 +1,4 @@
-"""The embedded world: sums with a right and a plausible wrong answer, a tiny judge for them, and a check of its reasoning.
+"""The embedded world: sums with a right and a plausible wrong answer, a tiny model that judges them, and a check of its reasoning.
 
 No paper has this world; it is here because in it a chain of training runs for real on two cores, and because, unlike real data,
 it can tell whether a path that reached the right verdict was *sound*: every written step true. The model in ``model/`` is a
@@ -8,7 +8,6 @@ Qwen2 made by ``python -m adjudge_arithmetic.pretrain``; it reasons soundly, car
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -16,14 +15,9 @@ from pydantic import Field, field_validator
 
 from adjudge import (
     Dataset,
-    Judge,
-    Message,
-    Order,
-    Outcome,
     Path,
     Problem,
     RewardRule,
-    Verdict,
     held_out,
     hookimpl,
     stable_id,
@@ -34,27 +28,6 @@ from .traces import is_sound
 from .world import LEVELS, STANDARD, draw
 
 TEST_SHARE = 0.2
-_BOX = re.compile(r"\\boxed\{Assistant ([12])\}")
-
-
-class ArithmeticJudge(Judge):
-    """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
-
-    use: Literal["arithmetic"] = "arithmetic"
-    max_new_tokens: Annotated[int, Field(gt=0)] = 112
-    """Tokens a judgement may take; a sound one takes 40 for two digits and 79 for five."""
-
-    def prompt(self, problem: Problem, order: Order) -> list[Message]:
-        first, second = problem.answers if order == "given" else problem.answers[::-1]
-        return [{"role": "user", "content": f"{problem.prompt}\n1:{first}\n2:{second}"}]
-
-    def parse(self, text: str) -> Verdict:
-        boxes = list(_BOX.finditer(text))
-        if not boxes:
-            return Verdict(Outcome.UNREADABLE)
-        start, stop = boxes[-1].span()
-        outcome = Outcome.FIRST if boxes[-1][1] == "1" else Outcome.SECOND
-        return Verdict(outcome, reasoning=(0, start), answer=(start, stop))
 
 
 class ArithmeticDataset(Dataset):
@@ -103,11 +76,6 @@ class Sound(RewardRule):
         first, second = map(int, problem.answers)
         shown = (first, second) if path.order == "given" else (second, first)
         return float(is_sound(a, b, shown, path.completion.text))
-
-
-@hookimpl
-def register_judges() -> Iterable[type[Judge]]:
-    return [ArithmeticJudge]
 
 
 @hookimpl

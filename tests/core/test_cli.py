@@ -331,7 +331,7 @@ def test_the_job_failed_when_every_call_did(model: Path) -> None:
 def test_long_work_shows_progress_in_plain_lines(model: Path) -> None:
     rows = "".join(f'{{"prompt": "larger?", "answers": ["7", "{n}"]}}\n' for n in range(20, 24))
     result = call("judge", "-m", model, "--engine", "{use: oracle, seconds: 0.6}", "--json", stdin=rows)
-    assert re.search(r"judged [34]/4, about \d s left", result.stderr)
+    assert re.search(r"judged [34] of 4, about \d s left", result.stderr)
     assert len(result.stdout.splitlines()) == 4
 
 

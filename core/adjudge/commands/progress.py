@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,22 +19,25 @@ FIRST_AFTER, EVERY = 2.0, 5.0
 
 
 class Watched:
-    """A session that counts its completions; an exception of its engine becomes an error that names the engine."""
+    """A session that counts its completions; an exception of its engine becomes an error that names the engine.
+
+    A thread of its own looks at the count: engines answer in bursts of a batch, so a completion is a bad moment to tell the time left.
+    """
 
     def __init__(self, session: Session, engine: Engine) -> None:
         self.session, self.engine = session, engine
         self.done = self.failed = self.total = 0
         self.last_error = ""
-        self._bar: Any = None
-        self._started = time.monotonic()
-        self._next_line = self._started + FIRST_AFTER
+        self._over = Event()
+        self._teller = Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Self:
+        self._teller.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._over.set()
+        self._teller.join()
 
     def sample(
         self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
@@ -53,27 +58,31 @@ class Watched:
         if completion.error is not None:
             self.failed += 1
             self.last_error = completion.error
-        now = time.monotonic()
-        if self._bar is not None:
-            self._bar.update(0, completed=self.done, total=self.total)
-        elif now >= self._next_line:
-            self._next_line = now + EVERY
-            self._show(now - self._started)
 
-    def _show(self, seconds: float) -> None:
-        if sys.stderr.isatty():
-            self._bar = _start_bar(self.done, self.total)
-        else:
-            left = seconds / self.done * (self.total - self.done)
-            print(f"judged {self.done}/{self.total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+    def _tell(self) -> None:
+        """Until it is over: a bar that is kept current, or a line now and then."""
+        started = time.monotonic()
+        bar = _bar() if sys.stderr.isatty() else None
+        with ExitStack() as stack:
+            wait = FIRST_AFTER
+            while not self._over.wait(wait):
+                wait = EVERY if bar is None else 0.1
+                if bar is None:
+                    print(self._line(time.monotonic() - started), file=sys.stderr, flush=True)
+                elif not bar.tasks:
+                    stack.enter_context(bar)
+                    bar.add_task("judging", total=self.total)
+                else:
+                    bar.update(bar.tasks[0].id, completed=self.done, total=self.total)
+
+    def _line(self, seconds: float) -> str:
+        left = f", about {seconds / self.done * (self.total - self.done):.0f} s left" if self.done else ""
+        return f"judged {self.done} of {self.total}{left}"
 
 
-def _start_bar(done: int, total: int) -> Any:
+def _bar() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    bar.start()
-    bar.add_task("judging", total=total, completed=done)
-    return bar
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -76,7 +76,7 @@ def _print_ranking(tournament: Tournament, row: dict[str, Any]) -> None:
     answers, ratings = tournament.problem.answers, row["ratings"]
     print_table(
         ["place", "answer", "rating", "text"],
-        [[str(place), str(index), f"{ratings[index]:.1f}", snippet(answers[index])] for place, index in enumerate(row["order"], 1)],
+        [[str(place), str(index), f"{ratings[index]:.6g}", snippet(answers[index])] for place, index in enumerate(row["order"], 1)],
         title=f"{row['id']}: {snippet(tournament.problem.prompt)}",
     )
     typer.echo(f"{len(row['matches'])} matches, {row['undecided']} undecided, {row['tokens']} tokens")

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from adjudge import Outcome, held_out
 from adjudge.testing import check_judge, check_rule, path_of
-from adjudge_arithmetic import TEST_SHARE, ArithmeticDataset, ArithmeticJudge, Sound
+from adjudge_arithmetic import TEST_SHARE, ArithmeticDataset, Sound
 from adjudge_arithmetic.traces import SOUND, Habits, is_sound, write_trace
 from adjudge_arithmetic.world import LEVELS, columns, draw
+from adjudge_judges import ArithmeticJudge
 
 SOUND_TRACE = "7+8+0=15\n3+4+1=08\nsum 85\n1 85 yes\n2 75 no\n\\boxed{Assistant 1}"
 seeds = st.integers(0, 2**32)

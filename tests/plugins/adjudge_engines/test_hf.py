@@ -10,8 +10,9 @@ from pathlib import Path as FilePath
 import pytest
 
 from adjudge import Completion, ConfigError, Message, PromptTooLong, Session
-from adjudge_arithmetic import ArithmeticDataset, ArithmeticJudge
+from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
+from adjudge_judges import ArithmeticJudge
 
 PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4], part="test").load())
 PROMPTS = [ArithmeticJudge().prompt(problem, "given") for problem in PROBLEMS]
@@ -71,9 +72,8 @@ def test_logprobs_of_several_continuations_are_those_of_each_alone(session: Sess
 
 def test_sampling_follows_the_probabilities(session: Session) -> None:
     """First tokens of 600 samples of one prompt, against their log-probabilities."""
-    firsts = [one for one in sample(session, [PROMPTS[0]] * 600, list(range(600)), tokens=1)]
     shares: dict[int, int] = {}
-    for one in firsts:
+    for one in sample(session, [PROMPTS[0]] * 600, list(range(600)), tokens=1):
         shares[one.token_ids[0]] = shares.get(one.token_ids[0], 0) + 1
     for token, count in shares.items():
         (values,) = session.logprobs(PROMPTS[0], [[token]])

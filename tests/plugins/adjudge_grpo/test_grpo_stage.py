@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from adjudge import JobError, Outcome, Stage, Verdict
-from adjudge_arithmetic import ArithmeticDataset, ArithmeticJudge
+from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
 from adjudge_grpo.rules import Format, VerdictRule
+from adjudge_judges import ArithmeticJudge
 
 pytestmark = pytest.mark.slow
 SMALL: dict[str, Any] = {"steps": 3, "prompts_per_step": 4, "group": 4, "learning_rate": 1e-4}

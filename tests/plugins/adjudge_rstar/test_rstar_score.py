@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adjudge import Completion, Outcome, Path, Plugins, Problem, Verdict
 from adjudge.components import PathScorer
 from adjudge.testing import check_scorer, path_of
-from adjudge_arithmetic import ArithmeticJudge
+from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Likelihood, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
 from adjudge_rstar.score import span_tokens
 
@@ -66,7 +66,7 @@ def test_without_reasoning_or_logprobs_there_is_no_score() -> None:
 def test_lengths_and_chance() -> None:
     short, long = path_with([0.5], [0.5], "short"), path_with([0.5] * 9, [0.5], "long")
     shorter, longer = Shortest().score(PROBLEM, [short, long], None)  # type: ignore[arg-type]
-    assert shorter.value is not None and longer.value is not None and shorter.value > longer.value
+    assert (shorter.value, longer.value) == (-3.0, -11.0)
     draws = [Random(seed=seed).score(PROBLEM, [short], None)[0].value for seed in range(5)]  # type: ignore[arg-type]
     assert len(set(draws)) == 5
     assert all(draw is not None and 0 <= draw < 1 for draw in draws)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge import Completion, JobError, Outcome, Path, Score, Stage, Verdict
-from adjudge_arithmetic import ArithmeticDataset, ArithmeticJudge, Sound
+from adjudge_arithmetic import ArithmeticDataset, Sound
 from adjudge_engines import HfEngine, ReplayEngine
+from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Random, RStar, Shortest
 from adjudge_sft import Sft
 from adjudge_sft.select import best_of
@@ -39,8 +40,17 @@ def test_the_best_distinct_texts_are_kept(made: list[tuple[str, float | None]], 
 def stage(folder: FilePath, model: FilePath, judge: ArithmeticJudge | None = None, engine: Any = None) -> Stage:
     problems = list(ArithmeticDataset(size=24, levels=[1, 2]).load())
     return Stage(
-        2, "sft", folder / "stages" / "2-sft", folder / "records", model, model, judge or ArithmeticJudge(), engine or HfEngine(), problems, [Sound()]
-    )  # fmt: skip
+        index=2,
+        use="sft",
+        folder=folder / "stages" / "2-sft",
+        records_folder=folder / "records",
+        model=model,
+        base=model,
+        judge=judge or ArithmeticJudge(),
+        engine=engine or HfEngine(),
+        problems=problems,
+        measures=[Sound()],
+    )
 
 
 def records(made: Stage, name: str) -> list[dict[str, Any]]:
@@ -109,11 +119,11 @@ def test_no_right_path_is_an_error_and_loses_nothing(tmp_path: FilePath, embedde
 
 def test_a_scorer_that_fits_no_path_is_an_error(tmp_path: FilePath, embedded: FilePath) -> None:
     """Recorded texts have no log-probabilities, so R⋆ does not apply to them; chance does."""
-    rows = [
-        {"prompt": ArithmeticJudge().prompt(problem, order)[-1]["content"], "texts": [f"\\boxed{{Assistant {1 + (problem.label != (order == 'swapped'))}}}"]}
-        for problem in stage(tmp_path, embedded).problems
-        for order in ("given", "swapped")
-    ]  # fmt: skip
+    rows = []
+    for problem in stage(tmp_path, embedded).problems:
+        for order in ("given", "swapped"):
+            right = 1 + (problem.label != (order == "swapped"))
+            rows.append({"prompt": ArithmeticJudge().prompt(problem, order)[-1]["content"], "texts": [f"\\boxed{{Assistant {right}}}"]})
     file = tmp_path / "texts.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     made = stage(tmp_path, embedded, engine=ReplayEngine(file=file))

@@ -1,0 +1,35 @@
+r"""The arithmetic world's terse form: what a judge of a few hundred thousand parameters can read and write.
+
+No paper has it. The question is the prompt, ``37+48``, and two numbered answers; the judgement works the sum and ends in RRM's box.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+_BOX = re.compile(r"\\boxed\{Assistant ([12])\}")
+
+
+class ArithmeticJudge(Judge):
+    """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
+
+    use: Literal["arithmetic"] = "arithmetic"
+    max_new_tokens: Annotated[int, Field(gt=0)] = 112
+    """Tokens a judgement may take; a sound one takes 40 for two digits and 79 for five."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        first, second = problem.answers if order == "given" else problem.answers[::-1]
+        return [{"role": "user", "content": f"{problem.prompt}\n1:{first}\n2:{second}"}]
+
+    def parse(self, text: str) -> Verdict:
+        boxes = list(_BOX.finditer(text))
+        if not boxes:
+            return Verdict(Outcome.UNREADABLE)
+        start, stop = boxes[-1].span()
+        outcome = Outcome.FIRST if boxes[-1][1] == "1" else Outcome.SECOND
+        return Verdict(outcome, reasoning=(0, start), answer=(start, stop))

@@ -1,0 +1,281 @@
+"""Every hook is called when and with what it promises, and what it returns is used: seen through a small run of a plugin's own parts."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from adjudge import Aggregator, ConfigError, Match, PluginError, Plugins, Problem, Stage, StageResult, hookspecs
+from adjudge.manager import REGISTRATION, Source
+from adjudge.run import Run
+from adjudge.tournament import play
+
+FROZEN = {
+    "register_path_scorers": "() -> Iterable[type[PathScorer]]",
+    "register_reward_rules": "() -> Iterable[type[RewardRule]]",
+    "register_aggregators": "() -> Iterable[type[Aggregator]]",
+    "register_stage_trainers": "() -> Iterable[type[StageTrainer]]",
+    "register_engines": "() -> Iterable[type[Engine]]",
+    "register_judges": "() -> Iterable[type[Judge]]",
+    "register_datasets": "() -> Iterable[type[Dataset]]",
+    "register_reporters": "() -> Iterable[type[Reporter]]",
+    "run_started": "(run: Run) -> None",
+    "stage_started": "(run: Run, stage: Stage) -> None",
+    "record_written": "(stage: Stage, name: str, record: Mapping[str, Json]) -> None",
+    "stage_finished": "(run: Run, stage: Stage, result: StageResult) -> None",
+    "run_finished": "(run: Run) -> None",
+}
+"""Plugins that we cannot see rely on these: a change here is a change of the interface, and needs a decision page."""
+
+OBSERVE = [name for name in FROZEN if name not in REGISTRATION]
+
+
+# Registration: what is returned is what works -----------------------------------------------------------------------------
+
+
+def test_hook_register_path_scorers(world: Any) -> None:
+    world.run().execute()
+    found = sorted((row["parts"]["problem"], row["value"]) for row in world.records("1-keep-scores"))
+    given, swapped = len("aa or b: first"), len("b or aa: second")
+    assert found == [(size, size - 2.0 + length) for size in (2.0, 3.0, 4.0) for length in (given, swapped)]
+
+
+def test_hook_register_reward_rules(world: Any) -> None:
+    base, stage = world.run().execute()
+    for result in (base, stage):
+        assert result["evaluation"]["far"]["quarter"] == 0.25, "the mean over the paths it applies to, and over no others"
+
+
+def test_hook_register_aggregators(world: Any) -> None:
+    run = world.run()
+    aggregator = world.plugins.pick(Aggregator, "last")()
+    with run.config.engine.open(run.base) as session:
+        for answers, order in ((("aaa", "bb", "c"), (2, 1, 0)), (("a", "bb", "ccc"), (0, 1, 2))):
+            [tournament] = play([Problem("p", "size", answers)], aggregator, run.judge, session)
+            assert tournament.ranking.order == order
+            assert [one.match for one in tournament.played] == [Match(0, 2)]
+
+
+def test_hook_register_stage_trainers(world: Any) -> None:
+    _, result = world.run().execute()
+    assert (result["use"], result["metrics"]) == ("keep", {"kept": 6})
+    assert (world.folder / "out" / "stages" / "1-keep" / "model" / "judge.json").exists()
+
+
+def test_hook_register_engines(world: Any) -> None:
+    world.run().execute()
+    texts = [row["completion"]["text"] for row in world.records("1-keep-paths-w2")]
+    assert sorted(texts) == ["aa or b: first", "b or aa: second"]
+
+
+def test_hook_register_judges(world: Any) -> None:
+    _, result = world.run().execute()
+    saved = json.loads((world.folder / "out" / "stages" / "1-keep" / "model" / "judge.json").read_text())
+    assert (saved["use"], saved["order"]) == ("slash", "both")
+    assert result["evaluation"]["far"]["outcomes"]["first"] == 1.0, "read by its parser, and turned back where it was asked swapped"
+    assert {row["order"] for row in world.records("0-base-evaluation-far")} == {"given", "swapped"}
+
+
+def test_hook_register_datasets(world: Any) -> None:
+    run = world.run()
+    train, tests = run.load_problems()
+    assert [problem.id for problem in train] == ["w2", "w3", "w4"]
+    assert [problem.id for problem in tests["far"]] == ["w50", "w51", "w52"]
+    assert run.execute()[1]["evaluation"]["far"]["n"] == 3
+
+
+def test_hook_register_reporters(world: Any) -> None:
+    run = world.run(reporters=["witness"])
+    run.execute()
+    assert run.heard == [[("stage_started", "0-base"), ("stage_started", "1-keep"), ("close", None)]]
+    again = world.run(reporters=["witness"])
+    again.execute()
+    assert again.heard == [[("close", None)]], "nothing was done again"
+    assert len(run.heard[0]) == 3, "the first run's object was let go"
+
+
+def test_a_reporter_that_cannot_start_is_named_and_the_others_are_closed(world: Any) -> None:
+    run = world.run(reporters=["witness", {"use": "witness", "fails": True}])
+    with pytest.raises(PluginError, match=r"'witness' \(.*Witness\) raised in start\(\): OSError: no terminal"):
+        run.execute()
+    assert run.heard == [[("close", None)]]
+
+
+def test_a_reporter_that_stands_there_twice_is_a_mistake_of_the_run_file(world: Any) -> None:
+    with pytest.raises(ConfigError, match="reporters: Value error, 'witness' stands there twice with the same options"):
+        world.run(reporters=["witness", "witness"])
+
+
+def test_registration_hooks_are_asked_once_and_not_by_a_run(world: Any) -> None:
+    assert world.asked == dict.fromkeys(world.parts, 1)
+    world.run().execute()
+    assert world.asked == dict.fromkeys(world.parts, 1)
+
+
+@pytest.mark.parametrize("name", REGISTRATION)
+def test_what_no_hook_registers_cannot_be_picked(world: Any, name: str) -> None:
+    plugins = Plugins()
+    plugins.add(world.plugin(Counter(), without=name), Source("parts", "adjudge-parts", "1"))
+    kind = REGISTRATION[name]
+    assert plugins.of_kind(kind) == {}
+    assert len(plugins.entries) == len(world.parts) - 1
+    with pytest.raises(Exception, match=f"no {kind.kind} is called 'x'"):
+        plugins.pick(kind, "x")
+
+
+# Observation: told at the right time, with the right things ---------------------------------------------------------------
+
+
+def test_hook_run_started(world: Any) -> None:
+    told: list[Any] = []
+
+    def run_started(run: Run) -> None:
+        told.append((run, (run.folder / "config.yaml").exists(), (run.folder / "manifest.json").exists(), list(run.results)))
+
+    world.observe("watcher", run_started)
+    run = world.run()
+    run.execute()
+    assert told == [(run, True, True, [])]
+
+
+def test_hook_stage_started(world: Any) -> None:
+    told: list[Any] = []
+
+    def stage_started(run: Run, stage: Stage) -> None:
+        told.append((run, stage.name, stage.model, [problem.id for problem in stage.problems], stage.folder.exists()))
+
+    world.observe("watcher", stage_started)
+    run = world.run()
+    run.execute()
+    ids = ["w2", "w3", "w4"]
+    assert told == [(run, "0-base", world.folder / "base", ids, False), (run, "1-keep", world.folder / "base", ids, False)]
+    world.run().execute()
+    assert len(told) == 2, "a stage that is complete does not start again"
+
+
+def test_hook_record_written(world: Any) -> None:
+    told: list[tuple[str, str, Mapping[str, Any]]] = []
+    totals: dict[str, int] = {}
+
+    def record_written(stage: Stage, name: str, record: Mapping[str, Any]) -> None:
+        told.append((stage.name, name, record))
+        totals.update({f"{stage.name}-{name}": size for name, size in stage.totals.items()})
+
+    world.observe("watcher", record_written)
+    world.run().execute()
+    by_file: dict[str, list[Any]] = {}
+    for stage, name, record in told:
+        by_file.setdefault(f"{stage}-{name}", []).append(json.loads(json.dumps(record)))
+    files = {file.stem for file in (world.folder / "out" / "records").iterdir()}
+    assert (
+        set(by_file)
+        == files
+        == {"0-base-evaluation-far", "1-keep-evaluation-far", "1-keep-scores", *(f"1-keep-paths-w{n}" for n in (2, 3, 4))}
+    )
+    assert all(world.records(file) == records for file, records in by_file.items()), "every record once, in order, as it was written"
+    assert totals["0-base-evaluation-far"] == len(by_file["0-base-evaluation-far"]) == 6
+
+
+def test_hook_stage_finished(world: Any) -> None:
+    told: list[Any] = []
+
+    def stage_finished(run: Run, stage: Stage, result: StageResult) -> None:
+        assert result.model.is_dir()
+        assert not (stage.folder / "result.json").exists()
+        told.append((run, stage.name, result.model, result.metrics))
+
+    world.observe("watcher", stage_finished)
+    run = world.run()
+    base, stage = run.execute()
+    assert [(one, name) for one, name, _, _ in told] == [(run, "0-base"), (run, "1-keep")]
+    assert [model for _, _, model, _ in told] == [world.folder / "base", world.folder / "out" / "stages" / "1-keep" / "model"]
+    told_far = [json.loads(json.dumps(metrics["evaluation"])) for _, _, _, metrics in told]
+    assert told_far == [base["evaluation"], stage["evaluation"]]
+    assert told[1][3]["kept"] == 6
+
+
+def test_hook_run_finished(world: Any) -> None:
+    told: list[Any] = []
+
+    def run_finished(run: Run) -> None:
+        told.append((run, [result["name"] for result in run.results], (run.folder / "done.json").exists()))
+
+    world.observe("watcher", run_finished)
+    run = world.run()
+    run.execute()
+    assert told == [(run, ["0-base", "1-keep"], False)]
+    assert (run.folder / "done.json").exists()
+
+
+def raising(name: str) -> Callable[..., None]:
+    """An observer of this hook that takes no arguments and raises."""
+
+    def function() -> None:
+        raise RuntimeError(f"no wish to hear of {name}")
+
+    function.__name__ = name
+    return function
+
+
+@pytest.mark.parametrize("name", OBSERVE)
+def test_an_observer_that_raises_is_reported_and_stops_neither_the_run_nor_the_other_observers(
+    world: Any, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[str] = []
+
+    def calm() -> None:
+        heard.append(name)
+
+    calm.__name__ = name
+    world.observe("before", calm)
+    world.observe("broken", raising(name))
+    world.observe("after", calm)
+    results = world.run().execute()
+    assert [result["name"] for result in results] == ["0-base", "1-keep"]
+    assert (world.folder / "out" / "done.json").exists()
+    warnings = capsys.readouterr().err.splitlines()
+    assert set(warnings) == {f"warning: adjudge-broken:broken raised in {name}: RuntimeError: no wish to hear of {name}"}
+    assert len(heard) == 2 * len(warnings)
+
+
+def test_what_an_observer_returns_is_ignored(world: Any) -> None:
+    def stage_finished(result: StageResult) -> Any:
+        return StageResult(world.folder / "elsewhere", {"kept": 999})
+
+    world.observe("meddler", stage_finished)
+    assert world.run().execute()[1]["metrics"] == {"kept": 6}
+
+
+# The interface as a whole -------------------------------------------------------------------------------------------------
+
+
+def specifications() -> dict[str, Callable[..., Any]]:
+    return {name: value for name, value in vars(hookspecs).items() if hasattr(value, "adjudge_spec")}
+
+
+def test_signatures_are_frozen() -> None:
+    assert {name: str(inspect.signature(function)).replace("'", "") for name, function in specifications().items()} == FROZEN
+
+
+def test_no_hook_is_firstresult_or_historic() -> None:
+    for name, function in specifications().items():
+        options: Any = function
+        assert not options.adjudge_spec["firstresult"], name
+        assert not options.adjudge_spec["historic"], name
+
+
+def test_every_registration_hook_is_tied_to_the_kind_that_it_returns() -> None:
+    assert {name: f"() -> Iterable[type[{kind.__name__}]]" for name, kind in REGISTRATION.items()} == {
+        name: FROZEN[name] for name in FROZEN if name.startswith("register_")
+    }
+
+
+def test_every_hook_has_a_test() -> None:
+    tests = {name.removeprefix("test_hook_") for name in vars(sys.modules[__name__]) if name.startswith("test_hook_")}
+    assert tests == set(specifications()) == set(FROZEN)

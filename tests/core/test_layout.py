@@ -1,0 +1,205 @@
+"""The tree keeps its shape: source roots, who may import whom, nothing heavy on import, short files with a first sentence, the wheel."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import adjudge
+from adjudge.manager import BUILTIN
+
+ROOT = Path(__file__).parents[2]
+CORE = sorted((ROOT / "core").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+FOLDERS = ("core", "plugins", "contrib", "docs", "benchmarks", "tests")
+PYTHON = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
+SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".jinja", ".template", ".css")
+TEXTS = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES]
+HEAVY = ("torch", "transformers", "trl", "vllm", "triton", "datasets", "accelerate", "scipy", "matplotlib", "choix")
+CORE_MAY_IMPORT = {"adjudge", "pluggy", "pydantic", "pydantic_core", "yaml", "typer", "rich"}
+CORE_MAY_IMPORT_LATE = {"scipy"}
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+def imports(file: Path) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Every import of a file, and whether it stands inside a function."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {id(inner) for function in functions for inner in ast.walk(function)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, id(node) in late
+
+
+def absolute(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Modules that an import names in full; none for a relative one."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [] if node.level else [node.module or ""]
+
+
+# Source roots and imports -------------------------------------------------------------------------------------------------
+
+
+def test_core_and_plugins_are_source_roots_and_not_packages() -> None:
+    for folder in ("core", "plugins"):
+        assert (ROOT / folder).is_dir()
+        assert not (ROOT / folder / "__init__.py").exists()
+    named = [
+        name_of(file)
+        for file in PYTHON
+        for node, _ in imports(file)
+        for name in absolute(node)
+        if name.split(".")[0] in ("core", "plugins")
+    ]
+    assert named == []
+
+
+def test_what_is_tested_is_this_tree() -> None:
+    for name in ("adjudge", *BUILTIN):
+        file = importlib.import_module(name).__file__
+        assert file is not None
+        assert Path(file).is_relative_to(ROOT), f"{name} comes from elsewhere: pip install -e ."
+
+
+@pytest.mark.parametrize("file", CORE, ids=name_of)
+def test_core_imports_the_standard_library_and_little_else(file: Path) -> None:
+    for node, late in imports(file):
+        for module in absolute(node):
+            root = module.split(".")[0]
+            allowed = CORE_MAY_IMPORT | (CORE_MAY_IMPORT_LATE if late else set())
+            assert root in sys.stdlib_module_names or root in allowed, f"line {node.lineno} imports {module}"
+
+
+@pytest.mark.parametrize("file", PLUGINS, ids=name_of)
+def test_a_plugin_imports_itself_relatively_and_of_others_only_public_names(file: Path) -> None:
+    own = file.relative_to(ROOT / "plugins").parts[0]
+    for node, _ in imports(file):
+        for module in absolute(node):
+            root, _, inside = module.partition(".")
+            assert root != own, f"line {node.lineno} imports its own plugin by its full name"
+            if root in BUILTIN:
+                assert (type(node), inside) == (ast.ImportFrom, ""), f"line {node.lineno}: write 'from {root} import NAME'"
+                public = importlib.import_module(root).__all__
+                assert {alias.name for alias in node.names} <= set(public), f"line {node.lineno} imports what {root} does not export"
+
+
+def test_importing_the_command_line_or_any_plugin_imports_nothing_heavy() -> None:
+    code = (
+        "import importlib, json, sys\n"
+        "found = {}\n"
+        f"for name in {['adjudge.cli', *BUILTIN]!r}:\n"
+        "    importlib.import_module(name)\n"
+        f"    found[name] = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
+        "from adjudge import Plugins\n"
+        "Plugins.load(autoload=False)\n"
+        f"found['Plugins.load'] = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
+        "print(json.dumps(found))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {name: [] for name in ("adjudge.cli", *BUILTIN, "Plugins.load")}
+
+
+def test_the_public_names_are_there_and_sorted() -> None:
+    assert sorted(adjudge.__all__) == adjudge.__all__
+    assert [name for name in adjudge.__all__ if not hasattr(adjudge, name)] == []
+
+
+# Files --------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_python_file_opens_with_a_sentence() -> None:
+    first = {name_of(file): ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "" for file in PYTHON}
+    assert [name for name, text in first.items() if not re.match(r"\S[^.:]*\w.*[.:]", text, re.DOTALL)] == []
+
+
+def test_no_file_is_long_and_most_are_short() -> None:
+    lines = {name_of(file): len(file.read_text(encoding="utf-8").splitlines()) for file in PYTHON if not name_of(file).startswith("tests/")}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+    assert sorted(lines.values())[len(lines) // 2] <= 120
+
+
+def test_nothing_is_left_as_a_promise() -> None:
+    words = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+    found = [name_of(file) for file in TEXTS if words.search(file.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+def test_the_readme_lists_every_folder() -> None:
+    listed = re.findall(r"^\| `([\w./-]+)/` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    inside = [name_of(path) for folder in ("core", "plugins", "contrib") for path in sorted((ROOT / folder).iterdir()) if path.is_dir()]
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").replace("/", "").split()
+    beside = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name not in ignored]
+    assert sorted(listed) == sorted(
+        [name for name in inside if "__pycache__" not in name] + [name for name in beside if name not in ("core", "plugins", "contrib")]
+    )
+
+
+# The wheel ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    made = subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT)], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    [file] = folder.glob("*.whl")
+    return file
+
+
+def test_the_wheel_holds_every_package_with_its_data_and_no_source_root(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    info = f"adjudge-{adjudge.__version__}.dist-info"
+    assert {name.split("/")[0] for name in names} == {"adjudge", *BUILTIN, info}
+    tree = {
+        file.relative_to(ROOT / root).as_posix()
+        for root in ("core", "plugins")
+        for package in (ROOT / root).iterdir()
+        if package.is_dir()
+        for file in package.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert names - {name for name in names if name.startswith(info)} == tree
+    assert {
+        "adjudge/py.typed",
+        "adjudge/templates/path-scorer/init.py.template",
+        "adjudge_judges/rrm.system.txt",
+        "adjudge_report/report.html.jinja",
+        "adjudge_arithmetic/model/model.safetensors",
+        "adjudge_arithmetic/model/judge.json",
+        f"{info}/licenses/LICENSE",
+    } <= names
+
+
+def test_the_wheel_declares_the_command_and_no_entry_points_for_its_own_plugins(wheel: Path) -> None:
+    text = zipfile.ZipFile(wheel).read(f"adjudge-{adjudge.__version__}.dist-info/entry_points.txt").decode()
+    assert text.split() == ["[console_scripts]", "adjudge", "=", "adjudge.cli:main"]
+
+
+def test_the_wheel_works_from_a_folder_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import adjudge\n"
+        "from adjudge.artifacts import find_model, load_judge\n"
+        "plugins = adjudge.Plugins.load(autoload=False)\n"
+        "print(adjudge.__file__, load_judge(find_model('adjudge_arithmetic:model'), plugins).use, len(plugins.sources))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    file, judge, plugins = done.stdout.split()
+    assert Path(file).is_relative_to(tmp_path)
+    assert (judge, int(plugins)) == ("arithmetic", len(BUILTIN))
