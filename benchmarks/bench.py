@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy import stats
 
@@ -16,13 +18,18 @@ from adjudge import Plugins
 from adjudge.rundir import describe_machine, write_json
 
 ROOT = Path(__file__).parents[1]
+Result = TypeVar("Result")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
 def run(file: Path, out: Path, *sets: str) -> list[dict[str, Any]]:
-    """`adjudge run` with these settings; goes on where it stopped. Returns every stage's result, the base first."""
+    """`adjudge run` with these settings; goes on where it stopped. Returns every stage's result, the base first.
+
+    One thread each, so that two runs at a time fill two cores; the numbers are those of more threads.
+    """
+    threads = {"OMP_NUM_THREADS": "1"}
     settings = [word for setting in (f"out={out}", "reporters=[]", *sets) for word in ("--set", setting)]
-    subprocess.run([sys.executable, "-m", "adjudge", "run", str(file), *settings], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "adjudge", "run", str(file), *settings], check=True, cwd=ROOT, env={**os.environ, **threads})
     names = json.loads((out / "done.json").read_text())["stages"]
     return [json.loads((out / "stages" / name / "result.json").read_text()) for name in names]
 
@@ -33,6 +40,18 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     error = stats.sem(values)
     half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 and not math.isnan(error) else float("nan")
     return {"mean": mean, "interval": [mean - half, mean + half], "values": list(values)}
+
+
+def number(found: dict[str, Any], sign: str = "") -> str:
+    """A mean with its interval."""
+    low, high = found["interval"]
+    return f"{found['mean']:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+
+
+def over_seeds(work: Callable[[int], Result], seeds: Sequence[int], jobs: int = 2) -> list[Result]:
+    """The work of every seed, two at a time."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(work, seeds))
 
 
 def save(name: str, data: dict[str, Any]) -> None:

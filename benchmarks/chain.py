@@ -1,7 +1,7 @@
 """The three stages over five seeds, and one stage of GRPO with as many optimiser steps: ``python benchmarks/chain.py``.
 
-Writes ``results/chain.json``, ``chain.md`` and, for seed 0, which is what `make demo` runs, ``demo.md``. Differences are paired by seed: all stages of a
-seed are measured on the same held-out problems.
+Writes ``results/chain.json``, ``chain.md`` and, for seed 0, which is what `make demo` runs, ``demo.md``. Differences are paired by
+seed: all stages of a seed are measured on the same held-out problems.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from bench import RESULTS, ROOT, run, save, spread, table
+from bench import RESULTS, ROOT, number, over_seeds, run, save, spread, table
 
 DEMO = ROOT / "docs" / "runs" / "demo.yaml"
 ONE_STAGE = ROOT / "docs" / "runs" / "one-stage.yaml"
@@ -57,11 +57,6 @@ def summarise(three: list[list[dict[str, Any]]], one: list[list[dict[str, Any]]]
     }
 
 
-def number(found: dict[str, Any], digits: int = 3) -> str:
-    low, high = found["interval"]
-    return f"{found['mean']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 def as_text(data: dict[str, Any]) -> str:
     """Tables for people, all from the data."""
     rows = [
@@ -75,8 +70,8 @@ def as_text(data: dict[str, Any]) -> str:
             number(data["one_stage"]["graded"]["sound"]),
         ]
     )
-    gains = [[step, *(f"{data['paired_gains'][name][step]['mean']:+.3f} ({data['paired_gains'][name][step]['interval'][0]:+.3f} to "
-                      f"{data['paired_gains'][name][step]['interval'][1]:+.3f})" for name in SETS)] for step in data["paired_gains"]["graded"]]  # fmt: skip
+    gains = [[step, *(number(data["paired_gains"][name][step], "+") for name in SETS)] for step in data["paired_gains"]["graded"]]
+    gains.append(["three stages - one stage, equal steps", *(number(data["three_minus_one"][name], "+") for name in SETS)])
     return "\n\n".join(
         [
             f"Mean over seeds {data['seeds']} with Student's 95% interval.",
@@ -84,6 +79,12 @@ def as_text(data: dict[str, Any]) -> str:
             table(["paired gain", "standard", "graded"], gains),
         ]
     )
+
+
+def both(work: Path, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The three stages, then one stage of as many steps."""
+    three = run(DEMO, work / f"three-{seed}", f"seed={seed}")
+    return three, run(ONE_STAGE, work / f"one-{seed}", f"seed={seed}", f"stages.0.steps={steps_of(three)}")
 
 
 def demo_text(stages: list[dict[str, Any]]) -> str:
@@ -94,25 +95,10 @@ def demo_text(stages: list[dict[str, Any]]) -> str:
             found = stage["evaluation"][name]
             low, high = found["interval"]
             failures = " / ".join(f"{100 * found['outcomes'][outcome]:.1f}" for outcome in ("unreadable", "truncated", "failed"))
-            rows.append(
-                [
-                    title,
-                    name,
-                    f"{found['accuracy']:.3f} ({low:.3f} to {high:.3f})",
-                    f"{found['sound']:.3f}",
-                    failures,
-                    f"{found['mean_tokens']:.1f}",
-                ]
-            )
-    head = [
-        "judge",
-        "set",
-        f"accuracy, n = {stages[0]['evaluation'][SETS[0]]['n']}",
-        "sound paths",
-        "unreadable / truncated / failed, %",
-        "tokens",
-    ]
-    return table(head, rows)
+            accuracy = f"{found['accuracy']:.3f} ({low:.3f} to {high:.3f})"
+            rows.append([title, name, accuracy, f"{found['sound']:.3f}", failures, f"{found['mean_tokens']:.1f}"])
+    size = stages[0]["evaluation"][SETS[0]]["n"]
+    return table(["judge", "set", f"accuracy, n = {size}", "sound paths", "unreadable / truncated / failed, %", "tokens"], rows)
 
 
 def main() -> None:
@@ -121,9 +107,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "chain", help="where the runs are kept")
     options = parser.parse_args()
     seeds = list(range(options.seeds))
-    three = [run(DEMO, options.work / f"three-{seed}", f"seed={seed}") for seed in seeds]
-    one = [run(ONE_STAGE, options.work / f"one-{seed}", f"seed={seed}", f"stages.0.steps={steps_of(three[seed])}") for seed in seeds]
-    data = summarise(three, one, seeds)
+    three, one = zip(*over_seeds(lambda seed: both(options.work, seed), seeds), strict=True)
+    data = summarise(list(three), list(one), seeds)
     save("chain", data)
     (RESULTS / "chain.md").write_text(as_text(data) + "\n", encoding="utf-8")
     (RESULTS / "demo.md").write_text(demo_text(three[0]) + "\n", encoding="utf-8")

@@ -1,7 +1,8 @@
-"""ReasonGRM's ablation: which right path to fine-tune on? R⋆ against chance and the other scorers: ``python benchmarks/scorer_ablation.py``.
+"""ReasonGRM's ablation, R⋆ against chance and the other scorers: ``python benchmarks/scorer_ablation.py``.
 
-For each of five seeds: Zero-RL once, one pool of eight paths for each of 1,000 problems, and from that same pool one fine-tuning per
-scorer, each from the same weights. Differences to chance are paired by seed. Writes ``results/scorer_ablation.json`` and ``.md``.
+Which right path to fine-tune on? For each of five seeds: Zero-RL once, one pool of eight paths for each of 1,000 problems, and from
+that same pool one fine-tuning per scorer, each from the same weights. Differences to chance are paired by seed. Writes
+``results/scorer_ablation.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bench import RESULTS, ROOT, run, save, spread, table
+from bench import RESULTS, ROOT, number, over_seeds, run, save, spread, table
 
 DEMO = ROOT / "docs" / "runs" / "demo.yaml"
 ABLATION = ROOT / "docs" / "runs" / "ablation.yaml"
@@ -67,10 +68,6 @@ def summarise(seeds: list[int], runs: list[dict[str, list[dict[str, Any]]]]) -> 
 
 
 def as_text(data: dict[str, Any]) -> str:
-    def number(found: dict[str, Any], sign: str = "") -> str:
-        low, high = found["interval"]
-        return f"{found['mean']:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
-
     rows = [
         [
             scorer,
@@ -84,9 +81,9 @@ def as_text(data: dict[str, Any]) -> str:
     head = ["scorer", "sound among selected", "accuracy after SFT, graded", "minus random, paired", "sound paths after SFT"]
     pool = data["pool"]
     return (
-        f"Mean over seeds {data['seeds']} with Student's 95% interval. Before fine-tuning: accuracy {number(data['zero_rl']['graded'])} on the graded"
-        f" set; of all paths {pool['sound_of_all']['mean']:.3f} are sound, of the right ones {pool['sound_of_right']['mean']:.3f}.\n\n"
-        + table(head, rows)
+        f"Mean over seeds {data['seeds']} with Student's 95% interval. Before fine-tuning: accuracy {number(data['zero_rl']['graded'])} on"
+        f" the graded set; of all paths {pool['sound_of_all']['mean']:.3f} are sound, of the right ones {pool['sound_of_right']['mean']:.3f}."
+        "\n\n" + table(head, rows)
     )
 
 
@@ -96,7 +93,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation", help="where the runs are kept")
     options = parser.parse_args()
     seeds = list(range(options.seeds))
-    data = summarise(seeds, [runs_of_seed(options.work, seed) for seed in seeds])
+    data = summarise(seeds, over_seeds(lambda seed: runs_of_seed(options.work, seed), seeds))
     save("scorer_ablation", data)
     (RESULTS / "scorer_ablation.md").write_text(as_text(data) + "\n", encoding="utf-8")
     print(as_text(data))

@@ -201,9 +201,9 @@ class World:
         module = module_of(**{function.__name__: function for function in functions})
         self.plugins.add(module, Source(name, f"adjudge-{name}", "1"))
 
-    def run(self, reporters: Sequence[Any] = ()) -> Run:
+    def run(self, reporters: Sequence[Any] = (), out: str = "out") -> Run:
         data = {
-            "out": str(self.folder / "out"), "model": str(self.folder / "base"), "data": "words", "judge": "slash", "engine": "longer",
+            "out": str(self.folder / out), "model": str(self.folder / "base"), "data": "words", "judge": "slash", "engine": "longer",
             "stages": [{"use": "keep", "scorer": "size"}], "reporters": list(reporters), "seed": 3,
             "evaluation": {"sets": {"far": {"use": "words", "start": 50}}, "measures": ["quarter"]},
         }  # fmt: skip
