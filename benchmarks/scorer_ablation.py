@@ -82,7 +82,8 @@ def as_text(data: dict[str, Any]) -> str:
     pool = data["pool"]
     return (
         f"Mean over seeds {data['seeds']} with Student's 95% interval. Before fine-tuning: accuracy {number(data['zero_rl']['graded'])} on"
-        f" the graded set; of all paths {pool['sound_of_all']['mean']:.3f} are sound, of the right ones {pool['sound_of_right']['mean']:.3f}."
+        f" the graded set; of all paths {pool['sound_of_all']['mean']:.3f} are sound,"
+        f" of the right ones {pool['sound_of_right']['mean']:.3f}."
         "\n\n" + table(head, rows)
     )
 

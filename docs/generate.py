@@ -1,12 +1,14 @@
-"""Writes docs/hooks.md and docs/options.md from the code: ``python docs/generate.py``, or ``--check`` to find out whether they are current.
+"""Writes docs/hooks.md and docs/options.md from the code, and measured tables into the READMEs from ``benchmarks/results/``.
 
-Only what adjudge itself ships is written down, so the pages do not depend on what else is installed.
+``python docs/generate.py`` writes, ``--check`` finds out whether everything is current. Only what adjudge itself ships is written
+down, so the pages do not depend on what else is installed.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +26,7 @@ from adjudge.config import EvaluationConfig, RunConfig
 from adjudge.manager import REGISTRATION
 
 HERE = Path(__file__).parent
+BENCHMARKS = HERE.parent / "benchmarks"
 NOTE = "<!-- Written by docs/generate.py; change the code it is made from, then run `make docs`. -->"
 BOUNDS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "min_length": "at least {}"}
 WORDS: dict[Any, str] = {
@@ -224,6 +227,15 @@ def _joined(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+RESULT = re.compile(r"(<!-- (results/\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+"""A place in a README that holds a table from a result file: ``<!-- results/NAME.md -->``, the table, ``<!-- end -->``."""
+
+
+def with_results(text: str) -> str:
+    """The text with every measured table as its result file has it."""
+    return RESULT.sub(lambda found: f"{found[1]}\n{(BENCHMARKS / found[2]).read_text(encoding='utf-8')}\n{found[3]}", text)
+
+
 PAGES: dict[str, Callable[[Plugins], str]] = {"hooks.md": hooks_page, "options.md": options_page}
 
 
@@ -237,6 +249,13 @@ def main(arguments: Sequence[str], folder: Path = HERE) -> int:
             file.write_text(text, encoding="utf-8")
         elif not file.is_file() or file.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
+    readmes = [file for file in (folder.parent / "README.md", folder.parent / "benchmarks" / "README.md") if file.is_file()]
+    for file in readmes:
+        text = file.read_text(encoding="utf-8")
+        if "--check" not in arguments:
+            file.write_text(with_results(text), encoding="utf-8")
+        elif with_results(text) != text:
+            stale.append(file.relative_to(folder.parent).as_posix())
     for name in stale:
         print(f"{name} is stale: run 'make docs'", file=sys.stderr)
     return 1 if stale else 0

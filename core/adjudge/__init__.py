@@ -11,6 +11,7 @@ from .components import (
     RewardRule,
     Session,
     StageTrainer,
+    named_once,
 )
 from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError
 from .hookspecs import hookimpl
@@ -73,6 +74,7 @@ __all__ = [
     "held_out",
     "hookimpl",
     "mean_reward",
+    "named_once",
     "not_empty",
     "read_rows",
     "read_verdict",

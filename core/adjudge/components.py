@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -62,6 +62,18 @@ class Component(BaseModel):
         if cls.is_kind():
             return {"x-kind": cls.__name__}
         return handler(schema)
+
+
+Some = TypeVar("Some", bound=Component)
+
+
+def named_once(components: list[Some]) -> list[Some]:
+    """Validates a list whose results are kept by name: ``Annotated[list[RewardRule], AfterValidator(named_once)]``."""
+    names = [component.use for component in components]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} stands there twice; its results are kept by name, so name it once")
+    return components
 
 
 class Session(Protocol):

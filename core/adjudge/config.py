@@ -8,9 +8,9 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .components import KINDS, Component, Dataset, Engine, Judge, Reporter, RewardRule, StageTrainer
+from .components import KINDS, Component, Dataset, Engine, Judge, Reporter, RewardRule, StageTrainer, named_once
 from .errors import ConfigError
 from .manager import Plugins
 
@@ -22,7 +22,7 @@ class EvaluationConfig(BaseModel):
 
     sets: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], Dataset] = {}
     """Labelled data sets by the name they have in tables."""
-    measures: list[RewardRule] = []
+    measures: Annotated[list[RewardRule], AfterValidator(named_once)] = []
     """Rules whose mean over the judgements is reported beside the accuracy; a rule that returns None is left out."""
 
 
@@ -127,7 +127,7 @@ def explain(error: ValidationError, where: str) -> str:
     lines = [f"{where} is not valid:"]
     for item in error.errors(include_url=False):
         place = ".".join(str(part) for part in item["loc"]) or "(top)"
-        lines.append(f"  {place}: {item['msg']}")
+        lines.append(f"  {place}: {item['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
 
 

@@ -127,12 +127,13 @@ class RunFolder:
         return (self.folder / "done.json").exists()
 
     def _check_config(self, config: dict[str, Any]) -> None:
-        """Save the configuration, or make sure that it is the one saved; the folder's own place does not count."""
+        """Save the configuration, or make sure that it is the one saved; where the folder is and who watches does not count."""
         file = self.folder / "config.yaml"
         if not file.exists():
             return write_whole(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-        changed = sorted(_differences({**saved, "out": None}, {**config, "out": None}))
+        ignored = {"out": None, "reporters": None}
+        changed = sorted(_differences({**saved, **ignored}, {**config, **ignored}))
         if changed:
             raise ConfigError(
                 f"out: {self.folder} holds a run of another configuration; these fields differ: {', '.join(changed)}.\n"

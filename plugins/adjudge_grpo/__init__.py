@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from adjudge import RewardRule, Stage, StageResult, StageTrainer, hookimpl
+from adjudge import RewardRule, Stage, StageResult, StageTrainer, hookimpl, named_once
 
 from .rules import Format, Length, VerdictRule
 
@@ -21,7 +21,7 @@ class Grpo(StageTrainer):
     """Group-relative policy optimisation of the judge on rules it can check, through TRL."""
 
     use: Literal["grpo"] = "grpo"
-    rules: Annotated[list[RewardRule], Field(min_length=1)] = [VerdictRule()]
+    rules: Annotated[list[RewardRule], Field(min_length=1), AfterValidator(named_once)] = [VerdictRule()]
     """Reward rules; a path's reward is the weighted sum of those that apply to it."""
     only: Literal["all", "hard"] = "all"
     """``hard`` = only problems whose pass rate over `probe_samples` judgements of the stage's first model is below 1."""

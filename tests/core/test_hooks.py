@@ -107,7 +107,7 @@ def test_a_reporter_that_cannot_start_is_named_and_the_others_are_closed(world: 
 
 
 def test_a_reporter_that_stands_there_twice_is_a_mistake_of_the_run_file(world: Any) -> None:
-    with pytest.raises(ConfigError, match="reporters: Value error, 'witness' stands there twice with the same options"):
+    with pytest.raises(ConfigError, match="reporters: 'witness' stands there twice"):
         world.run(reporters=["witness", "witness"])
 
 

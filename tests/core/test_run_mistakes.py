@@ -235,3 +235,21 @@ def test_a_torn_last_line_is_made_again(plugins: Plugins, model: FilePath) -> No
     attempt(plugins, model, stages=["raising"])
     ids = [json.loads(line)["id"] for line in file.read_text().splitlines()]
     assert sorted(ids) == sorted(json.loads(line)["id"] for line in whole.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"evaluation": {"measures": ["sound", "sound"]}}, "evaluation.measures"),
+        ({"stages": [{"use": "grpo", "rules": ["verdict", {"use": "verdict", "weight": 2}]}]}, "stages.0.rules"),
+    ],
+)
+def test_rules_whose_results_would_overwrite_each_other(plugins: Plugins, model: FilePath, fields: dict[str, Any], place: str) -> None:
+    assert re.search(
+        rf"\n  {place}: '\w+' stands there twice; its results are kept by name, so name it once", str(attempt(plugins, model, **fields))
+    )
+
+
+def test_who_watches_may_change_between_starts(plugins: Plugins, model: FilePath) -> None:
+    attempt(plugins, model, stages=["raising"])
+    assert "out of ideas" in str(attempt(plugins, model, stages=["raising"], reporters=["html"]))
