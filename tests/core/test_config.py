@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +155,12 @@ datasets = st.fixed_dictionaries(
         "skip_bad_lines": st.booleans(),
     },
 )
+named = operator.itemgetter("use")
 rules = st.fixed_dictionaries({"use": st.sampled_from(["verdict", "format"])}, optional={"weight": st.floats(-10, 10)})
 scorers = st.sampled_from(["rstar", "random", {"use": "longest"}])
 stages = st.lists(
     st.fixed_dictionaries({"use": st.just("sft"), "scorer": scorers})
-    | st.fixed_dictionaries({"use": st.just("grpo")}, optional={"rules": st.lists(rules, min_size=1)}),
+    | st.fixed_dictionaries({"use": st.just("grpo")}, optional={"rules": st.lists(rules, min_size=1, unique_by=named)}),
     max_size=4,
 )
 names = st.text("abcXYZ019_.-", min_size=1)
@@ -167,7 +169,7 @@ runs = st.fixed_dictionaries(
     optional={
         "judge": st.none() | judges | st.just("rrm"),
         "evaluation": st.fixed_dictionaries(
-            {"sets": st.dictionaries(names, datasets, max_size=2), "measures": st.lists(rules, max_size=2)}
+            {"sets": st.dictionaries(names, datasets, max_size=2), "measures": st.lists(rules, max_size=2, unique_by=named)}
         ),
         "seed": st.integers(0, 2**63),
         "requires": st.lists(st.text(), max_size=2),
