@@ -21,7 +21,7 @@ SCORERS = ("rstar", "self-consistency", "validity", "mean-logprob", "likelihood"
 
 def runs_of_seed(work: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
     """One run per scorer. The pool is sampled in the first; the others find its records and, being the same, take them over."""
-    zero = run(DEMO, work / f"zero-{seed}", f"seed={seed}", "stages=[{use: grpo, steps: 25, learning_rate: 5.0e-5}]")
+    zero = run(DEMO, work / f"zero-{seed}", f"seed={seed}", "stages=[{use: grpo, steps: 20, learning_rate: 1.0e-4}]")
     model = work / f"zero-{seed}" / "stages" / zero[-1]["name"] / "model"
     found: dict[str, list[dict[str, Any]]] = {}
     first = work / f"{SCORERS[0]}-{seed}"
