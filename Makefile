@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= docs/runs/demo.yaml
+# For torch alone, for example the index with CPU builds: make demo TORCH_ARGS="--index-url URL"
+TORCH_ARGS ?=
 
 .PHONY: demo test fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
@@ -22,14 +24,16 @@ check: $(VENV)/installed  ## format, lint, types
 docs: $(VENV)/installed  ## write docs/hooks.md and docs/options.md again
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/installed  ## measure again what the README's numbers come from (hours); see benchmarks/README.md
+bench: $(VENV)/installed  ## measure again what the README's numbers come from (an hour); see benchmarks/README.md
 	$(BIN)/python benchmarks/chain.py
 	$(BIN)/python benchmarks/scorer_ablation.py
+	$(BIN)/python benchmarks/fresh.py
+	$(BIN)/python docs/generate.py
 
-# torch goes first and by itself: its CPU build satisfies everyone who asks for torch later, and CUDA packages stay away.
+# torch goes first and by itself: where pip finds its CPU build, that satisfies everyone who asks for torch later.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
 	touch $@
 
