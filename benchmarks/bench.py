@@ -22,6 +22,12 @@ Result = TypeVar("Result")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
+def of_seed(seed: int) -> list[str]:
+    """Settings for a seed: training, sampling, the training problems and the held-out problems all change with it."""
+    fields = ("seed", "data.seed", "evaluation.sets.standard.seed", "evaluation.sets.graded.seed")
+    return [f"{field}={seed}" for field in fields]
+
+
 def run(file: Path, out: Path, *sets: str) -> list[dict[str, Any]]:
     """`adjudge run` with these settings; goes on where it stopped. Returns every stage's result, the base first.
 

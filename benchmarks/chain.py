@@ -11,7 +11,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from bench import RESULTS, ROOT, number, over_seeds, run, save, spread, table
+from bench import RESULTS, ROOT, number, of_seed, over_seeds, run, save, spread, table
 
 DEMO = ROOT / "docs" / "runs" / "demo.yaml"
 ONE_STAGE = ROOT / "docs" / "runs" / "one-stage.yaml"
@@ -83,8 +83,8 @@ def as_text(data: dict[str, Any]) -> str:
 
 def both(work: Path, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The three stages, then one stage of as many steps."""
-    three = run(DEMO, work / f"three-{seed}", f"seed={seed}")
-    return three, run(ONE_STAGE, work / f"one-{seed}", f"seed={seed}", f"stages.0.steps={steps_of(three)}")
+    three = run(DEMO, work / f"three-{seed}", *of_seed(seed))
+    return three, run(ONE_STAGE, work / f"one-{seed}", *of_seed(seed), f"stages.0.steps={steps_of(three)}")
 
 
 def demo_text(stages: list[dict[str, Any]]) -> str:

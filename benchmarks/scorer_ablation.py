@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bench import RESULTS, ROOT, number, over_seeds, run, save, spread, table
+from bench import RESULTS, ROOT, number, of_seed, over_seeds, run, save, spread, table
 
 DEMO = ROOT / "docs" / "runs" / "demo.yaml"
 ABLATION = ROOT / "docs" / "runs" / "ablation.yaml"
@@ -21,7 +21,7 @@ SCORERS = ("rstar", "self-consistency", "validity", "mean-logprob", "likelihood"
 
 def runs_of_seed(work: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
     """One run per scorer. The pool is sampled in the first; the others find its records and, being the same, take them over."""
-    zero = run(DEMO, work / f"zero-{seed}", f"seed={seed}", "stages=[{use: grpo, steps: 20, learning_rate: 1.0e-4}]")
+    zero = run(DEMO, work / f"zero-{seed}", *of_seed(seed), "stages=[{use: grpo, steps: 20, learning_rate: 1.0e-4}]")
     model = work / f"zero-{seed}" / "stages" / zero[-1]["name"] / "model"
     found: dict[str, list[dict[str, Any]]] = {}
     first = work / f"{SCORERS[0]}-{seed}"
@@ -31,7 +31,7 @@ def runs_of_seed(work: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
             (out / "records").mkdir(parents=True)
             for file in (*first.glob("records/0-base-*.jsonl"), first / "records" / "1-sft-paths.jsonl"):
                 shutil.copy(file, out / "records")
-        found[scorer] = run(ABLATION, out, f"seed={seed}", f"model={model}", f"stages.0.scorer={scorer}")
+        found[scorer] = run(ABLATION, out, *of_seed(seed), f"model={model}", f"stages.0.scorer={scorer}")
     return found
 
 

@@ -5,6 +5,7 @@ Every message says what is wrong, where, and what to do about it. A judge that f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -41,7 +42,28 @@ def blamed_on(component: object, verb: str) -> Iterator[None]:
     except AdjudgeError:
         raise
     except Exception as error:
-        kind = type(component)
-        name = getattr(component, "use", kind.__name__)
-        message = f"{name!r} ({kind.__module__}.{kind.__qualname__}) raised in {verb}(): {type(error).__name__}: {error}"
+        if _stopped(error):
+            raise KeyboardInterrupt from error
+        message = f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}"
         raise PluginError(f"{message}\n  Remedy: fix or block that plugin; finished records are kept.") from error
+
+
+def number_or_none(component: object, verb: str, value: object) -> float | None:
+    """What a component said, which has to be a finite number, or None where it does not apply."""
+    if value is None or (isinstance(value, int | float) and math.isfinite(value)):
+        return value
+    raise PluginError(
+        f"{_named(component)} returned {value!r} from {verb}().\n  Remedy: return a finite number, or None if it cannot tell."
+    )
+
+
+def _named(component: object) -> str:
+    kind = type(component)
+    return f"{getattr(component, 'use', kind.__name__)!r} ({kind.__module__}.{kind.__qualname__})"
+
+
+def _stopped(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: libraries that import lazily wrap it into one of their own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -17,12 +17,12 @@ def open_lines(file: FilePath) -> Iterator[str]:
         yield from sys.stdin
         return
     try:
-        with file.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8-sig") as lines:
             yield from lines
     except FileNotFoundError:
         raise DataError(f"{file}: no such file.\n  Remedy: check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from None
+        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}.\n  Remedy: give a JSON Lines file in UTF-8.") from None
 
 
 class RowError(Exception):
@@ -36,12 +36,9 @@ def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise RowError(f"is a {type(row).__name__}, not an object")
-            parsed = parse(row)
-        except (json.JSONDecodeError, RowError) as error:
-            reason = f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error)
+            parsed = parse(_object(line))
+        except RowError as error:
+            reason = str(error)
             if not skip_bad_lines:
                 raise DataError(
                     f"{file}: line {number} {reason}.\n  Remedy: mend the line, or pass --skip-bad-lines to leave such lines out."
@@ -51,6 +48,18 @@ def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict
         yield parsed
     if skipped:
         print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
+
+
+def _object(line: str) -> dict[str, Any]:
+    """The object that a line holds, with nothing in it that could not be written again."""
+    try:
+        row = json.loads(line)
+        json.dumps(row, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # not JSON, half a surrogate pair, an integer of thousands of digits
+        raise RowError(f"is not JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise RowError(f"is a {type(row).__name__}, not an object")
+    return row
 
 
 def text_field(row: dict[str, Any], name: str) -> str:

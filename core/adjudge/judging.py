@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .components import Judge, Metrics, RewardRule, Session
 from .config import dump
-from .errors import ConfigError, blamed_on
+from .errors import ConfigError, PluginError, blamed_on, number_or_none
 from .records import Completion, Json, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
 
 
@@ -65,17 +65,33 @@ def sample_paths(session: Session, judge: Judge, asks: Sequence[Ask]) -> Iterato
     with blamed_on(judge, "prompt"):
         prompts = [judge.prompt(ask.problem, ask.order) for ask in asks]
     try:
-        for index, completion in session.sample(
+        sampled = session.sample(
             prompts,
             seeds=[ask.seed for ask in asks],
             temperature=judge.temperature,
             top_p=judge.top_p,
             max_new_tokens=judge.max_new_tokens,
-        ):
+        )
+        for index, completion in _one_each(sampled, len(asks)):
             ask = asks[index]
             yield Path(ask.id, ask.problem.id, ask.order, ask.index, completion, read_verdict(judge, completion))
     except PromptTooLong as error:
         raise ConfigError(f"problem {asks[error.index].problem.id}: {error}") from None
+
+
+def _one_each(sampled: Iterable[tuple[int, Completion]], size: int) -> Iterator[tuple[int, Completion]]:
+    """What an engine sampled, checked: one completion for every prompt."""
+    remedy = (
+        "\n  Remedy: an engine yields one completion for every prompt, with the prompt's index; a call that failed is one with `error`."
+    )
+    waiting = set(range(size))
+    for index, completion in sampled:
+        if index not in waiting:
+            raise PluginError(f"the engine's sample() answered prompt {index} of {size} twice, or there is no such prompt.{remedy}")
+        waiting.remove(index)
+        yield index, completion
+    if waiting:
+        raise PluginError(f"the engine's sample() left {len(waiting)} of {size} prompts without a completion.{remedy}")
 
 
 def read_verdict(judge: Judge, completion: Completion) -> Verdict:
@@ -85,7 +101,10 @@ def read_verdict(judge: Judge, completion: Completion) -> Verdict:
     if completion.truncated:
         return Verdict(Outcome.TRUNCATED)
     with blamed_on(judge, "parse"):
-        return judge.parse(completion.text)
+        verdict = judge.parse(completion.text)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"it returned {verdict!r}, not a Verdict")
+        return verdict
 
 
 def combine(paths: Sequence[Path]) -> Outcome:
@@ -144,5 +163,6 @@ def mean_tokens(paths: Sequence[Path]) -> float | None:
 def mean_reward(rule: RewardRule, problems: dict[str, Problem], paths: Iterable[Path]) -> float | None:
     """Mean of a rule over the paths that it applies to; None when it applies to none."""
     with blamed_on(rule, "reward"):
-        values = [value for path in paths if (value := rule.reward(problems[path.problem_id], path)) is not None]
+        rewards = [number_or_none(rule, "reward", rule.reward(problems[path.problem_id], path)) for path in paths]
+    values = [reward for reward in rewards if reward is not None]
     return sum(values) / len(values) if values else None

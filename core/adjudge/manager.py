@@ -113,8 +113,10 @@ class Plugins:
                 self.add(point.load(), source)
             except KeyboardInterrupt:
                 raise
+            except PluginError as error:
+                self.broken[str(source)] = str(error).removeprefix(str(source)).lstrip(": ")
             except BaseException as error:  # SystemExit too: a plugin's sys.exit() must not end the host
-                self.broken[str(source)] = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+                self.broken[str(source)] = f"{type(error).__name__}: {error}"
 
     def _discover(self) -> list[tuple[metadata.EntryPoint, Source]]:
         """Our entry points by name. Distributions are read one by one, because damaged metadata of one would hide all others."""

@@ -11,9 +11,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from .artifacts import find_model, load_judge
-from .components import Judge, Metrics, StageTrainer
+from .components import Dataset, Judge, Metrics, StageTrainer
 from .config import RunConfig
-from .errors import ConfigError, blamed_on
+from .errors import ConfigError, DataError, blamed_on
 from .jsonl import not_empty
 from .judging import summarise
 from .manager import Plugins
@@ -54,12 +54,8 @@ class Run:
 
     def load_problems(self) -> tuple[list[Problem], dict[str, list[Problem]]]:
         """Training problems and evaluation sets; raises `ConfigError` for an empty one or a prompt on both sides."""
-        with blamed_on(self.config.data, "load"):
-            train = not_empty(self.config.data.load(), "data")
-        tests = {}
-        for name, dataset in self.config.evaluation.sets.items():
-            with blamed_on(dataset, "load"):
-                tests[name] = not_empty(dataset.load(), f"evaluation.sets.{name}")
+        train = _load(self.config.data, "data")
+        tests = {name: _load(dataset, f"evaluation.sets.{name}") for name, dataset in self.config.evaluation.sets.items()}
         trained_on = {problem.prompt for problem in train}
         for name, problems in tests.items():
             shared = [problem.prompt for problem in problems if problem.prompt in trained_on]
@@ -94,29 +90,47 @@ class Run:
             stage.problems = train
             started = time.monotonic()
             self.tell("stage_started", run=self, stage=stage)
-            result = self._train(stage)
-            evaluation = self._evaluate(stage, result.model, tests)
-            model = result.model
-            inside = model.is_relative_to(stage.folder)
+            trained = self._trained(stage)
+            model = self._model(stage, trained)
+            evaluation = self._evaluate(stage, model, tests)
             data = {
                 "name": stage.name,
                 "use": stage.use,
-                "model": str(model.relative_to(stage.folder) if inside else model),
-                "metrics": dict(result.metrics),
+                **trained,
                 "evaluation": evaluation,
                 "seconds": round(time.monotonic() - started, 1),
             }
-            self.tell("stage_finished", run=self, stage=stage, result=StageResult(model, {**result.metrics, "evaluation": evaluation}))
+            self.tell("stage_finished", run=self, stage=stage, result=StageResult(model, {**trained["metrics"], "evaluation": evaluation}))
             write_json(file, data)
         self.results.append(json.loads(file.read_text(encoding="utf-8")))
-        return stage.folder / str(self.results[-1]["model"])
+        return self._model(stage, self.results[-1])
+
+    def _model(self, stage: Stage, result: dict[str, Json]) -> FilePath:
+        return stage.folder / str(result["model"]) if stage.index else self.base.absolute()
+
+    def _trained(self, stage: Stage) -> dict[str, Json]:
+        """Model and metrics of a stage, which is trained unless that was done before a stop in its evaluation."""
+        if stage.index == 0:
+            return {"model": self.config.model, "metrics": {}}
+        file = stage.folder / "trained.json"
+        if not file.exists():
+            result = self._train(stage)
+            inside = result.model.is_relative_to(stage.folder)
+            write_json(
+                file, {"model": str(result.model.relative_to(stage.folder) if inside else result.model), "metrics": dict(result.metrics)}
+            )
+        stage.drop_checkpoints()
+        trained: dict[str, Json] = json.loads(file.read_text(encoding="utf-8"))
+        return trained
 
     def _train(self, stage: Stage) -> StageResult:
-        if stage.index == 0:
-            return StageResult(stage.model.absolute())
         trainer: StageTrainer = self.config.stages[stage.index - 1]
         with blamed_on(trainer, "train"):
-            return trainer.train(stage)
+            result = trainer.train(stage)
+            if not (isinstance(result, StageResult) and isinstance(result.model, FilePath)):
+                raise TypeError(f"it returned {result!r}, not a StageResult with the model's folder as a Path")
+            json.dumps(dict(result.metrics))  # now, while it is clear whose they are
+            return result
 
     def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:
         if not tests:
@@ -146,6 +160,16 @@ class Run:
                 observer.function(*(facts[name] for name in observer.argnames))
             except Exception as error:
                 print(f"warning: {observer.plugin_name} raised in {hook}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def _load(dataset: Dataset, field: str) -> list[Problem]:
+    """A data set's problems; a mistake in its file is told with the field of the run file that names it."""
+    try:
+        with blamed_on(dataset, "load"):
+            problems = list(dataset.load())
+    except DataError as error:
+        raise DataError(f"{field}: {error}") from None
+    return not_empty(problems, field)
 
 
 def _close(watcher: object) -> None:

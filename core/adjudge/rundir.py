@@ -23,7 +23,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 
 from .config import dump
-from .errors import ConfigError
+from .errors import ConfigError, JobError
 from .manager import Plugins
 from .records import Json
 
@@ -69,8 +69,14 @@ class Records:
         row = {**(asdict(record) if is_dataclass(record) and not isinstance(record, type) else record), **more}
         if row["id"] in self.ids:
             return
-        with self.file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        try:
+            with self.file.open("a", encoding="utf-8") as out:
+                out.write(line)
+        except OSError as error:
+            raise JobError(
+                f"{self.file} cannot be written: {error.strerror}.\n  Remedy: make room, and run again; finished records are kept."
+            ) from error
         self.ids.add(row["id"])
         self._written(row)
 
@@ -130,7 +136,7 @@ class RunFolder:
         """Save the configuration, or make sure that it is the one saved; where the folder is and who watches does not count."""
         file = self.folder / "config.yaml"
         if not file.exists():
-            return write_whole(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            return write_whole(file, yaml.safe_dump(config, sort_keys=False))
         saved = yaml.safe_load(file.read_text(encoding="utf-8"))
         ignored = {"out": None, "reporters": None}
         changed = sorted(_differences({**saved, **ignored}, {**config, **ignored}))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from .artifacts import save_judge
 from .components import Engine, Judge, PathScorer, RewardRule, Session
-from .errors import PluginError, blamed_on
-from .judging import plan_asks, sample_paths
+from .errors import ConfigError, PluginError, blamed_on, number_or_none
+from .judging import PromptTooLong, plan_asks, sample_paths
 from .records import Json, Path, Problem, Score
 from .rundir import Records
 
@@ -79,6 +80,14 @@ class Stage:
                 found[path.id] = replace(path, completion=replace(path.completion, logprobs=tuple(logprobs)))
         return [found.get(path.id, path) for path in paths]
 
+    def check_lengths(self, prompts: Iterable[tuple[Problem, int]]) -> None:
+        """Raise `ConfigError` for a prompt, given with its number of tokens, that leaves no room for a judgement."""
+        file = self.model / "config.json"
+        context = json.loads(file.read_text(encoding="utf-8")).get("max_position_embeddings") if file.is_file() else None
+        for problem, tokens in prompts:
+            if context is not None and tokens + self.judge.max_new_tokens > context:
+                raise ConfigError(f"problem {problem.id}: {PromptTooLong(0, tokens, context, self.judge.max_new_tokens)}")
+
     def newest_checkpoint(self) -> tuple[FilePath | None, int]:
         """The last whole checkpoint of a Hugging Face trainer in `checkpoints`, and its step; a torn one is removed.
 
@@ -98,19 +107,24 @@ class Stage:
         return self.folder / "checkpoints"
 
     def finish_model(self, folder: FilePath) -> FilePath:
-        """Save how the stage's model judges beside its weights, and let go of the checkpoints."""
+        """Save how the stage's model judges beside its weights."""
         save_judge(folder, self.judge)
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
         return folder
+
+    def drop_checkpoints(self) -> None:
+        """Let go of the checkpoints; a run does so once it is on disk that the stage is trained."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
 def score_paths(scorer: PathScorer, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
     """A scorer's scores, checked: one for each path, in order."""
     with blamed_on(scorer, "score"):
-        scores = scorer.score(problem, paths, session)
-    if [score.path_id for score in scores] != [path.id for path in paths]:
+        scores = list(scorer.score(problem, paths, session))
+    if [getattr(score, "path_id", None) for score in scores] != [path.id for path in paths]:
         raise PluginError(
             f"path scorer {scorer.use!r} ({type(scorer).__module__}.{type(scorer).__qualname__}) returned {len(scores)} scores for"
             f" {len(paths)} paths of problem {problem.id}.\n  Remedy: return one Score per path, in order, with the path's id."
         )
+    for score in scores:
+        number_or_none(scorer, "score", score.value)
     return scores

@@ -11,7 +11,8 @@ class TokenEnds:
     """Incremental decoding for any tokenizer; windows are remembered, since small vocabularies repeat them all the time."""
 
     def __init__(self, tokenizer: Any) -> None:
-        self._special = set(tokenizer.all_special_ids)
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        self._special = {*tokenizer.all_special_ids, *(token for token, text in added.items() if text.special)}
         self._decode = lru_cache(maxsize=2**17)(
             lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
         )

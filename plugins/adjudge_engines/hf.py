@@ -22,6 +22,8 @@ from adjudge_rstar import token_logprobs
 from .ends import TokenEnds
 from .sampler import SeededSampler
 
+LOGIT_CHANGES = ("final_logit_softcapping", "logits_scaling", "logit_scale")
+"""Settings of models whose logits are more than hidden states times the head."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 
 
@@ -36,10 +38,11 @@ class HfSession:
         self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(self.device).eval()
         self.batch_tokens = batch_tokens
         self.context: int | None = getattr(self.model.config, "max_position_embeddings", None)
-        eos = self.model.generation_config.eos_token_id
-        self.eos: list[int] = eos if isinstance(eos, list) else [self.tokenizer.eos_token_id if eos is None else eos]
+        self.eos = _ends_of_turn(self.model, self.tokenizer)
         pad = self.tokenizer.pad_token_id
         self.pad: int = self.eos[0] if pad is None else pad
+        # Penalties and the like that a folder's generation settings bring would change what is sampled, and the log-probabilities.
+        self.model.generation_config = GenerationConfig(eos_token_id=self.eos, pad_token_id=self.pad)
         self.ends = TokenEnds(self.tokenizer)
 
     def close(self) -> None:
@@ -114,14 +117,31 @@ class HfSession:
         rows = [start + tokens for tokens in continuations]
         ids_BT = torch.tensor([row + [self.pad] * (width - len(row)) for row in rows], device=self.device)
         mask_BT = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
-        with torch.inference_mode():
-            hidden_BTD = self.model.get_decoder()(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
         kept_BT = mask_BT.bool().clone()
         kept_BT[:, : len(start)] = False
-        hidden_TD, target_T = hidden_BTD[:, :-1][kept_BT[:, 1:]], ids_BT[kept_BT]
         with torch.inference_mode():
-            values: Tensor = token_logprobs(hidden_TD, self.model.get_output_embeddings().weight, target_T)
+            values = self._token_logprobs(ids_BT, mask_BT, kept_BT)
         return [part.tolist() for part in values.split([len(tokens) for tokens in continuations])]
+
+    def _token_logprobs(self, ids_BT: Tensor, mask_BT: Tensor, kept_BT: Tensor) -> Tensor:
+        """Log-probability of every kept token, row after row.
+
+        Without ever holding all logits where they are hidden states times a plain head; the model's own logits where they are not.
+        """
+        head, target_T = self.model.get_output_embeddings(), ids_BT[kept_BT]
+        if getattr(head, "bias", None) is None and not any(getattr(self.model.config, name, None) for name in LOGIT_CHANGES):
+            hidden_BTD = self.model.get_decoder()(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
+            return token_logprobs(hidden_BTD[:, :-1][kept_BT[:, 1:]], head.weight, target_T)
+        logits_BTV = self.model(input_ids=ids_BT, attention_mask=mask_BT).logits
+        logprob_TV = logits_BTV[:, :-1][kept_BT[:, 1:]].float().log_softmax(-1)
+        return logprob_TV.gather(-1, target_T.unsqueeze(-1)).squeeze(-1)
+
+
+def _ends_of_turn(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends a judgement: the generation settings' and the tokenizer's, as TRL has it too."""
+    found = model.generation_config.eos_token_id
+    listed = found if isinstance(found, list) else [] if found is None else [found]
+    return [*listed, *({tokenizer.eos_token_id} - {None, *listed})]
 
 
 def _check_folder(folder: FilePath) -> None:

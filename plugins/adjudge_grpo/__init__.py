@@ -8,9 +8,9 @@ they leave open is an option here: K, N, steps, learning rate, KL. A call that f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import RewardRule, Stage, StageResult, StageTrainer, hookimpl, named_once
 
@@ -39,14 +39,22 @@ class Grpo(StageTrainer):
     """How the learning rate goes on from its peak."""
     beta: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL divergence from the stage's first model; 0 = none."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Sampling temperature of the rollouts."""
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    """Sampling temperature of the rollouts; None = the judge's own, which must then be above 0."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
-    """What advantages are divided by: the standard deviation of rewards in the group, in the batch, or nothing."""
+    """What advantages are divided by: the standard deviation of rewards in the group, in the whole batch with the groups that are
+    skipped, or nothing."""
     save_every: Annotated[int, Field(gt=0)] = 25
     """Steps between checkpoints; a stopped stage goes on from the last one."""
     micro_batch: Annotated[int, Field(gt=0)] | None = None
     """Judgements per forward and backward pass; None = all of a step at once. Must divide prompts_per_step x group."""
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Self:
+        size = self.prompts_per_step * self.group
+        if self.micro_batch is not None and size % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide prompts_per_step x group = {size}")
+        return self
 
     def train(self, stage: Stage) -> StageResult:
         from .train import train

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adjudge import Outcome, Path, Problem, RewardRule
-from adjudge.errors import blamed_on
+from adjudge.errors import blamed_on, number_or_none
 
 
 class VerdictRule(RewardRule):
@@ -59,6 +59,6 @@ def total_reward(rules: Sequence[RewardRule], problem: Problem, path: Path) -> t
     parts: dict[str, float | None] = {}
     for rule in rules:
         with blamed_on(rule, "reward"):
-            parts[rule.use] = rule.reward(problem, path)
+            parts[rule.use] = number_or_none(rule, "reward", rule.reward(problem, path))
     values = [rule.weight * value for rule, value in zip(rules, parts.values(), strict=True) if value is not None]
     return (sum(values) if values else None), parts

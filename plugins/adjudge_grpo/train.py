@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import Completion, JobError, Judge, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
+from adjudge import Completion, JobError, Order, Outcome, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
 from adjudge.rundir import Records
 
 from .rules import total_reward
@@ -29,13 +29,14 @@ def train(options: Grpo, stage: Stage) -> StageResult:
     last, done = stage.newest_checkpoint()
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
+    tokenizer = AutoTokenizer.from_pretrained(stage.model)
     trainer = SkippingGRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32 if not torch.cuda.is_available() else "auto"),
-        processing_class=AutoTokenizer.from_pretrained(stage.model),
+        model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32),
+        processing_class=tokenizer,
         reward_funcs=[rewards],
-        train_dataset=prompts_of(problems, stage.judge, stage.seed, options.steps * options.prompts_per_step),
+        train_dataset=prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step),
         args=trl_config(options, stage),
-        callbacks=[StepRecorder(stage, rewards, options.steps)],
+        callbacks=[StepRecorder(rewards, options.steps)],
     )
     trainer.rewards = rewards
     rewards.end_of_turn = set(trainer.eos_token_ids)
@@ -54,11 +55,14 @@ def train(options: Grpo, stage: Stage) -> StageResult:
 
 
 def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
-    """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3)."""
+    """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3).
+
+    A call that failed says nothing about its problem and is left out.
+    """
     with stage.open(stage.model) as session:
         paths = stage.sample(session, stage.problems, "probe", samples=options.probe_samples)
     by_id = {problem.id: problem for problem in stage.problems}
-    hard = {path.problem_id for path in paths if not path.right(by_id[path.problem_id])}
+    hard = {path.problem_id for path in paths if path.outcome != Outcome.FAILED and not path.right(by_id[path.problem_id])}
     if not hard:
         raise JobError(
             f"stage {stage.name}: only: hard found no problem, for all {options.probe_samples} judgements of all"
@@ -67,20 +71,28 @@ def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
     return [problem for problem in stage.problems if problem.id in hard]
 
 
-def prompts_of(problems: list[Problem], judge: Judge, seed: int, count: int) -> Rows:
-    """As many prompts as the stage takes, going through the problems in one seeded order after another."""
-    rng = random.Random(stable_seed("grpo order", seed))
+def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int) -> Rows:
+    """As many prompts as the stage takes, going through the problems in one seeded order after another.
+
+    A group shares one prompt, so a judge that asks in both orders is trained, like one that asks in random order, on a coin's choice.
+    """
+    rng = random.Random(stable_seed("grpo order", stage.name, stage.seed))
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
-            order = "swapped" if judge.order != "fixed" and rng.random() < 0.5 else "given"
-            rows.append({"prompt": judge.prompt(problems[index], order), "problem": index, "order": order})  # type: ignore[arg-type]
+            order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
+            rows.append({"prompt": stage.judge.prompt(problems[index], order), "problem": index, "order": order})
+    stage.check_lengths(
+        (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
+        for row in rows[:count]
+    )
     return Rows.from_list(rows[:count])
 
 
 def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
     disable_progress_bars()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     batch = options.prompts_per_step * options.group
     micro = options.micro_batch or batch
@@ -93,7 +105,8 @@ def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
         learning_rate=options.learning_rate,
         lr_scheduler_type=options.schedule,
         beta=options.beta,
-        temperature=options.temperature,
+        temperature=stage.judge.temperature if options.temperature is None else options.temperature,
+        top_p=stage.judge.top_p,
         scale_rewards=options.scale_rewards,
         max_completion_length=stage.judge.max_new_tokens,
         shuffle_dataset=False,
@@ -171,7 +184,7 @@ class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 class StepRecorder(TrainerCallback):  # type: ignore[misc]
     """Writes one record per optimiser step."""
 
-    def __init__(self, stage: Stage, rewards: RolloutRewards, total: int) -> None:
+    def __init__(self, rewards: RolloutRewards, total: int) -> None:
         self.rewards, self.total = rewards, total
         self.started = time.monotonic()
 

@@ -8,9 +8,9 @@ base: both are options here (`paths`, `start`). Also ours: `keep` may exceed one
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from adjudge import PathScorer, Stage, StageResult, StageTrainer, hookimpl
 
@@ -39,6 +39,12 @@ class Sft(StageTrainer):
     """How the learning rate goes on from its peak."""
     save_every: Annotated[int, Field(gt=0)] = 25
     """Steps between checkpoints; a stopped stage goes on from the last one."""
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Self:
+        if self.micro_batch is not None and self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch {self.batch}")
+        return self
 
     def train(self, stage: Stage) -> StageResult:
         from .train import train

@@ -71,9 +71,12 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
 
 
 def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[Path]:
-    """The highest scores first, equal ones by id; a text counts once, and a path without a score not at all."""
+    """The highest scores first, equal ones by id; a text counts once, and a path without a score not at all.
+
+    Scores are compared to six digits: what is beyond depends on which other paths a path was sampled with, and must not decide.
+    """
     ranked = sorted(
-        ((-score.value, path.id, path) for path, score in zip(paths, scores, strict=True) if score.value is not None),
+        ((-float(f"{score.value:.6g}"), path.id, path) for path, score in zip(paths, scores, strict=True) if score.value is not None),
         key=lambda item: item[:2],
     )
     by_text: dict[tuple[str, str], Path] = {}

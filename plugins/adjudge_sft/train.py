@@ -41,7 +41,7 @@ def fine_tune(options: Sft, stage: Stage, chosen: Sequence[Path]) -> FilePath:
     steps = stage.records("steps", total)
     steps.keep(lambda record: record["step"] <= done)
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32 if not torch.cuda.is_available() else "auto"),
+        model=AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32),
         processing_class=tokenizer,
         train_dataset=rows_of(chosen, stage, tokenizer),
         args=trl_config(options, stage),
@@ -70,6 +70,7 @@ def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
 def trl_config(options: Sft, stage: Stage) -> SFTConfig:
     disable_progress_bars()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     micro = options.micro_batch or options.batch
     return SFTConfig(

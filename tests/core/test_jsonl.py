@@ -23,7 +23,15 @@ def test_what_json_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory,
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"), [("{oops", "is not JSON"), ("[1]", "is a list, not an object"), ('"text"', "is a str, not an object")]
+    ("line", "reason"),
+    [
+        ("{oops", "is not JSON"),
+        ("[1]", "is a list, not an object"),
+        ('"text"', "is a str, not an object"),
+        (r'{"a": "\ud800"}', "is not JSON ('utf-8' codec can't encode character"),
+        ('{"a": ' + "1" * 5000 + "}", "is not JSON (Exceeds the limit"),
+        ("[" * 100_000, "is not JSON (maximum recursion depth exceeded"),
+    ],
 )
 def test_a_broken_line_names_file_and_number(tmp_path: Path, line: str, reason: str) -> None:
     file = tmp_path / "rows.jsonl"
@@ -40,6 +48,12 @@ def test_bad_lines_are_skipped_and_counted_where_asked_for(tmp_path: Path, capsy
     assert list(read_rows(file, skip_bad_lines=True)) == [{"a": 1}, {"a": 3}]
     told = capsys.readouterr().err
     assert f"{file}: 2 bad lines skipped; the first: line 2 is not JSON" in told
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": 1}\n', encoding="utf-8-sig")
+    assert list(read_rows(file)) == [{"a": 1}]
 
 
 def test_a_parser_that_refuses_a_row_is_quoted_with_its_line(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_a_broken_plugin_is_set_aside_whole_and_the_others_are_loaded(install: I
     plugins = Plugins.load()
     assert list(plugins.broken) == ["bad (adjudge-bad 1.0)"]
     assert reason in plugins.broken["bad (adjudge-bad 1.0)"]
+    assert not plugins.broken["bad (adjudge-bad 1.0)"].startswith("bad "), "the list names it already"
     assert {"elo", "fake-good", "fake-zebra"} <= set(plugins.of_kind(Aggregator))
     assert "fake-bad" not in plugins.of_kind(Aggregator)
     assert not any("adjudge-bad" in name for name, _ in plugins.hooks.list_name_plugin())

@@ -90,6 +90,13 @@ def test_names_that_cannot_work_are_refused(tmp_path: Path, name: str, kind: str
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, ["new-plugin", "mine", "--into", str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert "file/adjudge-mine cannot be written: Not a directory.\n  Remedy" in result.stderr
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     scaffold(tmp_path, "mine", "aggregator")
     result = CliRunner().invoke(app, ["new-plugin", "mine", "--into", str(tmp_path)])

@@ -39,11 +39,16 @@ def new_plugin(
     into: Annotated[Path, typer.Option("--into", help="The folder that adjudge-NAME/ is made in.")] = Path(),
 ) -> None:
     """Write a plugin to start from: adjudge-NAME/ with a working component, its tests, and its packaging."""
+    from adjudge.errors import ConfigError
+
     folder = into / f"adjudge-{name}"
     _check(name, kind, folder)
-    for file, text in plugin_files(name, kind).items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(text, encoding="utf-8")
+    try:
+        for file, text in plugin_files(name, kind).items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--into: {folder} cannot be written: {error.strerror}.\n  Remedy: choose another folder.") from None
     typer.echo(f"Wrote {folder}. Next: pip install -e {folder} && adjudge plugins")
 
 

@@ -42,13 +42,13 @@ def evaluation_cells(metrics: Mapping[str, Any], extra: Sequence[str]) -> list[s
         number(metrics["accuracy"]),
         f"{low:.3f}–{high:.3f}" if labelled else "none",
         *(f"{metrics['outcomes'][outcome]:.1%}" for outcome in FAILURES),
-        f"{metrics['mean_tokens']:.1f}",
+        number(metrics["mean_tokens"], places=1),
         *(number(metrics.get(name)) for name in extra),
     ]
 
 
-def number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"
+def number(value: float | None, places: int = 3) -> str:
+    return "none" if value is None else f"{value:.{places}f}"
 
 
 def snippet(text: str, width: int = 60) -> str:

@@ -1,0 +1,150 @@
+"""``adjudge judge``, ``rank`` and ``eval``: what they print, what a program reads, and which exit code every mistake has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+Pairs = Callable[..., list[dict[str, str]]]
+Rows = Callable[..., Path]
+
+
+def test_judge_reads_pairs_from_standard_input(call: Call, model: Path) -> None:
+    rows = '{"prompt": "larger?", "answers": ["7", "12"], "id": "a"}\n{"prompt": "larger?", "chosen": "5", "rejected": "3"}\n'
+    result = call("judge", "-", "--model", model, "--engine", "oracle", "--order", "both", "--json", stdin=rows)
+    assert result.exit_code == 0, result.output
+    one, other = map(json.loads, result.stdout.splitlines())
+    assert (one["id"], one["outcome"], other["outcome"]) == ("a", "second", "first")
+    assert [judgement["order"] for judgement in one["judgements"]] == ["given", "swapped"]
+    assert one["judgements"][1]["reasoning"] == "12 against 7"
+
+
+def test_judge_shows_the_reasoning_to_people(call: Call, model: Path) -> None:
+    result = call("judge", "--model", model, "--engine", "oracle", stdin='{"prompt": "larger?", "answers": ["7", "12"]}\n')
+    assert "second" in result.stdout
+    assert "7 against 12" in result.stdout
+
+
+def test_set_changes_the_model_own_judge(call: Call, model: Path) -> None:
+    rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n'
+    result = call("judge", "-m", model, "--engine", "oracle", "--set", "judge.order=both", "--json", stdin=rows)
+    assert len(json.loads(result.stdout)["judgements"]) == 2
+    wrong = call("judge", "-m", model, "--engine", "oracle", "--set", "judge.temperature=-1", stdin=rows)
+    assert (wrong.exit_code, "judge.temperature: Input should be greater than or equal to 0" in wrong.stderr) == (2, True)
+
+
+def test_the_same_pair_twice_is_judged_twice(call: Call, model: Path) -> None:
+    rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n' * 2
+    result = call("judge", "-m", model, "--engine", "oracle", "--json", stdin=rows)
+    idents = [json.loads(line)["id"] for line in result.stdout.splitlines()]
+    assert len(set(idents)) == 2
+
+
+def test_a_model_without_judge_json_needs_to_be_told(call: Call, model: Path) -> None:
+    (model / "judge.json").unlink()
+    rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n'
+    untold = call("judge", "-m", model, "--engine", "oracle", stdin=rows)
+    assert (untold.exit_code, "has no judge.json" in untold.stderr) == (2, True)
+    assert call("judge", "-m", model, "--engine", "oracle", "--set", "judge=rrm", stdin=rows).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ('{"prompt": "p", "answers": ["1", "2"]}\nnonsense\n', "-: line 2 is not JSON"),
+        ('{"prompt": "p", "answers": ["1"]}\n', "-: line 1 has 1 answers; a judgement takes two"),
+        ('{"prompt": "p", "answers": [1, 2]}\n', "has no field 'answers' that is a list of texts"),
+        ('{"answers": ["1", "2"]}\n', "has no field 'prompt'"),
+        ("", "standard input: the data set is empty"),
+    ],
+)
+def test_rows_that_cannot_be_judged_are_named(call: Call, model: Path, rows: str, message: str) -> None:
+    result = call("judge", "-m", model, "--engine", "oracle", stdin=rows)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_missing_model_is_named(call: Call, model: Path) -> None:
+    result = call("judge", "-m", "nowhere", "--engine", "oracle", stdin="{}")
+    assert (result.exit_code, "'nowhere': no such folder" in result.stderr) == (2, True)
+
+
+def test_an_engine_that_raises_is_named(call: Call, model: Path) -> None:
+    rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n'
+    result = call("judge", "-m", model, "--engine", "{use: oracle, broken: true}", stdin=rows)
+    assert result.exit_code == 2
+    assert "'oracle'" in result.stderr
+    assert "raised in open(): OSError: no such weights" in result.stderr
+
+
+def test_the_job_failed_when_every_call_did(call: Call, model: Path) -> None:
+    rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n'
+    result = call("judge", "-m", model, "--engine", "{use: oracle, error: timeout}", "--json", stdin=rows)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["outcome"] == "failed"
+    assert "all 1 calls to engine 'oracle' failed, the last with: timeout" in result.stderr
+
+
+def test_long_work_shows_progress_in_plain_lines(call: Call, model: Path) -> None:
+    rows = "".join(f'{{"prompt": "larger?", "answers": ["7", "{n}"]}}\n' for n in range(20, 24))
+    result = call("judge", "-m", model, "--engine", "{use: oracle, seconds: 0.6}", "--json", stdin=rows)
+    assert re.search(r"judged [34] of 4, about \d s left", result.stderr)
+    assert len(result.stdout.splitlines()) == 4
+
+
+def test_rank_orders_answers_best_first(call: Call, model: Path) -> None:
+    rows = '{"prompt": "largest?", "answers": ["3", "9", "5", "1"]}\n'
+    result = call("rank", "-", "-m", model, "--engine", "oracle", "--use", "round-robin", "--votes", 2, "--json", stdin=rows)
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout)
+    assert row["order"] == [1, 2, 0, 3]
+    assert (len(row["matches"]), row["undecided"], len(row["ratings"])) == (6, 0, 4)
+
+
+def test_rank_prints_a_table(call: Call, model: Path) -> None:
+    rows = '{"prompt": "largest [b]?", "answers": ["3", "9", "5"]}\n'
+    result = call("rank", "-m", model, "--engine", "oracle", stdin=rows)
+    assert result.exit_code == 0, result.output
+    assert "largest [b]?" in result.stdout
+    assert "2 matches, 0 undecided" in result.stdout
+
+
+def test_rank_names_an_unknown_aggregator(call: Call, model: Path) -> None:
+    result = call("rank", "-m", model, "--engine", "oracle", "--use", "nockout", stdin='{"prompt": "p", "answers": ["1", "2"]}')
+    assert (result.exit_code, "did you mean 'knockout'?" in result.stderr) == (2, True)
+
+
+def test_eval_measures_a_labelled_file(call: Call, pairs: Pairs, write_rows: Rows, model: Path, tmp_path: Path) -> None:
+    wrong = [{"prompt": "trick", "chosen": "1", "rejected": "2"}]
+    file = write_rows(tmp_path / "pairs.jsonl", pairs(3) + wrong)
+    data = json.loads(call("eval", file, "-m", model, "--engine", "oracle", "--json").stdout)
+    assert (data["n"], data["accuracy"]) == (4, 0.75)
+    assert data["interval"][0] < 0.75 < data["interval"][1]
+    assert data["outcomes"]["unreadable"] == 0
+    assert "0.750" in call("eval", file, "-m", model, "--engine", "oracle").stdout
+
+
+def test_eval_of_an_engine_without_tokens_says_none(call: Call, model: Path, write_rows: Rows, pairs: Pairs, tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "pairs.jsonl", pairs(3))
+    result = call("eval", file, "-m", model, "--engine", "{use: oracle, tokens: 0}")
+    assert result.exit_code == 0, result.output
+    assert "none" in result.stdout
+
+
+def test_eval_takes_any_data_set(call: Call, write_rows: Rows, model: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [{"prompt": f"{n}?", "answers": ["1", "2"], "label": 1} for n in range(5)])
+    result = call("eval", "--data", "{use: jsonl, file: rows.jsonl, limit: 2}", "-m", model, "--engine", "oracle", "--json")
+    assert json.loads(result.stdout)["n"] == 2
+
+
+def test_eval_needs_labels_and_one_source(call: Call, write_rows: Rows, model: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [{"prompt": "?", "answers": ["1", "2"]}])
+    unlabelled = call("eval", "--data", "{use: jsonl, file: rows.jsonl}", "-m", model, "--engine", "oracle")
+    assert (unlabelled.exit_code, "has a label" in unlabelled.stderr) == (2, True)
+    assert call("eval", "-m", model, "--engine", "oracle").exit_code == 2

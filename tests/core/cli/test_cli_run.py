@@ -1,0 +1,157 @@
+"""``adjudge`` itself and ``adjudge run``: help, what it prints, what a program reads, and which exit code every mistake has."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+RunFile = Callable[..., Path]
+Pairs = Callable[..., list[dict[str, str]]]
+COMMANDS = ("run", "judge", "rank", "eval", "report", "plugins", "schema", "new-plugin")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(call: Call, command: str) -> None:
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert "Example: " in result.stdout
+
+
+def test_help_lists_every_command(call: Call) -> None:
+    help_text = call("--help").stdout
+    assert all(command in help_text for command in COMMANDS)
+
+
+def test_help_is_fast_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from adjudge.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'transformers', 'trl', 'scipy', 'numpy', 'matplotlib', 'datasets', 'choix'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    seconds: list[float] = []
+    while len(seconds) < 5 and min(seconds, default=1.0) >= 0.5:
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        seconds.append(time.monotonic() - started)
+    assert min(seconds) < 0.5
+
+
+def test_an_unknown_command_or_option_is_a_usage_error(call: Call) -> None:
+    assert call("jugde").exit_code == 2
+    assert call("run", "x.yaml", "--dry").exit_code == 2
+
+
+def test_run_prints_a_row_per_stage_and_the_folder(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    result = call("run", run_file())
+    assert result.exit_code == 0, result.output
+    assert "0-base" in result.stdout
+    assert "1-same" in result.stdout
+    assert "1.000" in result.stdout
+    assert f"Run folder: {tmp_path}/out" in result.stdout
+    assert (tmp_path / "out" / "done.json").exists()
+
+
+def test_a_complete_run_says_so_and_prints_the_table_again(call: Call, run_file: RunFile) -> None:
+    file = run_file()
+    first, second = call("run", file), call("run", file)
+    assert second.exit_code == 0
+    assert "complete already" in second.stdout
+    assert "complete already" not in first.stdout
+    assert "1-same" in second.stdout
+
+
+def test_run_json_is_for_programs(call: Call, run_file: RunFile) -> None:
+    data = json.loads(call("run", run_file(), "--json").stdout)
+    assert [stage["name"] for stage in data["stages"]] == ["0-base", "1-same"]
+    assert data["stages"][1]["evaluation"]["held-out"]["accuracy"] == 1.0
+    assert data["was_complete"] is False
+
+
+def test_dry_run_checks_everything_and_does_nothing(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    result = call("run", run_file(), "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "held-out (4 problems)" in result.stdout
+    assert "0-base → 1-same" in result.stdout
+    assert not (tmp_path / "out").exists()
+    assert json.loads(call("run", run_file(), "--dry-run", "--json").stdout)["problems"] == 3
+
+
+def test_set_overrides_the_run_file(call: Call, run_file: RunFile) -> None:
+    plan = json.loads(call("run", run_file(), "--dry-run", "--json", "--set", "data.limit=2", "--set", "seed=7").stdout)
+    assert (plan["problems"], plan["seed"]) == (2, 7)
+
+
+def test_bad_lines_end_the_run_unless_they_are_to_be_skipped(call: Call, pairs: Pairs, run_file: RunFile) -> None:
+    file = run_file(train=[*pairs(2), "{broken"])
+    strict = call("run", file, "--dry-run")
+    assert strict.exit_code == 2
+    assert "adjudge: data: train.jsonl: line 3 is not JSON" in strict.stderr
+    tolerant = call("run", file, "--dry-run", "--json", "--skip-bad-lines")
+    assert json.loads(tolerant.stdout)["problems"] == 2
+    assert "1 bad line skipped" in tolerant.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("sede: 1\n", "sede: Extra inputs are not permitted"),
+        ("seed: many\n", "seed: Input should be a valid integer"),
+        ("judge: rmm\n", "no judge is called 'rmm'; did you mean 'rrm'?"),
+    ],
+)
+def test_mistakes_in_the_run_file_are_named(call: Call, run_file: RunFile, more: str, message: str) -> None:
+    result = call("run", run_file(more))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_missing_data_file_is_named_with_its_field(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    file = run_file()
+    (tmp_path / "test.jsonl").unlink()
+    result = call("run", file)
+    assert result.exit_code == 2
+    assert result.stderr == "adjudge: evaluation.sets.held-out: test.jsonl: no such file.\n  Remedy: check the path.\n"
+
+
+def test_a_missing_run_file_is_named(call: Call, tmp_path: Path) -> None:
+    result = call("run", tmp_path / "none.yaml")
+    assert (result.exit_code, "none.yaml: no such run file" in result.stderr) == (2, True)
+
+
+def test_the_console_script_ends_with_a_message_and_no_traceback(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("adjudge")
+    result = subprocess.run([script, "run", "none.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("adjudge: none.yaml: no such run file.")
+    assert "Traceback" not in result.stderr
+
+
+def test_ctrl_c_ends_with_130_and_no_traceback(model: Path, site: Path) -> None:
+    args = [sys.executable, "-c", "from adjudge.cli import main; main()", "judge", "-m", str(model)]
+    args += ["--engine", "{use: oracle, seconds: 60}"]
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    process = subprocess.Popen(args, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write('{"prompt": "larger?", "answers": ["7", "12"]}\n')
+    process.stdin.close()
+    process.stdin = None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
