@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -41,10 +40,9 @@ def run(file: Path, out: Path, *sets: str) -> list[dict[str, Any]]:
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean over seeds with Student's 95% interval."""
+    """Mean over at least two seeds with Student's 95% interval."""
     mean = sum(values) / len(values)
-    error = stats.sem(values)
-    half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 and not math.isnan(error) else float("nan")
+    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     return {"mean": mean, "interval": [mean - half, mean + half], "values": list(values)}
 
 

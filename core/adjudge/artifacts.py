@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib import resources, util
+from importlib import resources
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
@@ -18,15 +18,21 @@ from .rundir import write_json
 def find_model(name: str) -> FilePath:
     """The folder that a model's name means: a path, or ``package:folder`` shipped by an installed package."""
     package, colon, folder = name.partition(":")
-    if colon and not FilePath(name).exists():
-        if util.find_spec(package) is None:
-            raise ConfigError(f"model: {name!r}: no package {package!r} is installed.\n  Remedy: write a folder, or install the package.")
-        found = FilePath(str(resources.files(package))) / folder
-    else:
-        found = FilePath(name)
+    shipped = colon and not FilePath(name).exists()
+    found = _folder_of(package, name) / folder if shipped else FilePath(name)
     if not found.is_dir():
         raise ConfigError(f"model: {name!r}: no such folder ({found}).\n  Remedy: models are local folders; nothing is downloaded.")
     return found
+
+
+def _folder_of(package: str, name: str) -> FilePath:
+    """Where an installed package lies."""
+    try:
+        return FilePath(str(resources.files(package)))
+    except (ImportError, TypeError, ValueError):  # not installed, a module and no package, not a name at all
+        raise ConfigError(
+            f"model: {name!r}: no package {package!r} is installed.\n  Remedy: write a folder, or install the package."
+        ) from None
 
 
 def save_judge(folder: FilePath, judge: Judge) -> None:

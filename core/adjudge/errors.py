@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 
 
 class AdjudgeError(Exception):
@@ -41,17 +42,19 @@ def blamed_on(component: object, verb: str) -> Iterator[None]:
         yield
     except AdjudgeError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin must not end the host, and not without a word
         if _stopped(error):
             raise KeyboardInterrupt from error
         message = f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}"
-        raise PluginError(f"{message}\n  Remedy: fix or block that plugin; finished records are kept.") from error
+        raise PluginError(
+            f"{message}\n  Remedy: see to what it says; if the plugin is at fault, fix or block it. Finished records are kept."
+        ) from error
 
 
 def number_or_none(component: object, verb: str, value: object) -> float | None:
     """What a component said, which has to be a finite number, or None where it does not apply."""
-    if value is None or (isinstance(value, int | float) and math.isfinite(value)):
-        return value
+    if value is None or (isinstance(value, Real) and math.isfinite(value)):
+        return None if value is None else float(value)
     raise PluginError(
         f"{_named(component)} returned {value!r} from {verb}().\n  Remedy: return a finite number, or None if it cannot tell."
     )

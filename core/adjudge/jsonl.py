@@ -13,10 +13,10 @@ from .errors import DataError
 
 def open_lines(file: FilePath) -> Iterator[str]:
     """The lines of a file, or of standard input for ``-``."""
-    if str(file) == "-":
-        yield from sys.stdin
-        return
     try:
+        if str(file) == "-":
+            yield from sys.stdin
+            return
         with file.open(encoding="utf-8-sig") as lines:
             yield from lines
     except FileNotFoundError:
@@ -32,22 +32,24 @@ class RowError(Exception):
 def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict) -> Iterator[Any]:
     """``parse(row)`` of every line; blank lines are passed over, bad ones raise `DataError` or are skipped and counted."""
     skipped, first_reason = 0, ""
-    for number, line in enumerate(open_lines(file), 1):
-        if not line.strip():
-            continue
-        try:
-            parsed = parse(_object(line))
-        except RowError as error:
-            reason = str(error)
-            if not skip_bad_lines:
-                raise DataError(
-                    f"{file}: line {number} {reason}.\n  Remedy: mend the line, or pass --skip-bad-lines to leave such lines out."
-                ) from None
-            skipped, first_reason = skipped + 1, first_reason or f"line {number} {reason}"
-            continue
-        yield parsed
-    if skipped:
-        print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
+    try:
+        for number, line in enumerate(open_lines(file), 1):
+            if not line.strip():
+                continue
+            try:
+                parsed = parse(_object(line))
+            except RowError as error:
+                if not skip_bad_lines:
+                    raise DataError(
+                        f"{file}: line {number} {error}.\n  Remedy: mend the line, pass --skip-bad-lines to leave such lines out,"
+                        " or name the format that the file has."
+                    ) from None
+                skipped, first_reason = skipped + 1, first_reason or f"line {number} {error}"
+                continue
+            yield parsed
+    finally:  # also when the reader has enough before the end
+        if skipped:
+            print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -26,6 +26,25 @@ class PromptTooLong(ConfigError):
         )
 
 
+def check_pairs(problems: Sequence[Problem], where: str, *, labelled: bool) -> None:
+    """Raise `ConfigError` unless every problem has an id of its own, two answers and, where asked for, a label."""
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise ConfigError(f"{where}: two problems have the id {problem.id!r}.\n  Remedy: give every problem an id of its own.")
+        seen.add(problem.id)
+        if len(problem.answers) != 2 or problem.label not in (None, 0, 1):
+            raise ConfigError(
+                f"{where}: problem {problem.id} has {len(problem.answers)} answers and the label {problem.label};"
+                " a judge takes two answers.\n"
+                "  Remedy: leave it out, or rank its answers with 'adjudge rank'."
+            )
+        if labelled and problem.label is None:
+            raise ConfigError(
+                f"{where}: problem {problem.id} has no label, so nothing can be right about it.\n  Remedy: label it, or leave it out."
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One judgement to be made."""

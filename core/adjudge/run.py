@@ -15,7 +15,7 @@ from .components import Dataset, Judge, Metrics, StageTrainer
 from .config import RunConfig
 from .errors import ConfigError, DataError, blamed_on
 from .jsonl import not_empty
-from .judging import summarise
+from .judging import check_pairs, summarise
 from .manager import Plugins
 from .records import Json, Problem, StageResult
 from .rundir import RunFolder, write_json
@@ -163,13 +163,15 @@ class Run:
 
 
 def _load(dataset: Dataset, field: str) -> list[Problem]:
-    """A data set's problems; a mistake in its file is told with the field of the run file that names it."""
+    """A data set's problems, all of them labelled pairs; a mistake is told with the field of the run file that names the data."""
     try:
         with blamed_on(dataset, "load"):
             problems = list(dataset.load())
     except DataError as error:
         raise DataError(f"{field}: {error}") from None
-    return not_empty(problems, field)
+    not_empty(problems, field)
+    check_pairs(problems, field, labelled=True)
+    return problems
 
 
 def _close(watcher: object) -> None:

@@ -128,10 +128,6 @@ class RunFolder:
     def close(self) -> None:
         self._lock.close()
 
-    @property
-    def done(self) -> bool:
-        return (self.folder / "done.json").exists()
-
     def _check_config(self, config: dict[str, Any]) -> None:
         """Save the configuration, or make sure that it is the one saved; where the folder is and who watches does not count."""
         file = self.folder / "config.yaml"

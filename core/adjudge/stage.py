@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
+from typing import Any
 
 from .artifacts import save_judge
 from .components import Engine, Judge, PathScorer, RewardRule, Session
-from .errors import ConfigError, PluginError, blamed_on, number_or_none
+from .errors import ConfigError, JobError, PluginError, blamed_on, number_or_none
 from .judging import PromptTooLong, plan_asks, sample_paths
-from .records import Json, Path, Problem, Score
+from .records import Json, Outcome, Path, Problem, Score
 from .rundir import Records
 
 
@@ -59,15 +60,22 @@ class Stage:
         return Records(self.records_folder / f"{self.name}-{name}.jsonl", lambda record: self.written(self, name, record))
 
     def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> list[Path]:
-        """Judge these problems, recording every path as it finishes; paths recorded before a stop are not made again."""
+        """Judge these problems, recording every path as it finishes; paths recorded before a stop are not made again, failed calls are."""
         asks = plan_asks(problems, self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
         records = self.records(name, total=len(asks))
+        records.keep(lambda record: record["completion"]["error"] is None)
         by_id = {problem.id: problem for problem in problems}
         with blamed_on(self.engine, "sample"):
             for path in sample_paths(session, self.judge, [ask for ask in asks if ask.id not in records.ids]):
                 records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
         made = {path.id: path for path in records.load(Path)}
-        return [made[ask.id] for ask in asks]
+        paths = [made[ask.id] for ask in asks]
+        if paths and all(path.outcome == Outcome.FAILED for path in paths):
+            raise JobError(
+                f"stage {self.name}: all {len(paths)} calls to engine {self.engine.use!r} failed, the last with:"
+                f" {paths[-1].completion.error}\n  Remedy: see that the engine can answer and run again; failed calls are made again."
+            )
+        return paths
 
     def with_logprobs(self, session: Session, problem: Problem, paths: Sequence[Path]) -> list[Path]:
         """The paths, with log-probabilities taken by this session where the engine that sampled them returned tokens without."""
@@ -79,6 +87,14 @@ class Stage:
             for path, logprobs in zip(group, values, strict=True):
                 found[path.id] = replace(path, completion=replace(path.completion, logprobs=tuple(logprobs)))
         return [found.get(path.id, path) for path in paths]
+
+    def check_chat_template(self, tokenizer: Any) -> None:
+        """Raise `ConfigError` for a tokenizer without a chat template, with which no prompt can be trained on."""
+        if tokenizer.chat_template is None:
+            raise ConfigError(
+                f"model: the tokenizer of {self.model} has no chat template, so it is unknown how this model is asked.\n"
+                "  Remedy: set tokenizer.chat_template and save the tokenizer into the model's folder."
+            )
 
     def check_lengths(self, prompts: Iterable[tuple[Problem, int]]) -> None:
         """Raise `ConfigError` for a prompt, given with its number of tokens, that leaves no room for a judgement."""
@@ -96,7 +112,7 @@ class Stage:
         found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
         while found:
             last = found.pop()
-            if (last / "trainer_state.json").is_file():
+            if _is_json(last / "trainer_state.json"):
                 return last, int(last.name.rpartition("-")[2])
             shutil.rmtree(last)
         return None, 0
@@ -114,6 +130,14 @@ class Stage:
     def drop_checkpoints(self) -> None:
         """Let go of the checkpoints; a run does so once it is on disk that the stage is trained."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def _is_json(file: FilePath) -> bool:
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def score_paths(scorer: PathScorer, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from adjudge import (
+    ConfigError,
     Dataset,
     Path,
     Problem,
@@ -31,7 +32,7 @@ TEST_SHARE = 0.2
 
 
 class ArithmeticDataset(Dataset):
-    """Seeded sums of graded difficulty, the right answer first or second by chance; no sum stands in both parts."""
+    """Seeded sums of graded difficulty, the right answer first or second by chance; no question stands in both parts."""
 
     use: Literal["arithmetic"] = "arithmetic"
     levels: list[int] = list(STANDARD)
@@ -39,7 +40,7 @@ class ArithmeticDataset(Dataset):
     size: Annotated[int, Field(gt=0)] = 1000
     """How many problems."""
     part: Literal["train", "test"] = "train"
-    """Which part of all sums to draw from; a fifth of them, by hash, is for testing."""
+    """Which part of all questions to draw from; a fifth of them, by hash, is for testing."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed draws other sums."""
 
@@ -53,7 +54,14 @@ class ArithmeticDataset(Dataset):
     def load(self) -> Iterable[Problem]:
         rng = random.Random(stable_seed("arithmetic", self.levels, self.part, self.seed))
         seen: set[str] = set()
+        drawn = 0
         while len(seen) < self.size:
+            drawn += 1
+            if drawn > 100 * self.size + 10_000:
+                raise ConfigError(
+                    f"arithmetic: after {drawn:,} draws only {len(seen):,} different questions of levels {self.levels} were found in part"
+                    f" {self.part!r}, of {self.size:,} asked for.\n  Remedy: lower size, or add higher levels."
+                )
             level = self.levels[len(seen) % len(self.levels)]
             question = draw(level, rng)
             label = rng.randrange(2)
@@ -65,15 +73,18 @@ class ArithmeticDataset(Dataset):
 
 
 class Sound(RewardRule):
-    """1 when every written step is there and true, else 0: what no real data set can tell."""
+    """1 when every written step is there and true, else 0; None where the question is not a sum: what no real data set can tell."""
 
     use: Literal["sound"] = "sound"
 
     def reward(self, problem: Problem, path: Path) -> float | None:
         if path.completion.error is not None:
             return None
-        a, b = map(int, problem.prompt.split("+"))
-        first, second = map(int, problem.answers)
+        try:
+            a, b = map(int, problem.prompt.split("+"))
+            first, second = map(int, problem.answers)
+        except ValueError:
+            return None
         shown = (first, second) if path.order == "given" else (second, first)
         return float(is_sound(a, b, shown, path.completion.text))
 

@@ -2,7 +2,7 @@
 
 Two phases. First sound traces alone, until the model can do the sums; then a mixture of sound, flawed and guessing traces, so
 that it can and yet often does not: greedy arithmetic is right while sampled behaviour errs, which is what the stages of
-training have to mend. Prompts are left out of the loss. Sums of the test part are never seen.
+training have to mend. Prompts are left out of the loss. Questions of the test part are never seen.
 
 Shapes: B rows of a batch, T tokens, V vocabulary.
 """

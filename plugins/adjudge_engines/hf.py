@@ -33,7 +33,8 @@ class HfSession:
     def __init__(self, folder: FilePath, *, batch_tokens: int, device: str | None, dtype: str) -> None:
         _check_folder(folder)
         transformers_logging.disable_progress_bar()
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        transformers_logging.set_verbosity_error()
+        self.device = _device(device)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(self.device).eval()
         self.batch_tokens = batch_tokens
@@ -135,6 +136,19 @@ class HfSession:
         logits_BTV = self.model(input_ids=ids_BT, attention_mask=mask_BT).logits
         logprob_TV = logits_BTV[:, :-1][kept_BT[:, 1:]].float().log_softmax(-1)
         return logprob_TV.gather(-1, target_T.unsqueeze(-1)).squeeze(-1)
+
+
+def _device(name: str | None) -> torch.device:
+    """The device asked for, or CUDA where there is one, else CPU; `ConfigError` when torch cannot use it."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise ConfigError(
+            f"engine.device: {name!r} cannot be used: {reason}\n  Remedy: leave it out, or name a device that torch has."
+        ) from None
+    return device
 
 
 def _ends_of_turn(model: Any, tokenizer: Any) -> list[int]:

@@ -35,7 +35,7 @@ class Format(RewardRule):
 
 
 class Length(RewardRule):
-    """0 up to `target` tokens, then falling in a line to -1 at `limit` tokens and staying there; None for a failed call."""
+    """0 up to `target` tokens, then in a line to -1 at `limit` and staying there; None for a failed call or without tokens."""
 
     use: Literal["length"] = "length"
     target: Annotated[int, Field(ge=0)] = 512
@@ -48,7 +48,7 @@ class Length(RewardRule):
             raise ValueError("limit must be above target")
 
     def reward(self, problem: Problem, path: Path) -> float | None:
-        if path.outcome == Outcome.FAILED:
+        if path.outcome == Outcome.FAILED or not path.completion.token_ids:
             return None
         over = (len(path.completion.token_ids) - self.target) / (self.limit - self.target)
         return -min(1.0, max(0.0, over))

@@ -25,17 +25,19 @@ if TYPE_CHECKING:
 
 
 def train(options: Grpo, stage: Stage) -> StageResult:
+    tokenizer = AutoTokenizer.from_pretrained(stage.model)
+    stage.check_chat_template(tokenizer)
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
     last, done = stage.newest_checkpoint()
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
-    tokenizer = AutoTokenizer.from_pretrained(stage.model)
+    args = trl_config(options, stage)
     trainer = SkippingGRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32),
         processing_class=tokenizer,
         reward_funcs=[rewards],
         train_dataset=prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step),
-        args=trl_config(options, stage),
+        args=args,
         callbacks=[StepRecorder(rewards, options.steps)],
     )
     trainer.rewards = rewards
@@ -45,8 +47,8 @@ def train(options: Grpo, stage: Stage) -> StageResult:
     steps = list(rewards.steps)
     if all(step["skipped_groups"] == 1 for step in steps):
         raise JobError(
-            f"stage {stage.name}: every group of all {len(steps)} steps was all right or all wrong, so nothing was learned"
-            f" (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
+            f"stage {stage.name}: every group of all {len(steps)} steps was all right, all wrong or rewarded alike, so nothing was"
+            f" learned (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
     folder = stage.folder / "model"
@@ -132,7 +134,7 @@ class RolloutRewards:
         self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)
         self.steps = after_resume(stage.records("steps", options.steps), done)
         self.signal: list[bool] = []
-        """For each rollout of the last call, whether its group holds right and wrong ones."""
+        """For each rollout of the last call, whether its group holds right and wrong ones, and rewards that differ."""
         self.last: dict[str, float] = {}
         self.end_of_turn: set[int] = set()
         """Tokens that end a completion; set by the trainer, which knows them."""
@@ -155,8 +157,10 @@ class RolloutRewards:
                 {"id": path.id, "step": step, "problem_id": asked.id, "order": path.order, "text": text, "outcome": path.outcome,
                  "right": right[-1], "reward": reward, "parts": parts}
             )  # fmt: skip
-        groups = [right[i : i + self.group] for i in range(0, len(right), self.group)]
-        mixed = [0 < sum(group) < len(group) for group in groups]
+        mixed = [
+            0 < sum(right[start : start + self.group]) < self.group and differ(rewards[start : start + self.group])
+            for start in range(0, len(right), self.group)
+        ]
         self.signal = [keep for keep in mixed for _ in range(self.group)]
         known = [reward for reward in rewards if reward is not None]
         self.last = {
@@ -168,8 +172,13 @@ class RolloutRewards:
         return rewards
 
 
+def differ(rewards: list[float | None]) -> bool:
+    """Whether the rules tell any two rollouts of a group apart."""
+    return len({reward for reward in rewards if reward is not None}) > 1
+
+
 class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer, with groups that are all right or all wrong left out of the loss and of what it is divided by."""
+    """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by."""
 
     rewards: RolloutRewards
 

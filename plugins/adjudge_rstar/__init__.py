@@ -1,7 +1,7 @@
 """R⋆, ReasonGRM's path score, the scores it is compared with, and `token_logprobs`, which turns hidden states into log-probabilities.
 
 The paper: R⋆ of a path is the mean probability of its reasoning tokens times the mean probability of its answer tokens, given
-question and path (2506.16712, equations of section 3; both means are arithmetic means of probabilities). It ranks only paths
+question and path (2506.16712; both means are arithmetic means of probabilities). It ranks only paths
 that reached the right answer, and the best one is kept. What the paper leaves open, and what is done here: probabilities are
 taken at temperature 1, by the model that generated the path; which tokens are reasoning and which are answer is said by the
 judge's spans, and a token belongs to the span that holds its last character; a token that writes nothing (end of turn) belongs
@@ -82,21 +82,21 @@ class SelfConsistency(PathScorer):
 
 
 class Shortest(PathScorer):
-    """Fewest tokens first."""
+    """Fewest tokens first; no score where the engine returned a text without tokens."""
 
     use: Literal["shortest"] = "shortest"
 
     def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
-        return [Score(path.id, -float(len(path.completion.token_ids))) for path in paths]
+        return [formulas.length(path, -1) for path in paths]
 
 
 class Longest(PathScorer):
-    """Most tokens first: Think-RM's choice."""
+    """Most tokens first: Think-RM's choice; no score where the engine returned a text without tokens."""
 
     use: Literal["longest"] = "longest"
 
     def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
-        return [Score(path.id, float(len(path.completion.token_ids))) for path in paths]
+        return [formulas.length(path, 1) for path in paths]
 
 
 class Random(PathScorer):

@@ -65,3 +65,9 @@ def mean_logprob(path: Path) -> Score:
     """Mean log-probability, in nats per token."""
     total = likelihood(path)
     return Score(path.id, None if total.value is None else total.value / total.parts["tokens"], total.parts)
+
+
+def length(path: Path, sign: int) -> Score:
+    """Number of tokens as a score, with this sign; None without tokens."""
+    tokens = len(path.completion.token_ids)
+    return Score(path.id, float(sign * tokens) if tokens else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ class Pool:
 
     problems: dict[str, Problem]
     paths: list[Path]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(path.outcome.value for path in self.paths)
 
     @property
     def right(self) -> dict[str, list[Path]]:
@@ -45,10 +50,11 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
     right = pool.right
     if not right:
         raise JobError(
-            f"stage {stage.name}: none of {len(pool.paths)} paths reached the right answer, so there is nothing to fine-tune on.\n"
+            f"stage {stage.name}: none of {len(pool.paths)} paths reached the right answer, so there is nothing to fine-tune on"
+            f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    scores, selected = stage.records("scores"), stage.records("selected")
+    scores, selected = stage.records("scores", sum(map(len, right.values()))), stage.records("selected")
     chosen: list[Path] = []
     for problem_id, paths in right.items():
         problem = pool.problems[problem_id]

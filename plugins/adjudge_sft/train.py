@@ -26,25 +26,26 @@ IGNORED = -100
 
 
 def train(options: Sft, stage: Stage) -> StageResult:
-    chosen, metrics = select(options, stage)
-    model = fine_tune(options, stage, chosen)
-    return StageResult(model, metrics)
-
-
-def fine_tune(options: Sft, stage: Stage, chosen: Sequence[Path]) -> FilePath:
-    """Fine-tune on these paths, from the last checkpoint where there is one; returns the model's folder."""
     start = stage.base if options.start == "base" else stage.model
-    last, done = stage.newest_checkpoint()
     tokenizer = AutoTokenizer.from_pretrained(start)
+    stage.check_chat_template(tokenizer)
+    chosen, metrics = select(options, stage)
+    return StageResult(fine_tune(options, stage, start, tokenizer, chosen), metrics)
+
+
+def fine_tune(options: Sft, stage: Stage, start: FilePath, tokenizer: Any, chosen: Sequence[Path]) -> FilePath:
+    """Fine-tune these weights on these paths, from the last checkpoint where there is one; returns the model's folder."""
+    last, done = stage.newest_checkpoint()
     set_seed(stable_seed("sft", stage.name, stage.seed) % 2**32)
     total = options.epochs * -(-len(chosen) // options.batch)
     steps = stage.records("steps", total)
     steps.keep(lambda record: record["step"] <= done)
+    args = trl_config(options, stage)
     trainer = SFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32),
         processing_class=tokenizer,
         train_dataset=rows_of(chosen, stage, tokenizer),
-        args=trl_config(options, stage),
+        args=args,
         callbacks=[StepRecorder(steps, total)],
     )
     trainer.remove_callback(PrinterCallback)

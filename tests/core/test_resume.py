@@ -15,6 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+FINISHED = ("*/result.json", "*/trained.json")
 RUN_FILE = """
 out: {out}
 model: adjudge_arithmetic:model
@@ -28,7 +29,15 @@ evaluation:
   sets:
     test: {{use: arithmetic, part: test, levels: [1, 2], size: 60}}
 """
-KILLED_IN = ("1-grpo-steps", "2-sft-paths", "2-sft-steps", "3-grpo-probe", "3-grpo-steps", "3-grpo-evaluation-test")
+KILLED_IN = (
+    "1-grpo-steps",
+    "1-grpo-evaluation-test",
+    "2-sft-paths",
+    "2-sft-steps",
+    "3-grpo-probe",
+    "3-grpo-steps",
+    "3-grpo-evaluation-test",
+)
 """Record files whose first lines are the sign to kill."""
 
 
@@ -74,10 +83,11 @@ def test_kill_in_every_stage(tmp_path: Path) -> None:
     seen: dict[Path, int] = {}
     for name in KILLED_IN:
         kill_in(killed, name)
-        done = list((killed / "run" / "stages").glob("*/result.json"))
-        assert all(file.stat().st_mtime_ns == seen.get(file, file.stat().st_mtime_ns) for file in done), "a finished stage was redone"
+        done = [file for pattern in FINISHED for file in (killed / "run" / "stages").glob(pattern)]
+        assert all(file.stat().st_mtime_ns == seen.get(file, file.stat().st_mtime_ns) for file in done), "finished work was redone"
         seen = {file: file.stat().st_mtime_ns for file in done}
     stages = finish(killed)
+    assert all(file.stat().st_mtime_ns == time_ns for file, time_ns in seen.items()), "finished work was redone"
     assert (killed / "run" / "done.json").exists()
     assert (killed / "run" / "report.html").stat().st_size > 10_000
     manifest = json.loads((killed / "run" / "manifest.json").read_text())

@@ -122,7 +122,7 @@ def model(tmp_path: FilePath, embedded: FilePath) -> FilePath:
     return FilePath(shutil.copytree(embedded, tmp_path / "model"))
 
 
-def attempt(plugins: Plugins, model: FilePath, **fields: Any) -> AdjudgeError:
+def attempt(plugins: Plugins, model: FilePath, /, **fields: Any) -> AdjudgeError:
     """The error that a small run with these fields ends with."""
     data: dict[str, Any] = {
         "out": str(model.parent / "run"),
@@ -253,3 +253,83 @@ def test_rules_whose_results_would_overwrite_each_other(plugins: Plugins, model:
 def test_who_watches_may_change_between_starts(plugins: Plugins, model: FilePath) -> None:
     attempt(plugins, model, stages=["raising"])
     assert "out of ideas" in str(attempt(plugins, model, stages=["raising"], reporters=["html"]))
+
+
+class Pairs(Dataset):
+    """Problems as the test wants them."""
+
+    use: Literal["pairs"] = "pairs"
+    answers: list[str] = ["85", "75"]
+    """Answers of every problem."""
+    label: int | None = 0
+    """Label of every problem."""
+    ids: list[str] = ["a", "b"]
+    """One problem each."""
+
+    def load(self) -> Iterable[Problem]:
+        return [Problem(ident, f"3{index}+48", tuple(self.answers), self.label) for index, ident in enumerate(self.ids)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ids": ["a", "a"]}, "data: two problems have the id 'a'"),
+        ({"answers": ["1", "2", "3"]}, "data: problem a has 3 answers and the label 0; a judge takes two answers"),
+        ({"label": 2}, "data: problem a has 2 answers and the label 2"),
+        ({"label": None}, "data: problem a has no label"),
+    ],
+)
+def test_problems_that_cannot_be_trained_on(plugins: Plugins, model: FilePath, options: dict[str, Any], message: str) -> None:
+    plugins.add(SimpleNamespace(register_datasets=hookimpl(lambda: [Pairs])), Source("pairs", "pairs-dist", "1"))
+    error = attempt(plugins, model, data={"use": "pairs", **options})
+    assert message in str(error)
+    assert "Remedy" in str(error)
+    assert error.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["nowhere", "abc:model", "not.there:model", "no such package:model", ":model"])
+def test_a_model_that_is_not_there(plugins: Plugins, model: FilePath, name: str) -> None:
+    error = attempt(plugins, model, model=name)
+    assert str(error).startswith(f"model: {name!r}: no")
+    assert error.exit_code == 2
+
+
+def test_a_device_that_torch_cannot_use(plugins: Plugins, model: FilePath) -> None:
+    assert "engine.device: 'nonsense:7' cannot be used" in str(attempt(plugins, model, engine={"use": "hf", "device": "nonsense:7"}))
+
+
+@pytest.mark.parametrize("stage", [{"use": "grpo", "steps": 1}, {"use": "sft", "scorer": "random"}])
+def test_a_tokenizer_without_a_chat_template_is_refused_before_anything_is_sampled(
+    plugins: Plugins, model: FilePath, stage: dict[str, Any]
+) -> None:
+    (model / "chat_template.jinja").unlink()
+    assert f"model: the tokenizer of {model} has no chat template" in str(attempt(plugins, model, stages=[stage], evaluation={}))
+    assert not list((model.parent / "run" / "records").glob("1-*"))
+
+
+def test_a_training_prompt_longer_than_the_context(plugins: Plugins, model: FilePath) -> None:
+    stage = {"use": "grpo", "steps": 1, "prompts_per_step": 2, "group": 2}
+    error = attempt(plugins, model, stages=[stage], judge={"use": "arithmetic", "max_new_tokens": 240}, evaluation={})
+    assert re.match(r"problem [0-9a-f]{16}: its prompt has \d+ tokens; the model takes 256", str(error))
+
+
+@pytest.mark.parametrize("stage", [{"use": "grpo", "micro_batch": 48}, {"use": "sft", "scorer": "random", "micro_batch": 20}])
+def test_micro_batches_that_do_not_divide_a_step(plugins: Plugins, model: FilePath, stage: dict[str, Any]) -> None:
+    assert "does not divide" in str(attempt(plugins, model, stages=[stage]))
+
+
+def test_more_sums_than_there_are(plugins: Plugins, model: FilePath) -> None:
+    error = attempt(plugins, model, data={"use": "arithmetic", "levels": [1], "part": "test", "size": 5000}, evaluation={})
+    assert "different questions of levels [1] were found in part 'test', of 5,000 asked for" in str(error)
+
+
+def test_a_stage_in_which_every_call_failed_ends_and_makes_them_again(plugins: Plugins, model: FilePath, tmp_path: FilePath) -> None:
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text('{"prompt": "something else", "texts": ["x"]}\n')
+    engine = {"use": "replay", "file": str(texts)}
+    error = attempt(plugins, model, engine=engine)
+    assert error.exit_code == 1
+    assert "all 6 calls to engine 'replay' failed, the last with: no text is recorded for this prompt" in str(error)
+    file = model.parent / "run" / "records" / "0-base-evaluation-test.jsonl"
+    attempt(plugins, model, engine=engine)
+    assert len(file.read_text().splitlines()) == 6, "failed calls are made again, and recorded once"

@@ -93,5 +93,7 @@ def _problem(row: dict[str, Any], pairs: bool) -> Problem:
         raise RowError("has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected')")
     if len(answers) < 2 or (pairs and len(answers) > 2):
         raise RowError(f"has {len(answers)} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
+    if pairs and answers[0] == answers[1]:
+        raise RowError("has two identical answers, and no judge can be right about those")
     ident = stable_id(prompt, *answers) if row.get("id") is None else str(row["id"])
     return Problem(ident, prompt, tuple(answers))

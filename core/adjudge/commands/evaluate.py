@@ -29,7 +29,7 @@ def evaluate(
     """Measure a judge's accuracy on labelled problems."""
     from adjudge.errors import ConfigError, blamed_on
     from adjudge.jsonl import not_empty
-    from adjudge.judging import plan_asks, sample_paths, summarise
+    from adjudge.judging import check_pairs, plan_asks, sample_paths, summarise
 
     from .bench import opened, set_up
     from .run import tolerant
@@ -40,6 +40,7 @@ def evaluate(
     dataset = tolerant(bench.data) if skip_bad_lines else bench.data
     with blamed_on(dataset, "load"):
         problems = not_empty(dataset.load(), "data")
+    check_pairs(problems, "data", labelled=False)
     if all(problem.label is None for problem in problems):
         raise ConfigError("data: none of the problems has a label, so nothing can be right.\n  Remedy: use 'adjudge judge' for verdicts.")
     with opened(bench, folder) as session:

@@ -9,18 +9,20 @@ from typing import Any
 
 FAILURES = ("unreadable", "truncated", "failed")
 _KNOWN = {"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens"}
-EVALUATION_COLUMNS = ("n", "accuracy", "95% interval", *FAILURES, "mean tokens")
+EVALUATION_COLUMNS = ("n", "accuracy", "95% interval", "unreadable/\ntruncated/\nfailed, %", "mean\ntokens")
+"""Narrow enough for a terminal of 80 columns, measures included."""
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
     """A table of plain texts on standard output; columns of numbers stand to the right."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title and Text(title), title_justify="left")
+    table = Table(title=title and Text(title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = all(re.fullmatch(r"[-–.,%\d]*|none", row[index]) for row in rows)
+        numeric = all(re.fullmatch(r"[-–.,%/\d]*|none", row[index]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
@@ -41,7 +43,7 @@ def evaluation_cells(metrics: Mapping[str, Any], extra: Sequence[str]) -> list[s
         str(metrics["n"]),
         number(metrics["accuracy"]),
         f"{low:.3f}–{high:.3f}" if labelled else "none",
-        *(f"{metrics['outcomes'][outcome]:.1%}" for outcome in FAILURES),
+        "/".join(f"{100 * metrics['outcomes'][outcome]:.1f}" for outcome in FAILURES),
         number(metrics["mean_tokens"], places=1),
         *(number(metrics.get(name)) for name in extra),
     ]

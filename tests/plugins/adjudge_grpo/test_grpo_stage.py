@@ -84,7 +84,7 @@ def test_skipped_groups_count_for_nothing_in_the_loss(tmp_path: FilePath, embedd
 
 def test_a_stage_in_which_every_group_was_skipped_is_an_error(tmp_path: FilePath, embedded: FilePath) -> None:
     made = stage(tmp_path, embedded, AlwaysFirst(order="fixed"), labels={0})
-    with pytest.raises(JobError, match=r"stage 1-grpo: every group of all 3 steps was all right or all wrong.*\n.*Remedy"):
+    with pytest.raises(JobError, match=r"stage 1-grpo: every group of all 3 steps was all right, all wrong or rewarded alike.*\n.*Remedy"):
         Grpo(**SMALL).train(made)
     assert not (made.folder / "model").exists()
 

@@ -40,8 +40,8 @@ def test_the_verdict_is_read_in_the_problems_order() -> None:
     assert VerdictRule().reward(replace(PROBLEM, label=None), path(Outcome.FIRST)) is None
 
 
-@pytest.mark.parametrize(("tokens", "reward"), [(0, 0), (10, 0), (15, -0.5), (20, -1), (99, -1)])
-def test_length_falls_in_a_line(tokens: int, reward: float) -> None:
+@pytest.mark.parametrize(("tokens", "reward"), [(0, None), (1, 0), (10, 0), (15, -0.5), (20, -1), (99, -1)])
+def test_length_falls_in_a_line(tokens: int, reward: float | None) -> None:
     assert Length(target=10, limit=20).reward(PROBLEM, path(Outcome.FIRST, tokens)) == pytest.approx(reward)
 
 
