@@ -7,13 +7,23 @@ implement the verb. A field annotated with a kind (``scorer: PathScorer``, ``rul
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from .records import Completion, Json, Match, Message, Order, Outcome, Path, Problem, Ranking, Score, StageResult, Verdict
 
@@ -21,10 +31,32 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 
-class Component(BaseModel):
-    """A frozen set of options with a name and a verb."""
+class Options(BaseModel):
+    """Frozen fields with a docstring each; a field that does not exist is answered with those that do."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_what_exists(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(cls.__name__, [_told(cls, item) for item in error.errors()]) from None
+
+
+def _told(cls: type[BaseModel], item: ErrorDetails) -> InitErrorDetails:
+    """A mistake as it was found, except that an unknown field of this class gets a remedy."""
+    message, place = item["msg"].removeprefix("Value error, "), item["loc"]
+    if item["type"] == "extra_forbidden" and len(place) == 1:
+        near = difflib.get_close_matches(str(place[0]), cls.model_fields, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        message = f"there is no such field{hint}   (fields: {', '.join(cls.model_fields)})"
+    return {"type": PydanticCustomError("mistake", "{message}", {"message": message}), "loc": place, "input": item["input"]}
+
+
+class Component(Options):
+    """A frozen set of options with a name and a verb."""
 
     kind: ClassVar[str] = ""
     """How the kind is called in messages, for example "path scorer"; set on kinds only."""

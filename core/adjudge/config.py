@@ -8,17 +8,15 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
-from .components import KINDS, Component, Dataset, Engine, Judge, Reporter, RewardRule, StageTrainer, named_once
+from .components import KINDS, Component, Dataset, Engine, Judge, Options, Reporter, RewardRule, StageTrainer, named_once
 from .errors import ConfigError
 from .manager import Plugins
 
 
-class EvaluationConfig(BaseModel):
+class EvaluationConfig(Options):
     """What every stage's judge is measured on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     sets: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], Dataset] = {}
     """Labelled data sets by the name they have in tables."""
@@ -26,10 +24,8 @@ class EvaluationConfig(BaseModel):
     """Rules whose mean over the judgements is reported beside the accuracy; a rule that returns None is left out."""
 
 
-class RunConfig(BaseModel):
+class RunConfig(Options):
     """A run: a judge's model, taken through stages of training, and measured before and after each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     out: FilePath
     """Run folder, made when missing; the same run file in the same folder goes on where it stopped."""
@@ -127,7 +123,7 @@ def explain(error: ValidationError, where: str) -> str:
     lines = [f"{where} is not valid:"]
     for item in error.errors(include_url=False):
         place = ".".join(str(part) for part in item["loc"]) or "(top)"
-        lines.append(f"  {place}: {item['msg'].removeprefix('Value error, ')}")
+        lines.append(f"  {place}: {item['msg']}")
     return "\n".join(lines)
 
 

@@ -48,7 +48,7 @@ def test_every_mistake_is_told_at_once_with_its_place(plugins: Plugins) -> None:
     message = problems_of(data, plugins)
     assert message.startswith("run.yaml is not valid:\n")
     assert "  stages.1.scorer: no path scorer is called 'rstr'; did you mean 'rstar'?   (installed: " in message
-    assert "  sede: Extra inputs are not permitted" in message
+    assert "  sede: there is no such field" in message
     assert "  seed: Input should be greater than or equal to 0" in message
 
 
@@ -57,7 +57,7 @@ def test_every_mistake_is_told_at_once_with_its_place(plugins: Plugins) -> None:
     [
         ("stages.0.rules.0.weight=heavy", "stages.0.rules.0.weight: Input should be a valid number"),
         ("stages.0.rules.0=42", "stages.0.rules.0: say which reward rule, as 'use: NAME'"),
-        ("judge.tempersture=1", "judge.tempersture: Extra inputs are not permitted"),
+        ("judge.tempersture=1", "judge.tempersture: there is no such field"),
         ("judge.top_p=0", "judge.top_p: Input should be greater than 0"),
         ("evaluation.sets.held-out.part=half", "evaluation.sets.held-out.part: Input should be 'all', 'train' or 'test'"),
         ("evaluation.sets.a/b=jsonl", "evaluation.sets.a/b.[key]: String should match pattern"),

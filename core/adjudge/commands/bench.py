@@ -8,10 +8,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from adjudge.artifacts import find_model, load_judge
-from adjudge.components import Aggregator, Dataset, Engine, Judge, Session
+from adjudge.components import Aggregator, Dataset, Engine, Judge, Options, Session
 from adjudge.config import dump, override, validate
 from adjudge.errors import ConfigError, JobError, blamed_on
 from adjudge.jsonl import RowError, not_empty, read_rows, text_field
@@ -21,10 +20,8 @@ from adjudge.records import Problem, stable_id
 from .progress import Watched
 
 
-class Bench(BaseModel):
+class Bench(Options):
     """A judge at work outside of a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     judge: Judge

@@ -20,14 +20,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title and Text(title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = all(re.fullmatch(r"[-–.,%/\d]*|none", row[index]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     # Without a terminal there is no width to keep to, and a program or a log is better off with whole lines.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    if title:
+        console.print(Text(title))
+    console.print(table)
 
 
 def measures(metrics: Mapping[str, Any]) -> list[str]:

@@ -107,7 +107,7 @@ def test_bad_lines_end_the_run_unless_they_are_to_be_skipped(call: Call, pairs: 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("sede: 1\n", "sede: Extra inputs are not permitted"),
+        ("sede: 1\n", "sede: there is no such field"),
         ("seed: many\n", "seed: Input should be a valid integer"),
         ("judge: rmm\n", "no judge is called 'rmm'; did you mean 'rrm'?"),
     ],

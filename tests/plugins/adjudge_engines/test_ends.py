@@ -70,3 +70,12 @@ def test_a_character_of_several_tokens_ends_once() -> None:
     text, ends = TokenEnds(known)(known("a\N{GRINNING FACE}b")["input_ids"])
     assert text == "a\N{GRINNING FACE}b"
     assert ends == (1, 2, 2, 2, 2, 3)
+
+
+def test_an_added_special_token_writes_nothing_either() -> None:
+    from tokenizers import AddedToken
+
+    known = build_tokenizer()
+    known.add_tokens([AddedToken("<|eom|>", special=True, normalized=False)])
+    text, ends = TokenEnds(known)(known("sum 85<|eom|>")["input_ids"])
+    assert (text, ends) == ("sum 85", (3, 4, 5, 6, -1))

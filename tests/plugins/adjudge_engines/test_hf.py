@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Iterator
@@ -128,3 +129,58 @@ def test_a_real_model_without_a_chat_template() -> None:
         assert one.logprobs is not None
         assert opened.logprobs(prompts[0], [one.token_ids])[0] == pytest.approx(one.logprobs, abs=1e-5)
         assert other.text != one.text
+
+
+def test_generation_settings_of_the_folder_change_neither_samples_nor_logprobs(embedded: FilePath, tmp_path: FilePath) -> None:
+    """A repetition penalty in the folder would make log-probabilities those of penalised logits."""
+    folder = FilePath(shutil.copytree(embedded, tmp_path / "model"))
+    settings = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "repetition_penalty": 1.3, "temperature": 0.1, "top_k": 1}))
+    with HfEngine().open(folder) as opened, HfEngine().open(embedded) as plain:
+        one, other = sample(opened, PROMPTS[:4], [1, 2, 3, 4]), sample(plain, PROMPTS[:4], [1, 2, 3, 4])
+    assert [found.token_ids for found in one] == [found.token_ids for found in other]
+    assert [found.logprobs for found in one] == [found.logprobs for found in other]
+
+
+def test_the_tokenizers_end_of_turn_ends_a_judgement_whatever_the_settings_name(embedded: FilePath, tmp_path: FilePath) -> None:
+    folder = FilePath(shutil.copytree(embedded, tmp_path / "model"))
+    settings = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": 7}))
+    with HfEngine().open(folder) as opened:
+        assert not any(one.truncated for one in sample(opened, PROMPTS[:4], [1, 2, 3, 4]))
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("Phi", {}),
+        ("Granite", {"logits_scaling": 4.0}),
+        ("Gemma2", {"final_logit_softcapping": 0.2, "head_dim": 8}),
+        ("Llama", {}),
+    ],
+)
+def test_logprobs_are_those_of_the_models_own_logits(
+    embedded: FilePath, tmp_path: FilePath, family: str, options: dict[str, float]
+) -> None:
+    """Heads with a bias, scaled and capped logits included."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=288, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
+        pad_token_id=286, bos_token_id=None, eos_token_id=285, **options,
+    )  # fmt: skip
+    model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    if model.get_output_embeddings().bias is not None:
+        torch.nn.init.normal_(model.get_output_embeddings().bias)
+    model.save_pretrained(tmp_path)
+    for file in (*embedded.glob("tokenizer*"), embedded / "chat_template.jinja"):
+        shutil.copy(file, tmp_path)
+    tokens = [5, 17, 200, 33]
+    with HfEngine().open(tmp_path) as opened:
+        (found,) = opened.logprobs(PROMPTS[0], [tokens])
+        ids = torch.tensor([opened.encode(PROMPTS[0]) + tokens])  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        expected = model(ids).logits[0, -5:-1].log_softmax(-1).gather(-1, torch.tensor(tokens).unsqueeze(-1)).squeeze(-1)
+    assert found == pytest.approx(expected.tolist(), abs=1e-4)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from adjudge import JobError, Outcome, Stage, Verdict
+from adjudge import JobError, Outcome, Path, Problem, RewardRule, Stage, Verdict
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
@@ -113,3 +113,40 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path: FilePath, embedded: File
     for made in (one, other):
         Grpo(**{**SMALL, "steps": 2}).train(made)
     assert records(one, "rollouts") == records(other, "rollouts")
+
+
+class Constant(RewardRule):
+    """The same for everything."""
+
+    use: Literal["constant"] = "constant"
+
+    def reward(self, problem: Problem, path: Path) -> float | None:
+        return 1.0
+
+
+class Silent(RewardRule):
+    """Applies to nothing."""
+
+    use: Literal["silent"] = "silent"
+
+    def reward(self, problem: Problem, path: Path) -> float | None:
+        return None
+
+
+@pytest.mark.parametrize("rule", [Constant(), Silent()])
+def test_rules_that_tell_nothing_apart_are_an_error(tmp_path: FilePath, embedded: FilePath, rule: RewardRule) -> None:
+    with pytest.raises(JobError, match="rewarded alike"):
+        Grpo(**SMALL, rules=[rule]).train(stage(tmp_path, embedded))
+
+
+def test_two_stages_of_a_run_go_through_the_problems_in_different_orders(tmp_path: FilePath, embedded: FilePath) -> None:
+    from transformers import AutoTokenizer
+
+    from adjudge_grpo.train import prompts_of
+
+    tokenizer, made = AutoTokenizer.from_pretrained(embedded), stage(tmp_path, embedded)
+    one = prompts_of(list(made.problems), made, tokenizer, 60)["problem"]
+    assert sorted(one[:40]) == list(range(40)), "every problem comes before any comes again"
+    assert one == prompts_of(list(made.problems), made, tokenizer, 60)["problem"]
+    made.index = 3
+    assert one != prompts_of(list(made.problems), made, tokenizer, 60)["problem"]
