@@ -54,7 +54,10 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
             f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    scores, selected = stage.records("scores", sum(map(len, right.values()))), stage.records("selected")
+    scores, selected = (
+        stage.records("scores", sum(map(len, right.values()))),
+        stage.records("selected", sum(min(options.keep, len(paths)) for paths in right.values())),
+    )
     chosen: list[Path] = []
     for problem_id, paths in right.items():
         problem = pool.problems[problem_id]
