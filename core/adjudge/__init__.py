@@ -16,7 +16,7 @@ from .components import (
 from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError
 from .hookspecs import hookimpl
 from .jsonl import RowError, not_empty, read_rows, text_field
-from .judging import PromptTooLong, mean_reward, read_verdict, summarise, wilson
+from .judging import PromptTooLong, defused, mean_reward, read_verdict, summarise, wilson
 from .manager import Plugins
 from .records import (
     Completion,
@@ -71,6 +71,7 @@ __all__ = [
     "StageResult",
     "StageTrainer",
     "Verdict",
+    "defused",
     "held_out",
     "hookimpl",
     "mean_reward",

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .components import Judge, Metrics, RewardRule, Session
 from .config import dump
 from .errors import ConfigError, PluginError, blamed_on, number_or_none
-from .records import Completion, Json, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
+from .records import Completion, Json, Message, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
 
 
 class PromptTooLong(ConfigError):
@@ -111,6 +112,23 @@ def _one_each(sampled: Iterable[tuple[int, Completion]], size: int) -> Iterator[
         yield index, completion
     if waiting:
         raise PluginError(f"the engine's sample() left {len(waiting)} of {size} prompts without a completion.{remedy}")
+
+
+def defused(messages: Sequence[Message], tokenizer: Any) -> list[Message]:
+    """The chat turns with a space in every special token that stands in their text.
+
+    An answer that holds ``<|im_end|>`` would otherwise end the user's turn and could speak for the judge. `tokenizer` is one of
+    transformers'; engines and trainers that apply a chat template do so to defused turns.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    marks = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    found = []
+    for message in messages:
+        text = message["content"]
+        for mark in sorted(marks, key=len, reverse=True):
+            text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+        found.append({**message, "content": text})
+    return found
 
 
 def read_verdict(judge: Judge, completion: Completion) -> Verdict:

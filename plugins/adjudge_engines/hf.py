@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LogitsProcessorList
 from transformers.utils import logging as transformers_logging
 
-from adjudge import Completion, ConfigError, Message, PromptTooLong
+from adjudge import Completion, ConfigError, Message, PromptTooLong, defused
 from adjudge_rstar import token_logprobs
 
 from .ends import TokenEnds
@@ -56,7 +56,9 @@ class HfSession:
         if self.tokenizer.chat_template is None:
             text = "\n".join(message["content"] for message in prompt)
             return list(self.tokenizer(text)["input_ids"])
-        ids = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False)
+        ids = self.tokenizer.apply_chat_template(
+            defused(prompt, self.tokenizer), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
         return list(ids)
 
     def sample(

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import Completion, JobError, Order, Outcome, Path, Problem, Stage, StageResult, read_verdict, stable_id, stable_seed
+from adjudge import Completion, JobError, Order, Outcome, Path, Problem, Stage, StageResult, defused, read_verdict, stable_id, stable_seed
 from adjudge.rundir import Records
 
 from .rules import total_reward
@@ -83,7 +83,7 @@ def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
             order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
-            rows.append({"prompt": stage.judge.prompt(problems[index], order), "problem": index, "order": order})
+            rows.append({"prompt": defused(stage.judge.prompt(problems[index], order), tokenizer), "problem": index, "order": order})
     stage.check_lengths(
         (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
         for row in rows[:count]

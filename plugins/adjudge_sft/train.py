@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
-from adjudge import Path, Stage, StageResult, stable_seed
+from adjudge import Path, Stage, StageResult, defused, stable_seed
 from adjudge.rundir import Records
 
 from .select import select
@@ -60,7 +60,7 @@ def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
     by_id = {problem.id: problem for problem in stage.problems}
     rows = []
     for path in chosen:
-        messages = stage.judge.prompt(by_id[path.problem_id], path.order)
+        messages = defused(stage.judge.prompt(by_id[path.problem_id], path.order), tokenizer)
         prompt = list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
         sampled = list(path.completion.token_ids)
         sampled = sampled or [*tokenizer(path.completion.text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
