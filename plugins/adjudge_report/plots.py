@@ -120,7 +120,7 @@ def reward_plot(stage: str, points: Sequence[tuple[int, float]], limits: tuple[f
         plot.axes.plot(steps, _running_mean(rewards, max(1, len(rewards) // 10)), color=COLOUR["s0"])
         plot.axes.set_ylim(*limits)
         plot.axes.set_xlabel("step")
-        plot.axes.xaxis.get_major_locator().set_params(integer=True)
+        plot.axes.locator_params(axis="x", integer=True)
         plot.axes.set_ylabel("mean reward")
         plot.axes.set_title(stage)
     return plot.svg
