@@ -5,6 +5,7 @@ Writes ``results/fresh.json`` and ``results/fresh.md``. Only committed work is i
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 import time
@@ -26,17 +27,26 @@ def disk(folder: Path) -> int:
     return int(done.stdout.split()[0])
 
 
+def same_numbers(demo: Path) -> bool:
+    """Whether the demo's evaluations are, to the last digit, those that `chain.py` recorded for seed 0."""
+    recorded = json.loads((RESULTS / "chain.json").read_text(encoding="utf-8"))["runs"]["0"]
+    found = [json.loads((demo / "stages" / stage["name"] / "result.json").read_text(encoding="utf-8")) for stage in recorded]
+    return [stage["evaluation"] for stage in found] == [stage["evaluation"] for stage in recorded]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         clone = Path(place) / "adjudge"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         install = timed(clone, "make", ".venv/installed")
         demo = timed(clone, "make", "demo")
+        same = same_numbers(clone / "runs" / "demo")
         tests = timed(clone, "make", "test")
         found = {
             "install_seconds": install,
             "demo_seconds": demo,
             "test_seconds": tests,
+            "demo_numbers_are_those_of_chain_seed_0": same,
             "venv_mib": disk(clone / ".venv"),
             "demo_run_mib": disk(clone / "runs" / "demo"),
         }
