@@ -15,7 +15,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import Completion, JobError, Order, Outcome, Path, Problem, Stage, StageResult, defused, read_verdict, stable_id, stable_seed
+from adjudge import (
+    Completion,
+    ConfigError,
+    JobError,
+    Order,
+    Outcome,
+    Path,
+    Problem,
+    Stage,
+    StageResult,
+    defused,
+    read_verdict,
+    stable_id,
+    stable_seed,
+)
 from adjudge.rundir import Records
 
 from .rules import total_reward
@@ -107,7 +121,7 @@ def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
         learning_rate=options.learning_rate,
         lr_scheduler_type=options.schedule,
         beta=options.beta,
-        temperature=stage.judge.temperature if options.temperature is None else options.temperature,
+        temperature=rollout_temperature(options, stage),
         top_p=stage.judge.top_p,
         scale_rewards=options.scale_rewards,
         max_completion_length=stage.judge.max_new_tokens,
@@ -122,6 +136,17 @@ def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=stable_seed("trl", stage.name, stage.seed) % 2**31,
     )
+
+
+def rollout_temperature(options: Grpo, stage: Stage) -> float:
+    """The stage's own, else the judge's; a greedy judge would give groups without any difference to learn from."""
+    temperature = stage.judge.temperature if options.temperature is None else options.temperature
+    if temperature == 0:
+        raise ConfigError(
+            f"stages.{stage.index - 1}.temperature: the judge is greedy, so all rollouts of a group would be the same.\n"
+            "  Remedy: give this stage a temperature above 0, for example 1.0."
+        )
+    return temperature
 
 
 class RolloutRewards:

@@ -313,6 +313,12 @@ def test_a_training_prompt_longer_than_the_context(plugins: Plugins, model: File
     assert re.match(r"problem [0-9a-f]{16}: its prompt has \d+ tokens; the model takes 256", str(error))
 
 
+def test_rollouts_of_a_greedy_judge(plugins: Plugins, model: FilePath) -> None:
+    stage = {"use": "grpo", "steps": 1, "prompts_per_step": 2, "group": 2}
+    error = attempt(plugins, model, stages=[stage], judge={"use": "arithmetic", "temperature": 0}, evaluation={})
+    assert str(error).startswith("stages.0.temperature: the judge is greedy")
+
+
 @pytest.mark.parametrize("stage", [{"use": "grpo", "micro_batch": 48}, {"use": "sft", "scorer": "random", "micro_batch": 20}])
 def test_micro_batches_that_do_not_divide_a_step(plugins: Plugins, model: FilePath, stage: dict[str, Any]) -> None:
     assert "does not divide" in str(attempt(plugins, model, stages=[stage]))
