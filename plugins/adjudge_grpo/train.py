@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import warnings
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -11,28 +10,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 from datasets import Dataset as Rows
 from datasets import disable_progress_bars
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import (
-    Completion,
     ConfigError,
     JobError,
     Order,
     Outcome,
-    Path,
     Problem,
     Stage,
     StageResult,
     defused,
-    read_verdict,
-    stable_id,
     stable_seed,
 )
-from adjudge.rundir import Records
 
-from .rules import total_reward
+from .rollouts import RolloutRewards, StepRecorder
 
 if TYPE_CHECKING:
     from . import Grpo
@@ -149,59 +143,6 @@ def rollout_temperature(options: Grpo, stage: Stage) -> float:
     return temperature
 
 
-class RolloutRewards:
-    """TRL's reward function: reads each completion with the judge, applies the rules, records the rollouts."""
-
-    __name__ = "adjudge"
-
-    def __init__(self, options: Grpo, stage: Stage, problems: list[Problem], done: int) -> None:
-        self.rules, self.group, self.judge, self.problems = options.rules, options.group, stage.judge, problems
-        self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)
-        self.steps = after_resume(stage.records("steps", options.steps), done)
-        self.signal: list[bool] = []
-        """For each rollout of the last call, whether its group holds right and wrong ones, and rewards that differ."""
-        self.last: dict[str, float] = {}
-        self.end_of_turn: set[int] = set()
-        """Tokens that end a completion; set by the trainer, which knows them."""
-
-    def __call__(
-        self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Any], trainer_state: Any, **_: Any
-    ) -> list[float | None]:
-        step = trainer_state.global_step + 1
-        rewards: list[float | None] = []
-        right: list[bool] = []
-        for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True)):
-            asked = self.problems[problem[index]]
-            text = completion[0]["content"]
-            sampled = Completion(text, tuple(ids), truncated=ids[-1] not in self.end_of_turn)
-            path = Path(stable_id(step, index), asked.id, order[index], index % self.group, sampled, read_verdict(self.judge, sampled))
-            reward, parts = total_reward(self.rules, asked, path)
-            rewards.append(reward)
-            right.append(bool(path.right(asked)))
-            self.rollouts.append(
-                {"id": path.id, "step": step, "problem_id": asked.id, "order": path.order, "text": text, "outcome": path.outcome,
-                 "right": right[-1], "reward": reward, "parts": parts}
-            )  # fmt: skip
-        mixed = [
-            0 < sum(right[start : start + self.group]) < self.group and differ(rewards[start : start + self.group])
-            for start in range(0, len(right), self.group)
-        ]
-        self.signal = [keep for keep in mixed for _ in range(self.group)]
-        known = [reward for reward in rewards if reward is not None]
-        self.last = {
-            "reward": sum(known) / max(1, len(known)),
-            "accuracy": sum(right) / len(right),
-            "skipped_groups": 1 - sum(mixed) / len(mixed),
-            "tokens": sum(map(len, completion_ids)) / len(completion_ids),
-        }
-        return rewards
-
-
-def differ(rewards: list[float | None]) -> bool:
-    """Whether the rules tell any two rollouts of a group apart."""
-    return len({reward for reward in rewards if reward is not None}) > 1
-
-
 class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by."""
 
@@ -213,30 +154,6 @@ class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         batch["completion_mask"] = batch["completion_mask"] * keep_B1
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         return batch
-
-
-class StepRecorder(TrainerCallback):  # type: ignore[misc]
-    """Writes one record per optimiser step."""
-
-    def __init__(self, rewards: RolloutRewards, total: int) -> None:
-        self.rewards, self.total = rewards, total
-        self.started = time.monotonic()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        if not logs or "loss" not in logs:
-            return
-        seconds = time.monotonic() - self.started
-        self.started = time.monotonic()
-        self.rewards.steps.append(
-            {"id": f"step-{state.global_step}", "step": state.global_step, "total": self.total, "loss": logs["loss"],
-             "entropy": logs.get("entropy"), "kl": logs.get("kl"), **self.rewards.last, "seconds": round(seconds, 3)}
-        )  # fmt: skip
-
-
-def after_resume(records: Records, step: int) -> Records:
-    """Drop what was recorded after the checkpoint that training goes on from: those steps are made again."""
-    records.keep(lambda record: record["step"] <= step)
-    return records
 
 
 def summary(problems: list[Problem], stage: Stage, steps: list[dict[str, Any]]) -> dict[str, Any]:
