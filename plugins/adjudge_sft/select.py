@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from . import Sft
 
 
+ROUNDING = 1e-5
+"""Scores of the same text this near to each other, relative to their size where that is above 1, are equal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Every path sampled in a stage, with its problem."""
@@ -80,18 +84,23 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
 
 
 def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[Path]:
-    """The highest scores first, equal ones by id; a text counts once, and a path without a score not at all.
+    """The highest scores first, the lower id where they are equal; a text counts once, and a path without a score not at all.
 
-    Scores are compared to six digits: what is beyond depends on which other paths a path was sampled with, and must not decide.
+    One text sampled twice has two scores that differ by rounding errors, which depend on the batch each was in; so among such twins
+    the id decides.
     """
-    ranked = sorted(
-        ((-float(f"{score.value:.6g}"), path.id, path) for path, score in zip(paths, scores, strict=True) if score.value is not None),
-        key=lambda item: item[:2],
-    )
-    by_text: dict[tuple[str, str], Path] = {}
-    for _, _, path in ranked:
-        by_text.setdefault((path.order, path.completion.text), path)
-    return list(by_text.values())[:keep]
+    rest = [(score.value, path) for path, score in zip(paths, scores, strict=True) if score.value is not None]
+    best: list[Path] = []
+    while rest and len(best) < keep:
+        top, first = min(rest, key=lambda item: (-item[0], item[1].id))
+        twins = [path for value, path in rest if _what(path) == _what(first) and value >= top - ROUNDING * max(1.0, abs(top))]
+        best.append(min(twins, key=lambda path: path.id))
+        rest = [(value, path) for value, path in rest if _what(path) != _what(first)]
+    return best
+
+
+def _what(path: Path) -> tuple[str, str]:
+    return path.order, path.completion.text
 
 
 def describe(stage: Stage, pool: Pool, chosen: Sequence[Path]) -> dict[str, Any]:
