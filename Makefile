@@ -24,7 +24,7 @@ check: $(VENV)/installed  ## format, lint, types
 docs: $(VENV)/installed  ## write docs/hooks.md and docs/options.md again
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/installed  ## measure again what the README's numbers come from (an hour); see benchmarks/README.md
+bench: $(VENV)/installed  ## measure again what the README's numbers come from; takes long, see benchmarks/README.md
 	$(BIN)/python benchmarks/chain.py
 	$(BIN)/python benchmarks/scorer_ablation.py
 	$(BIN)/python benchmarks/fresh.py

@@ -78,7 +78,7 @@ class Stage:
         return paths
 
     def with_logprobs(self, session: Session, problem: Problem, paths: Sequence[Path]) -> list[Path]:
-        """The paths, with log-probabilities taken by this session where the engine that sampled them returned tokens without."""
+        """The paths, with log-probabilities taken by the open model where the engine that sampled them returned tokens without."""
         lacking = [path for path in paths if path.completion.logprobs is None and path.completion.token_ids]
         found = {}
         for order in sorted({path.order for path in lacking}):

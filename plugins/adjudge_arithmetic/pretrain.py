@@ -1,4 +1,4 @@
-"""Makes the embedded judge: ``python -m adjudge_arithmetic.pretrain FOLDER``. Seeded; about ten minutes on two cores.
+"""Makes the embedded judge: ``python -m adjudge_arithmetic.pretrain FOLDER``. Seeded; takes minutes, not hours, on two cores.
 
 Two phases. First sound traces alone, until the model can do the sums; then a mixture of sound, flawed and guessing traces, so
 that it can and yet often does not: greedy arithmetic is right while sampled behaviour errs, which is what the stages of

@@ -53,13 +53,10 @@ class HfSession:
 
     def encode(self, prompt: list[Message]) -> list[int]:
         """Token ids of a chat that asks the assistant to go on."""
+        turns = defused(prompt, self.tokenizer)
         if self.tokenizer.chat_template is None:
-            text = "\n".join(message["content"] for message in prompt)
-            return list(self.tokenizer(text)["input_ids"])
-        ids = self.tokenizer.apply_chat_template(
-            defused(prompt, self.tokenizer), add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return list(ids)
+            return list(self.tokenizer("\n".join(turn["content"] for turn in turns))["input_ids"])
+        return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False))
 
     def sample(
         self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int

@@ -1,4 +1,4 @@
-r"""The arithmetic world's terse form: what a judge of a few hundred thousand parameters can read and write.
+r"""The arithmetic world's terse form: what a very small judge can read and write.
 
 No paper has it. The question is the prompt, ``37+48``, and two numbered answers; the judgement works the sum and ends in RRM's box.
 """
@@ -20,7 +20,7 @@ class ArithmeticJudge(Judge):
 
     use: Literal["arithmetic"] = "arithmetic"
     max_new_tokens: Annotated[int, Field(gt=0)] = 112
-    """Tokens a judgement may take; a sound one takes 40 for two digits and 79 for five."""
+    """Tokens a judgement may take; leaves room beyond a sound one of five digits."""
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         first, second = problem.answers if order == "given" else problem.answers[::-1]

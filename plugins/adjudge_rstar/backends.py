@@ -1,4 +1,4 @@
-"""`token_logprobs` in torch: a float64 reference and a chunked fp32 version that holds a bounded number of logits.
+"""The backends of `token_logprobs` by name, and what all of them refuse; `chunked` is fp32 and holds a bounded number of logits.
 
 Shapes: T tokens, V vocabulary, D model width, C tokens of one chunk.
 """
@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from .reference import gather, reference
 
 CHUNK_LOGITS = 2**24
 """Logits held at a time, 64 MiB in fp32."""
@@ -24,22 +26,12 @@ def check(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> None:
         raise ValueError(f"targets must lie in [0, {head_VD.shape[0]}), not [{int(target_T.min())}, {int(target_T.max())}]")
 
 
-def _gather(logits_CV: Tensor, target_C: Tensor) -> Tensor:
-    target_logit_C = logits_CV.gather(-1, target_C.long().unsqueeze(-1)).squeeze(-1)
-    return target_logit_C - logits_CV.logsumexp(-1)
-
-
-def reference(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> Tensor:
-    """All logits at once in float64: what the others are measured against."""
-    return _gather(hidden_TD.double() @ head_VD.double().T, target_T)
-
-
 def chunked(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> Tensor:
     """fp32, some tokens at a time."""
     size = max(1, CHUNK_LOGITS // head_VD.shape[0])
     head_DV = head_VD.float().T
     parts = [
-        _gather(hidden_CD.float() @ head_DV, target_C)
+        gather(hidden_CD.float() @ head_DV, target_C)
         for hidden_CD, target_C in zip(hidden_TD.split(size), target_T.split(size), strict=True)
     ]
     return torch.cat(parts)

@@ -12,7 +12,6 @@ from adjudge import JobError, Path, Problem, Score, Session, Stage, mean_reward,
 if TYPE_CHECKING:
     from . import Sft
 
-
 ROUNDING = 1e-5
 """Scores of the same text this near to each other, relative to their size where that is above 1, are equal."""
 
@@ -58,10 +57,8 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
             f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    scores, selected = (
-        stage.records("scores", sum(map(len, right.values()))),
-        stage.records("selected", sum(min(options.keep, len(paths)) for paths in right.values())),
-    )
+    scores = stage.records("scores", total=sum(map(len, right.values())))
+    selected = stage.records("selected", total=sum(min(options.keep, len(paths)) for paths in right.values()))
     chosen: list[Path] = []
     for problem_id, paths in right.items():
         problem = pool.problems[problem_id]

@@ -27,9 +27,9 @@ def test_chunked_agrees_with_the_reference(monkeypatch: pytest.MonkeyPatch, toke
 
 def test_chunked_never_holds_all_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    gather = backends._gather
+    gather = backends.gather
     monkeypatch.setattr(backends, "CHUNK_LOGITS", 1000)
-    monkeypatch.setattr(backends, "_gather", lambda logits, target: (seen.append(logits.numel()), gather(logits, target))[1])
+    monkeypatch.setattr(backends, "gather", lambda logits, target: (seen.append(logits.numel()), gather(logits, target))[1])
     token_logprobs(torch.randn(64, 8), torch.randn(100, 8), torch.zeros(64, dtype=torch.long))
     assert len(seen) == 7
     assert max(seen) <= 1000
