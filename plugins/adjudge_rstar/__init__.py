@@ -11,7 +11,7 @@ to neither; a path without reasoning or without answer tokens has no R⋆.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, overload
 
 from pydantic import Field
 
@@ -22,18 +22,94 @@ from . import score as formulas
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["token_logprobs"]
+    from .backends import Backend
+    from .statistics import Stats
+
+__all__ = ["combine_shards", "shard_statistics", "token_logprobs"]
 
 
-def token_logprobs(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, *, backend: str = "chunked") -> Tensor:
-    """Log-probability in nats of each target under softmax(hidden · headᵀ); shape (T,), never all T x V logits at once.
+@overload
+def token_logprobs(
+    hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, *, bias_V: Tensor | None = ..., rows_T: Tensor | None = ...,
+    temperature: float = ..., logit_scale: float = ..., softcap: float | None = ..., ignore_index: int = ...,
+    entropy: Literal[False] = ..., backend: Backend = ..., workspace_mib: float | None = ...,
+) -> Tensor: ...  # fmt: skip
+@overload
+def token_logprobs(
+    hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, *, bias_V: Tensor | None = ..., rows_T: Tensor | None = ...,
+    temperature: float = ..., logit_scale: float = ..., softcap: float | None = ..., ignore_index: int = ...,
+    entropy: Literal[True], backend: Backend = ..., workspace_mib: float | None = ...,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+def token_logprobs(
+    hidden_TD: Tensor,
+    head_VD: Tensor,
+    target_T: Tensor,
+    *,
+    bias_V: Tensor | None = None,
+    rows_T: Tensor | None = None,
+    temperature: float = 1.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    ignore_index: int = -100,
+    entropy: bool = False,
+    backend: Backend = "auto",
+    workspace_mib: float | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Log-probability of each target under softmax(z), z = cap((hidden · headᵀ + bias) · logit_scale) / temperature.
 
-    `backend` is ``chunked`` (fp32, any device) or ``reference`` (float64). Raises `ValueError` for shapes that do not fit.
+    In nats, of shape (T,), fp32 (float64 by the reference and for float64 inputs); with `entropy` also the entropy of each softmax.
+    All T x V logits are never held at once. Differentiable in hidden states, head and bias, through both results.
+
+    `hidden_TD` (T, D), `head_VD` (V, D), `bias_V` (V,): fp32, fp16 or bf16 of any strides; under autocast they are cast as a linear
+    layer would. `target_T` (T,): int32 or int64; a target that is `ignore_index` gives 0 and no gradient. `rows_T` (T,): the row of
+    `hidden_TD` that predicts each target; None = row i predicts target i. `softcap`: cap(x) = softcap · tanh(x / softcap).
+    `backend`: ``reference`` (float64, all logits), ``chunked`` (torch, any device), ``hybrid`` (a matrix product per piece, folded by a
+    Triton kernel), ``fused`` (one Triton kernel, no logits; bits do not depend on the batch), ``auto``. `workspace_mib`: logits held at
+    a time; None = what stays in cache. Raises `ValueError` for what does not fit, targets outside the vocabulary included.
     """
-    from .backends import BACKENDS, check
+    from . import logprobs
 
-    check(hidden_TD, head_VD, target_T)
-    return BACKENDS[backend](hidden_TD, head_VD, target_T)
+    return logprobs.token_logprobs(
+        hidden_TD, head_VD, target_T, bias_V=bias_V, rows_T=rows_T, temperature=temperature, logit_scale=logit_scale, softcap=softcap,
+        ignore_index=ignore_index, entropy=entropy, backend=backend, workspace_mib=workspace_mib,
+    )  # fmt: skip
+
+
+def shard_statistics(
+    hidden_TD: Tensor,
+    head_VD: Tensor,
+    target_T: Tensor,
+    *,
+    start: int,
+    bias_V: Tensor | None = None,
+    temperature: float = 1.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    entropy: bool = False,
+    backend: Backend = "auto",
+    workspace_mib: float | None = None,
+) -> Stats:
+    """Four numbers per token over one shard of the vocabulary, the tokens from `start` on; `combine_shards` joins those of all shards.
+
+    `head_VD` and `bias_V` are the shard's; `target_T` has token ids of the whole vocabulary, which may lie in another shard. Everything
+    else, gradients included, is as in `token_logprobs`.
+    """
+    from . import logprobs
+
+    return logprobs.shard_statistics(
+        hidden_TD, head_VD, target_T, start=start, bias_V=bias_V, temperature=temperature, logit_scale=logit_scale, softcap=softcap,
+        entropy=entropy, backend=backend, workspace_mib=workspace_mib,
+    )  # fmt: skip
+
+
+def combine_shards(shards: Sequence[Stats]) -> Stats:
+    """Statistics over the whole vocabulary, with `logprob_T` and `entropy_T`, from those of its shards; differentiable.
+
+    Across processes, gather the four numbers per token of every rank first; nothing larger has to move. Targets must lie in a shard.
+    """
+    from . import statistics
+
+    return statistics.combine_shards(shards)
 
 
 class RStar(PathScorer):

@@ -1,40 +1,97 @@
-"""The backends of `token_logprobs` by name, and what all of them refuse; `chunked` is fp32 and holds a bounded number of logits.
-
-Shapes: T tokens, V vocabulary, D model width, C tokens of one chunk.
-"""
+"""The backends by name, how `auto` chooses among them, and the autograd function that makes all of them differentiable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import os
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from .reference import gather, reference
+from . import chunked
+from .chunked import Kernels, Problem
+from .reference import reference
+from .statistics import Running, Stats
 
-CHUNK_LOGITS = 2**24
-"""Logits held at a time, 64 MiB in fp32."""
-
-
-def check(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> None:
-    """Raise `ValueError` unless the three fit together and every target is a token of the vocabulary."""
-    if hidden_TD.ndim != 2 or head_VD.ndim != 2 or hidden_TD.shape[1] != head_VD.shape[1]:
-        raise ValueError(f"hidden must be (T, D) and head (V, D), not {tuple(hidden_TD.shape)} and {tuple(head_VD.shape)}")
-    if target_T.shape != hidden_TD.shape[:1]:
-        raise ValueError(f"target must be (T,) = ({hidden_TD.shape[0]},), not {tuple(target_T.shape)}")
-    if target_T.numel() and not (int(target_T.min()) >= 0 and int(target_T.max()) < head_VD.shape[0]):
-        raise ValueError(f"targets must lie in [0, {head_VD.shape[0]}), not [{int(target_T.min())}, {int(target_T.max())}]")
+Backend = Literal["auto", "reference", "chunked", "hybrid", "fused"]
+NAMES = ("auto", "reference", "chunked", "hybrid", "fused")
+WORKSPACE = {"cpu": 16 * 2**20, "cuda": 48 * 2**20}
+"""Bytes of logits held at a time, unless told: what stays in the last cache."""
+NARROWEST = 256
+"""Columns below which a product is too narrow to be fast: with less room than that, `auto` takes `fused`, which needs none."""
 
 
-def chunked(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> Tensor:
-    """fp32, some tokens at a time."""
-    size = max(1, CHUNK_LOGITS // head_VD.shape[0])
-    head_DV = head_VD.float().T
-    parts = [
-        gather(hidden_CD.float() @ head_DV, target_C)
-        for hidden_CD, target_C in zip(hidden_TD.split(size), target_T.split(size), strict=True)
-    ]
-    return torch.cat(parts)
+def statistics(problem: Problem, backend: Backend) -> Stats:
+    """The statistics of a problem by this backend; differentiable in hidden states, head and bias. Raises `ValueError`."""
+    chosen = choose(problem, backend)
+    if chosen == "reference":
+        return reference(problem)
+    return Stats(*_Statistics.apply(problem.hidden_TD, problem.head_VD, problem.bias_V, problem, chosen))
 
 
-BACKENDS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"reference": reference, "chunked": chunked}
+def choose(problem: Problem, backend: Backend) -> Backend:
+    """A backend that can do it, or `ValueError` saying why the one asked for cannot."""
+    if backend not in NAMES:
+        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(NAMES)}")
+    lacking = _lacking(problem)
+    if backend == "auto":
+        if lacking:
+            return "chunked"
+        block = max((stop - start for start, stop in problem.blocks()), default=1)
+        return "fused" if problem.workspace < NARROWEST * block * problem.precision.itemsize else "hybrid"
+    if backend in ("hybrid", "fused") and lacking:
+        raise ValueError(f"backend {backend!r} cannot be used here: {lacking}; 'auto' takes one that can")
+    return backend
+
+
+def _lacking(problem: Problem) -> str | None:
+    """What the Triton backends lack; CPU tensors will do in Triton's interpreter."""
+    device = problem.hidden_TD.device.type
+    if importlib.util.find_spec("triton") is None:
+        return "triton is not installed"
+    if device != "cuda" and not (device == "cpu" and os.environ.get("TRITON_INTERPRET") == "1"):
+        return f"it needs tensors on a CUDA device, and these are on {device}"
+    if problem.precision == torch.float64:
+        return "it takes fp32, fp16 and bf16, not float64"
+    return None
+
+
+def _kernels(backend: Backend) -> Kernels:
+    """Torch's for `chunked`; Triton's for the others, of which `fused` goes back the way `hybrid` does."""
+    if backend == "chunked":
+        return Kernels(chunked.fold, chunked.logit_gradient)
+    from . import kernel
+
+    return Kernels(kernel.fold, kernel.logit_gradient)
+
+
+def _forward(problem: Problem, backend: Backend) -> Running:
+    if backend != "fused" or not (len(problem.hidden_TD) and len(problem.head_VD)):
+        return chunked.forward(problem, _kernels(backend))
+    from .fused import fused
+
+    return fused(
+        problem.hidden_TD, problem.head_VD, problem.bias_V, problem.target_T, problem.start, problem.transform, entropy=problem.entropy
+    )
+
+
+class _Statistics(torch.autograd.Function):  # type: ignore[misc]
+    """Keeps four numbers per token and makes the logits again on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, bias_V: Tensor | None, problem: Problem, backend: Backend) -> Stats:
+        stats = _forward(problem, backend).finish()
+        ctx.save_for_backward(hidden_TD, head_VD, bias_V, problem.target_T, *stats)
+        ctx.problem = replace(problem, hidden_TD=hidden_TD[:0], head_VD=head_VD[:0], bias_V=None, target_T=problem.target_T[:0])
+        ctx.backend = backend
+        ctx.mark_non_differentiable(stats.max_T)
+        return stats
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        hidden_TD, head_VD, bias_V, target_T, *stats = ctx.saved_tensors
+        problem = replace(ctx.problem, hidden_TD=hidden_TD, head_VD=head_VD, bias_V=bias_V, target_T=target_T)
+        found = chunked.backward(problem, Stats(*stats), Stats(*gradients), _kernels(ctx.backend), ctx.needs_input_grad[:3])
+        return *found, None, None

@@ -1,19 +1,27 @@
-"""The float64 reference of `token_logprobs`: what every backend is measured against.
-
-Shapes: T tokens, V vocabulary, D model width, C tokens of one chunk.
-"""
+"""The float64 reference of `token_logprobs`: all logits at once, and torch's own gradients. What every backend is measured against."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+
+from .chunked import LOWEST, Problem
+from .statistics import Stats
 
 
-def gather(logits_CV: Tensor, target_C: Tensor) -> Tensor:
-    """Log-probability of each target, in nats, in the precision of the logits."""
-    target_logit_C = logits_CV.gather(-1, target_C.long().unsqueeze(-1)).squeeze(-1)
-    return target_logit_C - logits_CV.logsumexp(-1)
-
-
-def reference(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor) -> Tensor:
-    """All logits at once in float64."""
-    return gather(hidden_TD.double() @ head_VD.double().T, target_T)
+def reference(problem: Problem) -> Stats:
+    """Statistics in float64; differentiable."""
+    product_TV = problem.hidden_TD.double() @ problem.head_VD.double().T
+    if problem.bias_V is not None:
+        product_TV = product_TV + problem.bias_V.double()
+    transform = problem.transform
+    logit_TV = product_TV * transform.logit_scale
+    if transform.softcap is not None:
+        logit_TV = transform.softcap * torch.tanh(logit_TV / transform.softcap)
+    logit_TV = logit_TV / transform.temperature
+    max_T = logit_TV.detach().amax(1)
+    below_TV = logit_TV - max_T.unsqueeze(1)
+    mean_T = (below_TV.softmax(1) * below_TV.clamp(min=LOWEST)).sum(1)
+    local_T = problem.target_T.long() - problem.start
+    inside_T = (local_T >= 0) & (local_T < logit_TV.shape[1])
+    target_logit_T = logit_TV.gather(1, local_T.clamp(0, logit_TV.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    return Stats(max_T, below_TV.logsumexp(1), mean_T, torch.where(inside_T, target_logit_T, 0.0))

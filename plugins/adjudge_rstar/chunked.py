@@ -1,0 +1,203 @@
+"""A bounded piece of logits at a time: product, fold into the running statistics, forget; and the way back, which makes it again.
+
+`chunked` folds in torch on any device, `hybrid` folds with one Triton kernel; the loops are the same. Columns are the outer loop, so
+that 16-bit heads are widened once and a piece of the head is still in the cache when the next tokens meet it.
+Shapes: T tokens (B of one block), V vocabulary (C columns of one chunk), D model width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .statistics import Running, Stats, Transform
+
+TOKEN_BLOCK = {"cpu": 1024, "cuda": 4096}
+"""Tokens of one product: enough to keep the hardware busy."""
+LOWEST = -200.0
+"""exp of it is 0 in fp32; keeps 0 · inf out of the entropy of banned tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is asked of a backend: rows of hidden states against one shard of the head."""
+
+    hidden_TD: Tensor
+    head_VD: Tensor
+    bias_V: Tensor | None
+    target_T: Tensor
+    start: int
+    """Token id of the head's first row."""
+    transform: Transform
+    entropy: bool
+    workspace: int
+    """Bytes of logits held at a time."""
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What is accumulated in: fp32, and float64 for float64."""
+        return torch.promote_types(self.hidden_TD.dtype, torch.float32)
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Tokens that meet the head together."""
+        return _ranges(len(self.hidden_TD), TOKEN_BLOCK.get(self.hidden_TD.device.type, 1024))
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """Columns that are held together: as many as the workspace allows for a block, in steps of 256 where that is possible."""
+        block = max((stop - start for start, stop in self.blocks()), default=1)
+        columns = max(1, self.workspace // (block * self.precision.itemsize))
+        return _ranges(len(self.head_VD), columns // 256 * 256 or columns)
+
+    def columns(self, start: int, stop: int) -> tuple[Tensor, Tensor | None, int]:
+        """A piece of the head, of the bias, and the token id of its first column."""
+        return self.operand(self.head_VD[start:stop]), None if self.bias_V is None else self.bias_V[start:stop], self.start + start
+
+    def operand(self, values: Tensor) -> Tensor:
+        """As it enters a product: widened where only CUDA multiplies 16-bit numbers into fp32."""
+        return values if values.device.type == "cuda" else values.to(self.precision)
+
+    def buffer(self) -> Tensor:
+        """Room for the largest piece of logits."""
+        size = max((stop - start for start, stop in self.blocks()), default=0) * max(
+            (stop - start for start, stop in self.chunks()), default=0
+        )
+        return torch.empty(size, dtype=self.precision, device=self.hidden_TD.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """What is done to a piece of raw products: in torch below, in Triton in `kernel.py`."""
+
+    fold: Callable[..., None]
+    logit_gradient: Callable[..., None]
+
+
+def forward(problem: Problem, kernels: Kernels) -> Running:
+    """Statistics of all tokens."""
+    running, buffer = Running.start(len(problem.hidden_TD), problem.hidden_TD), problem.buffer()
+    for columns in problem.chunks():
+        head_CD, bias_C, start = problem.columns(*columns)
+        for block in problem.blocks():
+            product_BC = _product(problem.operand(problem.hidden_TD[slice(*block)]), head_CD, buffer)
+            target_B = problem.target_T[slice(*block)]
+            kernels.fold(product_BC, bias_C, target_B, start, running.rows(*block), problem.transform, entropy=problem.entropy)
+    return running
+
+
+def backward(
+    problem: Problem, stats: Stats, gradients: Stats, kernels: Kernels, needed: tuple[bool, bool, bool]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Gradients by hidden states, head and bias, where needed: each piece of logits is made again and becomes its own gradient.
+
+    Two more products per piece; sums over pieces are kept in fp32.
+    """
+    hidden_TD, head_VD, bias_V, buffer = problem.hidden_TD, problem.head_VD, problem.bias_V, problem.buffer()
+    d_hidden_TD = torch.zeros_like(hidden_TD, dtype=problem.precision) if needed[0] else None
+    d_head_VD = torch.zeros_like(head_VD) if needed[1] else None
+    d_bias_V = torch.zeros_like(bias_V, dtype=problem.precision) if needed[2] and bias_V is not None else None
+    for columns in problem.chunks():
+        head_CD, bias_C, start = problem.columns(*columns)
+        d_head_CD = torch.zeros_like(head_CD, dtype=problem.precision) if needed[1] else None
+        for block in problem.blocks():
+            tokens = slice(*block)
+            hidden_BD = problem.operand(hidden_TD[tokens])
+            product_BC = _product(hidden_BD, head_CD, buffer)
+            gradient_BC = product_BC if head_CD.dtype == product_BC.dtype else torch.empty_like(product_BC, dtype=head_CD.dtype)
+            kernels.logit_gradient(
+                product_BC,
+                bias_C,
+                problem.target_T[tokens],
+                start,
+                stats.rows(*block),
+                gradients.rows(*block),
+                problem.transform,
+                gradient_BC,
+            )
+            if d_hidden_TD is not None:
+                _add_product(d_hidden_TD[tokens], gradient_BC, head_CD)
+            if d_head_CD is not None:
+                _add_product(d_head_CD, gradient_BC.T, hidden_BD)
+            if d_bias_V is not None:
+                d_bias_V[slice(*columns)] += gradient_BC.sum(0, dtype=problem.precision)
+        if d_head_VD is not None and d_head_CD is not None:
+            d_head_VD[slice(*columns)] = d_head_CD
+    return (
+        None if d_hidden_TD is None else d_hidden_TD.to(hidden_TD.dtype),
+        d_head_VD,
+        None if d_bias_V is None or bias_V is None else d_bias_V.to(bias_V.dtype),
+    )
+
+
+def _product(hidden_BD: Tensor, head_CD: Tensor, buffer: Tensor) -> Tensor:
+    """Raw products in the buffer's precision, in the buffer, which the next piece overwrites."""
+    product_BC = buffer[: len(hidden_BD) * len(head_CD)].view(len(hidden_BD), len(head_CD))
+    if hidden_BD.dtype == buffer.dtype:
+        return torch.mm(hidden_BD, head_CD.T, out=product_BC)
+    return torch.mm(hidden_BD, head_CD.T, out_dtype=buffer.dtype, out=product_BC)
+
+
+def _add_product(sum_: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add a product without rounding it to 16 bits first."""
+    if left.dtype == sum_.dtype:
+        sum_.addmm_(left, right)
+    else:
+        torch.addmm(sum_, left, right, out_dtype=sum_.dtype, out=sum_)
+
+
+def fold(
+    product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool
+) -> None:
+    """Take more columns, whose first is token `start`, into the running statistics. The products are overwritten."""
+    if bias_C is not None:
+        product_TC.add_(bias_C)
+    logit_TC = transform.apply_(product_TC)
+    local_T = target_T.long() - start
+    inside_T = (local_T >= 0) & (local_T < logit_TC.shape[1])
+    target_logit_T = logit_TC.gather(1, local_T.clamp(0, logit_TC.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    running.target_T.copy_(torch.where(inside_T, target_logit_T, running.target_T))
+    max_T = torch.maximum(running.max_T, logit_TC.amax(1))
+    step_T = running.max_T - max_T
+    shrink_T = step_T.exp()
+    below_TC = logit_TC.sub_(max_T.unsqueeze(1))
+    if entropy:
+        weight_TC = below_TC.clamp_(min=LOWEST).exp()
+        running.weighted_T.add_(running.sum_T * step_T.clamp(min=LOWEST)).mul_(shrink_T).add_(torch.linalg.vecdot(weight_TC, below_TC))
+    else:
+        weight_TC = below_TC.exp_()
+    running.sum_T.mul_(shrink_T).add_(weight_TC.sum(1))
+    running.max_T.copy_(max_T)
+
+
+def logit_gradient(
+    product_TC: Tensor,
+    bias_C: Tensor | None,
+    target_T: Tensor,
+    start: int,
+    stats: Stats,
+    gradients: Stats,
+    transform: Transform,
+    out_TC: Tensor,
+) -> None:
+    """Write the loss's gradient by each raw product into `out_TC`, which may be `product_TC` itself.
+
+    By the logit z_j: d log_sum = p_j, d mean = p_j (1 + (z_j - max) - mean), d target = 1 at the target.
+    """
+    if bias_C is not None:
+        product_TC.add_(bias_C)
+    logit_TC = transform.apply_(product_TC)
+    below_TC = (logit_TC - stats.max_T.unsqueeze(1)).clamp_(min=LOWEST)
+    p_TC = (below_TC - stats.log_sum_T.unsqueeze(1)).exp_()
+    gradient_TC = (
+        below_TC.add_((1 - stats.mean_T).unsqueeze(1)).mul_(gradients.mean_T.unsqueeze(1)).add_(gradients.log_sum_T.unsqueeze(1)).mul_(p_TC)
+    )
+    local_T = target_T.long() - start
+    inside_T = ((local_T >= 0) & (local_T < logit_TC.shape[1])).nonzero().squeeze(1)
+    gradient_TC[inside_T, local_T[inside_T]] += gradients.target_T[inside_T]
+    out_TC.copy_(transform.chain_(gradient_TC, logit_TC))
+
+
+def _ranges(size: int, step: int) -> list[tuple[int, int]]:
+    return [(start, min(start + step, size)) for start in range(0, size, step)]
