@@ -18,6 +18,7 @@ from pydantic import Field
 from adjudge import Path, PathScorer, Problem, Score, Session, hookimpl, stable_seed
 
 from . import score as formulas
+from .head import Head
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .backends import Backend
     from .statistics import Stats
 
-__all__ = ["combine_shards", "shard_statistics", "token_logprobs"]
+__all__ = ["Head", "combine_shards", "shard_statistics", "token_logprobs"]
 
 
 @overload

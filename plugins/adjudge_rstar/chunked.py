@@ -34,7 +34,7 @@ class Problem:
     transform: Transform
     entropy: bool
     workspace: int
-    """Bytes of logits held at a time."""
+    """Bytes held at a time of logits, and of the head where it has to be widened."""
 
     @property
     def precision(self) -> torch.dtype:
@@ -46,18 +46,28 @@ class Problem:
         return _ranges(len(self.hidden_TD), TOKEN_BLOCK.get(self.hidden_TD.device.type, 1024))
 
     def chunks(self) -> list[tuple[int, int]]:
-        """Columns that are held together: as many as the workspace allows for a block, in steps of 256 where that is possible."""
-        block = max((stop - start for start, stop in self.blocks()), default=1)
-        columns = max(1, self.workspace // (block * self.precision.itemsize))
+        """Columns that are held together: as many as the workspace allows for a block, in steps of 256 where that is possible.
+
+        A piece of the head that has to be widened counts too.
+        """
+        column = max((stop - start for start, stop in self.blocks()), default=1)
+        if self.widens:
+            column += self.head_VD.shape[1]
+        columns = max(1, self.workspace // (column * self.precision.itemsize))
         return _ranges(len(self.head_VD), columns // 256 * 256 or columns)
 
     def columns(self, start: int, stop: int) -> tuple[Tensor, Tensor | None, int]:
         """A piece of the head, of the bias, and the token id of its first column."""
         return self.operand(self.head_VD[start:stop]), None if self.bias_V is None else self.bias_V[start:stop], self.start + start
 
+    @property
+    def widens(self) -> bool:
+        """Whether 16-bit numbers have to be widened before a product: only CUDA multiplies them into fp32."""
+        return bool(self.hidden_TD.device.type != "cuda" and self.hidden_TD.dtype != self.precision)
+
     def operand(self, values: Tensor) -> Tensor:
-        """As it enters a product: widened where only CUDA multiplies 16-bit numbers into fp32."""
-        return values if values.device.type == "cuda" else values.to(self.precision)
+        """As it enters a product."""
+        return values.to(self.precision) if self.widens else values
 
     def buffer(self) -> Tensor:
         """Room for the largest piece of logits."""
