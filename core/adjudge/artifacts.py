@@ -1,10 +1,12 @@
-"""What stands beside a judge's weights: where a model folder is, and the ``judge.json`` that says how the model judges."""
+"""Model folders: where they are, the ``judge.json`` beside the weights that says how a model judges, and whether files are whole."""
 
 from __future__ import annotations
 
 import json
+import zipfile
 from importlib import resources
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -35,6 +37,28 @@ def _folder_of(package: str, name: str) -> FilePath:
         ) from None
 
 
+def model_below(folder: FilePath) -> FilePath | None:
+    """The folder of the model that a folder of adapters is for; None for a folder that holds a whole model."""
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return None
+    below = FilePath(str(read_settings(file).get("base_model_name_or_path")))
+    if not below.is_dir():
+        raise ConfigError(
+            f"model: {folder} holds adapters for the model in {below}, which is no folder here.\n"
+            f"  Remedy: put that model there, or write where it is as base_model_name_or_path in {file.name}."
+        )
+    return below
+
+
+def read_settings(file: FilePath) -> Any:
+    """A JSON file of a model folder; `ConfigError` for one that is not JSON."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"model: {file} is not JSON: {error}") from None
+
+
 def save_judge(folder: FilePath, judge: Judge) -> None:
     """Write ``judge.json``: prompt, parser, sampling and order policy, as the options of one component."""
     write_json(folder / "judge.json", dump(judge))
@@ -54,3 +78,28 @@ def load_judge(folder: FilePath, plugins: Plugins) -> Judge:
     except ValidationError as error:
         raise ConfigError(explain(error, str(file))) from None
     return judge
+
+
+def is_whole_safetensors(file: FilePath) -> bool:
+    """Whether the file is as long as its own header says; nothing but the header is read."""
+    try:
+        with file.open("rb") as data:
+            size = int.from_bytes(data.read(8), "little")
+            header = json.loads(data.read(size)) if size <= file.stat().st_size else {}
+        ends: list[int] = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        return 8 + size + max(ends) == file.stat().st_size
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
+def is_whole_checkpoint(folder: FilePath) -> bool:
+    """Whether a checkpoint of a Hugging Face trainer was written to its end: its state comes last, but a full disk tears any file.
+
+    What torch saves is a zip file, whose table of contents is at its end; a plain pickle is none, and not a checkpoint.
+    """
+    try:
+        json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    saved = [*folder.glob("*.pt"), *folder.glob("*.pth"), *folder.glob("*.bin")]
+    return all(map(zipfile.is_zipfile, saved)) and all(map(is_whole_safetensors, folder.rglob("*.safetensors")))

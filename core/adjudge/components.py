@@ -8,8 +8,10 @@ implement the verb. A field annotated with a kind (``scorer: PathScorer``, ``rul
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
@@ -25,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from .records import Completion, Json, Match, Message, Order, Outcome, Path, Problem, Ranking, Score, StageResult, Verdict
+from .records import Completion, Json, Match, Message, Order, Outcome, Path, Problem, Ranking, Sampling, Score, StageResult, Verdict, Work
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -130,6 +132,14 @@ class Session(Protocol):
         """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt."""
         ...
 
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        """A complete judgement that was written elsewhere, in this model's tokens and without log-probabilities; its end of turn included.
+
+        `token_ids`, what the text was sampled as if that is known, are kept where they write exactly this text. The completion's own
+        text is what its tokens write, and what `ends` points into; parse that one. An engine without a tokenizer raises `ConfigError`.
+        """
+        ...
+
 
 class PathScorer(Component):
     """Says how good a reasoning path is, to choose among the paths that reached the right answer."""
@@ -159,7 +169,11 @@ class Aggregator(Component):
     kind = "aggregator"
 
     def tournament(self, size: int, seed: int) -> Generator[list[Match], list[Outcome], Ranking]:
-        """Yield the matches of a round, be sent one outcome per match (first, second or tie), return the ranking."""
+        """Yield the matches of a round, be sent one outcome per match, always first, second or tie, and return the ranking.
+
+        A match that no vote decided comes as a tie. Where a budget is spent, or such matches are dropped, the ranking is made from
+        the matches that were read instead; on a spent budget the generator is closed at a `yield` and nothing is sent.
+        """
         raise NotImplementedError
 
 
@@ -172,15 +186,40 @@ class StageTrainer(Component):
         """Train `stage.model` on `stage.problems`, save the outcome in `stage.folder / "model"`, and say what happened."""
         raise NotImplementedError
 
+    def check_processes(self, processes: int) -> None:
+        """Raise `ValueError` where these options cannot be shared out over so many processes; told before anything is done."""
+
+    def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
+        """What training on these problems will take, told before anything is done; a trainer that does not say is unknown, never 0."""
+        return Work()
+
 
 class Engine(Component):
     """Where completions and log-probabilities come from."""
 
     kind = "engine"
+    everywhere: ClassVar[bool] = True
+    """Whether every process of a `launch` opens this engine and asks it for a share of the work. False = the main process alone asks, for
+    an engine that spreads the work by itself, or whose rates hold for all processes together."""
+    own_model: ClassVar[bool] = False
+    """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
 
     def open(self, model: FilePath) -> AbstractContextManager[Session]:
         """Load the model folder; everything it holds is released when the context ends."""
         raise NotImplementedError
+
+    def identity(self) -> Json | None:
+        """What completions depend on besides the files of the model folder, prompt, seed and sampling settings, as JSON values: options,
+        versions of what samples, contents of other files. None = not told, and nothing that this engine says is cached."""
+        return None
+
+    def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
+        """Tokens of each prompt as this engine would send it, told without loading weights; None where it cannot tell."""
+        return None
+
+    def holds(self, sequence: int) -> Sampling | None:
+        """What sampling holds on a device of this machine where prompt and judgement have this many tokens; None = nothing, or not told."""
+        return None
 
 
 class Judge(Component):
@@ -200,9 +239,21 @@ class Judge(Component):
         """The chat turns that ask for a verdict on the problem's two answers, shown in this order."""
         raise NotImplementedError
 
+    def ask(self, problem: Problem, order: Order) -> list[Message]:
+        """The prompt as engines and trainers send it: a think-mark in what is judged has a space, ``< /think>``, and is a mark no more.
+
+        Many tokenizers have a token of their own for it, by which an answer could begin or end the judge's own thinking.
+        """
+        plain = replace(problem, prompt=_without_marks(problem.prompt), answers=tuple(map(_without_marks, problem.answers)))
+        return self.prompt(plain, order)
+
     def parse(self, text: str) -> Verdict:
         """Read a complete judgement: never raises; a text without a verdict is *unreadable*."""
         raise NotImplementedError
+
+
+def _without_marks(text: str) -> str:
+    return re.sub(r"<(?=/?think(?:ing)?>)", "< ", text)
 
 
 class Dataset(Component):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_va
 
 from .components import KINDS, Component, Dataset, Engine, Judge, Options, Reporter, RewardRule, StageTrainer, named_once
 from .errors import ConfigError
+from .launch import Launch
 from .manager import Plugins
 
 
@@ -45,6 +46,8 @@ class RunConfig(Options):
     """Who watches the run."""
     requires: list[str] = []
     """Plugins or distributions without which the run must not start."""
+    launch: Launch | None = None
+    """Training and evaluation over several processes through ``accelerate launch``; none = in this process."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice of the run follows from this number."""
 

@@ -43,8 +43,8 @@ def blamed_on(component: object, verb: str) -> Iterator[None]:
     except AdjudgeError:
         raise
     except (Exception, SystemExit) as error:  # a plugin must not end the host, and not without a word
-        if _stopped(error):
-            raise KeyboardInterrupt from error
+        if (stop := _stop_behind(error)) is not None:
+            raise type(stop) from error
         message = f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}"
         raise PluginError(
             f"{message}\n  Remedy: see to what it says; if the plugin is at fault, fix or block it. Finished records are kept."
@@ -65,8 +65,8 @@ def _named(component: object) -> str:
     return f"{getattr(component, 'use', kind.__name__)!r} ({kind.__module__}.{kind.__qualname__})"
 
 
-def _stopped(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: libraries that import lazily wrap it into one of their own."""
+def _stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Ctrl-C or SIGTERM, where one is behind an error: libraries that import lazily wrap it into one of their own."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error

@@ -52,6 +52,29 @@ def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict
             print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
 
 
+def read_objects(file: FilePath, *, parse: Any = dict) -> Iterator[Any]:
+    """``parse(row)`` of every object in a JSON Lines file, or in a JSON file that holds one list of them; a bad one raises `DataError`."""
+    listed = next((line for line in open_lines(file) if line.strip()), "").lstrip().startswith("[")
+    for number, row in _numbered_list(file) if listed else _numbered_lines(file):
+        try:
+            yield parse(row if isinstance(row, dict) else _object(row))
+        except RowError as error:
+            word = "row" if listed else "line"
+            raise DataError(f"{file}: {word} {number} {error}.\n  Remedy: mend the {word}, or check that this is the right file.") from None
+
+
+def _numbered_lines(file: FilePath) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(open_lines(file), 1) if line.strip())
+
+
+def _numbered_list(file: FilePath) -> Iterator[tuple[int, Any]]:
+    try:
+        rows = json.loads("".join(open_lines(file)))
+    except ValueError as error:
+        raise DataError(f"{file}: begins with '[' and is not JSON: {error}.\n  Remedy: give a list of objects, or JSON Lines.") from None
+    return ((number, row if isinstance(row, dict) else json.dumps(row)) for number, row in enumerate(rows, 1))
+
+
 def _object(line: str) -> dict[str, Any]:
     """The object that a line holds, with nothing in it that could not be written again."""
     try:

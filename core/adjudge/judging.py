@@ -5,14 +5,15 @@ The one place where completions become verdicts, used by evaluation, tournaments
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .components import Judge, Metrics, RewardRule, Session
 from .config import dump
-from .errors import ConfigError, PluginError, blamed_on, number_or_none
+from .errors import ConfigError, JobError, PluginError, blamed_on, number_or_none
 from .records import Completion, Json, Message, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
 
 
@@ -25,6 +26,21 @@ class PromptTooLong(ConfigError):
             f"its prompt has {tokens} tokens; the model takes {context} in all, of which max_new_tokens keeps {max_new_tokens}.\n"
             "  Remedy: lower judge.max_new_tokens, shorten or drop the problem, or use a model with a longer context."
         )
+
+
+class NotANumber(JobError):
+    """A model gave a log-probability that is no number; what it says about this path means nothing."""
+
+    def __init__(self, problem: Problem, prompt: list[Message], path: Path) -> None:
+        self.prompt, self.path = prompt, path
+        super().__init__(
+            f"problem {problem.id}: the model gives a token the log-probability {_not_a_number(path.completion.logprobs)}.\n"
+            "  Remedy: see whether its weights are whole and its precision (engine.dtype) is enough; finished records are kept."
+        )
+
+
+def _not_a_number(logprobs: Sequence[float] | None) -> float | None:
+    return next((value for value in logprobs or () if math.isnan(value)), None)
 
 
 def check_pairs(problems: Sequence[Problem], where: str, *, labelled: bool) -> None:
@@ -70,6 +86,11 @@ def plan_asks(problems: Iterable[Problem], judge: Judge, *, samples: int = 1, se
     return asks
 
 
+def count_asks(problems: int, judge: Judge, samples: int = 1) -> int:
+    """How many judgements so many problems take under the judge's order policy."""
+    return problems * samples * (2 if judge.order == "both" else 1)
+
+
 def _orders(judge: Judge, seed: int) -> tuple[Order, ...]:
     if judge.order == "both":
         return ("given", "swapped")
@@ -83,7 +104,7 @@ def sample_paths(session: Session, judge: Judge, asks: Sequence[Ask]) -> Iterato
     if not asks:
         return
     with blamed_on(judge, "prompt"):
-        prompts = [judge.prompt(ask.problem, ask.order) for ask in asks]
+        prompts = [judge.ask(ask.problem, ask.order) for ask in asks]
     try:
         sampled = session.sample(
             prompts,
@@ -94,7 +115,10 @@ def sample_paths(session: Session, judge: Judge, asks: Sequence[Ask]) -> Iterato
         )
         for index, completion in _one_each(sampled, len(asks)):
             ask = asks[index]
-            yield Path(ask.id, ask.problem.id, ask.order, ask.index, completion, read_verdict(judge, completion))
+            path = Path(ask.id, ask.problem.id, ask.order, ask.index, completion, read_verdict(judge, completion))
+            if _not_a_number(completion.logprobs) is not None:
+                raise NotANumber(ask.problem, prompts[index], path)
+            yield path
     except PromptTooLong as error:
         raise ConfigError(f"problem {asks[error.index].problem.id}: {error}") from None
 
@@ -142,6 +166,34 @@ def read_verdict(judge: Judge, completion: Completion) -> Verdict:
         if not isinstance(verdict, Verdict):
             raise TypeError(f"it returned {verdict!r}, not a Verdict")
         return verdict
+
+
+def with_logprobs(session: Session, judge: Judge, problem: Problem, paths: Sequence[Path]) -> list[Path]:
+    """These paths of one problem with log-probabilities by the session's model; paths of one prompt are asked about together.
+
+    A path without tokens is left as it is. Raises `PluginError` where an engine does not answer with one number per token.
+    """
+    found = {}
+    for order in sorted({path.order for path in paths}):
+        group = [path for path in paths if path.order == order and path.completion.token_ids]
+        if not group:
+            continue
+        with blamed_on(judge, "prompt"):
+            prompt = judge.ask(problem, order)
+        try:
+            values = session.logprobs(prompt, [path.completion.token_ids for path in group])
+        except ConfigError as error:
+            raise ConfigError(f"problem {problem.id}: {error}") from None
+        if list(map(len, values)) != [len(path.completion.token_ids) for path in group]:
+            raise PluginError(
+                "the engine's logprobs() did not answer with one number for every token.\n"
+                "  Remedy: an engine returns one list per continuation, in order, with one number per token."
+            )
+        for path, logprobs in zip(group, values, strict=True):
+            found[path.id] = replace(path, completion=replace(path.completion, logprobs=tuple(logprobs)))
+            if _not_a_number(logprobs) is not None:
+                raise NotANumber(problem, prompt, found[path.id])
+    return [found.get(path.id, path) for path in paths]
 
 
 def combine(paths: Sequence[Path]) -> Outcome:

@@ -28,6 +28,7 @@ from .errors import PluginError
 GROUP = "adjudge"
 BUILTIN = (
     "adjudge_arithmetic",
+    "adjudge_benchmarks",
     "adjudge_data",
     "adjudge_engines",
     "adjudge_grpo",
@@ -36,6 +37,7 @@ BUILTIN = (
     "adjudge_rstar",
     "adjudge_sft",
     "adjudge_tournament",
+    "adjudge_trl",
 )
 
 REGISTRATION: dict[str, type[Component]] = {

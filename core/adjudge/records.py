@@ -17,6 +17,8 @@ Message: TypeAlias = dict[str, str]
 """One chat turn: ``role`` and ``content``."""
 Span: TypeAlias = tuple[int, int]
 """Half-open range of character positions in a completion's text."""
+Interval: TypeAlias = tuple[float, float]
+"""Lower and upper end of a 95% interval."""
 Order: TypeAlias = Literal["given", "swapped"]
 """Whether a judge was shown a pair as it stands in the problem, or the other way round."""
 
@@ -42,6 +44,13 @@ class Outcome(StrEnum):
     def mirrored(self) -> Outcome:
         """The same outcome seen from the swapped order."""
         return {Outcome.FIRST: Outcome.SECOND, Outcome.SECOND: Outcome.FIRST}.get(self, self)
+
+    @property
+    def points(self) -> float:
+        """What the first slot gets of a match's one point, the second slot getting the rest. Raises `ValueError` for a failure."""
+        if not self.decided:
+            raise ValueError(f"{self} is no result of a match: leave it out or make it a draw")
+        return {Outcome.FIRST: 1.0, Outcome.SECOND: 0.0}.get(self, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +148,15 @@ class Ranking:
     """All candidates by index, best first."""
     ratings: tuple[float, ...]
     """One per candidate, in candidate order, on the aggregator's own scale; higher is better."""
+    intervals: tuple[Interval, ...] | None = None
+    """A 95% interval for each rating, in candidate order; None where the aggregator has none."""
 
     @classmethod
-    def best_first(cls, ratings: Sequence[float], rng: random.Random) -> Ranking:
+    def best_first(cls, ratings: Sequence[float], rng: random.Random, intervals: Sequence[Interval] | None = None) -> Ranking:
         """Ordered by rating; equal ratings in an order that `rng` draws, so that no candidate gains by standing first in the list."""
         order = rng.sample(range(len(ratings)), len(ratings))
-        return cls(tuple(sorted(order, key=lambda candidate: -ratings[candidate])), tuple(ratings))
+        best_first = tuple(sorted(order, key=lambda candidate: -ratings[candidate]))
+        return cls(best_first, tuple(ratings), None if intervals is None else tuple(intervals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,60 @@ class StageResult:
     model: FilePath
     """Folder with weights, tokenizer and ``judge.json``."""
     metrics: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What sampling holds in a device's memory, in counts of which a model's size makes bytes."""
+
+    tokens: int
+    """Tokens, prompts included, whose keys and values are held at once."""
+    weight_bytes: float | None = None
+    """Bytes of a weight; None = as stored."""
+    spread: int = 1
+    """Devices that every layer is spread over."""
+    share: float = 1.0
+    """Share of a device's memory that it may take."""
+    sleeps: bool = False
+    """Whether it gives that share back while others work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What training holds in a device's memory, in counts of which a model's size makes bytes."""
+
+    step: int
+    """Sequences in an optimiser step, on all devices together."""
+    sequences: tuple[int, int] | None
+    """Sequences that are trained on in all steps, as (least, most); None = unknown."""
+    rows: int | None = None
+    """Sequences in a forward and backward pass on one device; None = all that a device has of a step."""
+    weight_bytes: float = 4.0
+    """Bytes of a weight as the trainer loads it."""
+    rank: int = 0
+    """Rank of a LoRA adapter, which alone is trained; 0 = all weights are."""
+    targets: tuple[str, ...] = ()
+    """Linear layers that the adapter goes to, by their names; none = all of a decoder layer."""
+    reference: bool = False
+    """Whether a second model is held to measure the distance from."""
+    checkpointing: bool = False
+    """Whether activations are made again in the backward pass."""
+    spread: Literal["nothing", "states", "everything"] = "nothing"
+    """What is spread over all devices: nothing, gradients and the optimiser's moments, or the weights too."""
+    rollouts: Sampling | Literal["none", "model", "elsewhere"] = "none"
+    """Who samples what is trained on: nobody, the model in training, an engine beside it, or one on other devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a piece of work will take, each as (least, most); None = unknown, which is never 0."""
+
+    judgements: tuple[int, int] | None = None
+    """Completions to be sampled."""
+    steps: tuple[int, int] | None = None
+    """Optimiser steps."""
+    training: Training | None = None
+    """What its training holds in a device's memory; None = it does not train, or does not say."""
 
 
 def stable_id(*parts: Json) -> str:

@@ -5,35 +5,63 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any
 
 from .artifacts import find_model, load_judge
 from .components import Dataset, Judge, Metrics, StageTrainer
-from .config import RunConfig
+from .config import RunConfig, dump
 from .errors import ConfigError, DataError, blamed_on
 from .jsonl import not_empty
 from .judging import check_pairs, summarise
 from .manager import Plugins
+from .plan import Rates, plan_run
 from .records import Json, Problem, StageResult
 from .rundir import RunFolder, write_json
 from .stage import Stage
+from .workers import in_processes, join_launches
 
 
 class Run:
     """One run: its configuration, its folder, and what has come out so far."""
 
-    def __init__(self, config: RunConfig, plugins: Plugins) -> None:
+    def __init__(self, config: RunConfig, plugins: Plugins, *, absent: bool = False) -> None:
+        """`absent`: the model is on another machine, and this run can be planned and not executed."""
         self.config = config
         self.plugins = plugins
         self.folder = config.out
         plugins.require(config.requires)
-        self.base = find_model(config.model)
+        self._check_launch()
+        self._check_engine()
+        self.absent = absent
+        self.base = FilePath(config.model) if absent else find_model(config.model)
         self.judge: Judge = config.judge or load_judge(self.base, plugins)
         self.results: list[dict[str, Json]] = []
         """``result.json`` of every complete stage, the base first."""
+
+    def _check_launch(self) -> None:
+        """Raise `ConfigError` where a stage cannot be shared out over the processes asked for."""
+        if self.config.launch is None:
+            return
+        self.config.launch.check()
+        for index, trainer in enumerate(self.config.stages):
+            try:
+                trainer.check_processes(self.config.launch.processes)
+            except ValueError as error:
+                raise ConfigError(
+                    f"stages.{index}: {error}.\n  Remedy: change that, or launch.processes ({self.config.launch.processes})."
+                ) from None
+
+    def _check_engine(self) -> None:
+        """Raise `ConfigError` where stages would be measured by a model that they do not train."""
+        if self.config.stages and self.config.engine.own_model:
+            raise ConfigError(
+                f"engine: {self.config.engine.use!r} is answered by a model of its own, which the stages do not change.\n"
+                "  Remedy: name an engine that loads models here, for example hf or vllm, and serve the trained model afterwards."
+            )
 
     def stage(self, index: int, model: FilePath) -> Stage:
         """The stage of this number, 0 for the base judge."""
@@ -67,11 +95,31 @@ class Run:
                 )
         return train, tests
 
-    def execute(self) -> list[dict[str, Json]]:
-        """Do what is not done yet, and return every stage's result."""
+    def find_problems(self) -> tuple[list[Problem] | None, dict[str, list[Problem] | None], dict[str, str]]:
+        """The same, except that where the model is absent data sets may be too: None, and by their fields why."""
+        if not self.absent:
+            train, tests = self.load_problems()
+            return train, dict(tests), {}
+        sets = {"data": self.config.data, **{f"evaluation.sets.{name}": dataset for name, dataset in self.config.evaluation.sets.items()}}
+        found: dict[str, list[Problem] | None] = {}
+        missing: dict[str, str] = {}
+        for field, dataset in sets.items():
+            try:
+                found[field] = _load(dataset, field)
+            except ConfigError as error:
+                found[field], missing[field] = None, str(error).partition("\n")[0].removeprefix(f"{field}: ")
+        train_or_none = found.pop("data")
+        return train_or_none, {field.removeprefix("evaluation.sets."): problems for field, problems in found.items()}, missing
+
+    def execute(self, rates: Rates | None = None) -> list[dict[str, Json]]:
+        """Do what is not done yet, and return every stage's result; ``plan.json`` says before the first call what all of it will take."""
+        if self.config.launch is not None and self.config.launch.machine_rank > 0:
+            join_launches(self.config.launch, self.folder)
+            return self._finished()
         train, tests = self.load_problems()
         folder = RunFolder(self.folder, self.config, self.plugins)
         try:
+            self._write_plan(train, tests, rates)
             with self._watched():
                 self.tell("run_started", run=self)
                 model = self.base
@@ -82,6 +130,17 @@ class Run:
         finally:
             folder.close()
         return self.results
+
+    def _finished(self) -> list[dict[str, Json]]:
+        """Every stage's result, once all of them are complete."""
+        names = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["stages"]
+        return [json.loads((self.folder / "stages" / name / "result.json").read_text(encoding="utf-8")) for name in names]
+
+    def _write_plan(self, train: list[Problem], tests: dict[str, list[Problem]], rates: Rates | None) -> None:
+        """Once, so that the estimate is the one made before the first call."""
+        file = self.folder / "plan.json"
+        if not file.exists():
+            write_json(file, plan_run(self, train, tests, rates).to_json())
 
     def _do(self, stage: Stage, train: list[Problem], tests: dict[str, list[Problem]]) -> FilePath:
         """One stage, unless it is complete; returns its model."""
@@ -124,6 +183,13 @@ class Run:
         return trained
 
     def _train(self, stage: Stage) -> StageResult:
+        if self.config.launch is None:
+            return self.train(stage)
+        found = self._launched(stage, {"train": stage.problems})
+        return StageResult(FilePath(found["model"]), found["metrics"])
+
+    def train(self, stage: Stage) -> StageResult:
+        """Train a stage in this process."""
         trainer: StageTrainer = self.config.stages[stage.index - 1]
         with blamed_on(trainer, "train"):
             result = trainer.train(stage)
@@ -135,6 +201,31 @@ class Run:
     def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:
         if not tests:
             return {}
+        if self.config.launch is None or not self.config.engine.everywhere:
+            return self.evaluate(stage, model, tests)
+        found: dict[str, Metrics] = self._launched(stage, tests, model)
+        return found
+
+    def _launched(self, stage: Stage, problems: Mapping[str, Sequence[Problem]], trained: FilePath | None = None) -> Json:
+        """What became of a stage's training, or of the evaluation of its trained model, in processes of their own."""
+        assert self.config.launch is not None
+        task = {
+            "config": dump(self.config),
+            "stage": stage.index,
+            "model": str(stage.model),
+            "trained": None if trained is None else str(trained),
+            "problems": {name: [asdict(problem) for problem in some] for name, some in problems.items()},
+        }
+
+        def heard(name: str, total: int | None, record: Mapping[str, Json]) -> None:
+            if total is not None:
+                stage.totals[name] = total
+            stage.written(stage, name, record)
+
+        return in_processes(self.config.launch, stage.folder / "launch", stage.name, task, heard)
+
+    def evaluate(self, stage: Stage, model: FilePath, tests: Mapping[str, list[Problem]]) -> dict[str, Metrics]:
+        """Measure a stage's model in this process."""
         with stage.open(model) as session:
             return {
                 name: summarise(problems, stage.sample(session, problems, f"evaluation-{name}"), stage.measures)

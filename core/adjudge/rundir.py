@@ -2,17 +2,19 @@
 
 A file that is written whole goes through a temporary file and `os.replace`; a record is one appended line with a stable id; a
 torn last line is cut off before anything is appended. ``result.json`` and ``done.json`` are written last: their presence means
-that a stage, or the run, is complete.
+that a stage, or the run, is complete. What is worth knowing on the way, such as a batch that was halved, goes to ``log.txt``.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -32,10 +34,26 @@ Record = TypeVar("Record")
 
 def write_whole(file: FilePath, text: str) -> None:
     """Write a file so that it is there complete or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
+    with _written(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, file)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _written(file: FilePath) -> Iterator[None]:
+    """Tell of a full disk and the like in one message with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(
+            f"{file} cannot be written: {error.strerror}.\n  Remedy: make room, and run again; finished records are kept."
+        ) from error
 
 
 def write_json(file: FilePath, data: Json) -> None:
@@ -48,8 +66,9 @@ class Records:
     def __init__(self, file: FilePath, written: Callable[[Mapping[str, Json]], None] = lambda record: None) -> None:
         self.file = file
         self._written = written
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(file)
+        with _written(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _cut_torn_line(file)
         self.ids = {record["id"] for record in self}
 
     def __iter__(self) -> Iterator[dict[str, Json]]:
@@ -70,13 +89,8 @@ class Records:
         if row["id"] in self.ids:
             return
         line = json.dumps(row, ensure_ascii=False) + "\n"
-        try:
-            with self.file.open("a", encoding="utf-8") as out:
-                out.write(line)
-        except OSError as error:
-            raise JobError(
-                f"{self.file} cannot be written: {error.strerror}.\n  Remedy: make room, and run again; finished records are kept."
-            ) from error
+        with _written(self.file), self.file.open("a", encoding="utf-8") as out:
+            out.write(line)
         self.ids.add(row["id"])
         self._written(row)
 
@@ -111,9 +125,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock: IO[str] = (folder / ".lock").open("w")
         except OSError as error:
-            raise ConfigError(
-                f"out: {folder} cannot be written: {error.strerror}.\n  Remedy: choose another folder with --set out=…"
-            ) from None
+            raise ConfigError(f"out: {folder} cannot be written: {error.strerror}.\n  Remedy: choose another folder as 'out'") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -121,25 +133,30 @@ class RunFolder:
         try:
             self._check_config(dump(config))
             self._add_start(plugins)
+            self._log = logging.FileHandler(folder / "log.txt", encoding="utf-8", delay=True)
         except BaseException:
-            self.close()
+            self._lock.close()
             raise
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger("adjudge").addHandler(self._log)
 
     def close(self) -> None:
+        logging.getLogger("adjudge").removeHandler(self._log)
+        self._log.close()
         self._lock.close()
 
     def _check_config(self, config: dict[str, Any]) -> None:
-        """Save the configuration, or make sure that it is the one saved; where the folder is and who watches does not count."""
+        """Save the configuration, or make sure that it is the one saved; where it runs and who watches does not count."""
         file = self.folder / "config.yaml"
         if not file.exists():
             return write_whole(file, yaml.safe_dump(config, sort_keys=False))
         saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-        ignored = {"out": None, "reporters": None}
+        ignored = {"out": None, "reporters": None, "launch": None}
         changed = sorted(_differences({**saved, **ignored}, {**config, **ignored}))
         if changed:
             raise ConfigError(
                 f"out: {self.folder} holds a run of another configuration; these fields differ: {', '.join(changed)}.\n"
-                "  Remedy: choose another folder with --set out=…, or delete that one."
+                "  Remedy: choose another folder as 'out', or delete that one."
             )
         return None
 
@@ -148,6 +165,18 @@ class RunFolder:
         manifest = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"starts": []}
         manifest["starts"].append(describe_machine(plugins))
         write_json(file, manifest)
+
+
+def at_work(folder: FilePath) -> bool:
+    """Whether a process has this run folder open."""
+    try:
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no such folder yet
+        return False
+    return False
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
@@ -164,7 +193,7 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 def describe_machine(plugins: Plugins) -> dict[str, Json]:
     """What a result depends on besides its configuration: versions, plugins, machine."""
     versions = {}
-    for name in ("torch", "transformers", "trl", "accelerate", "datasets", "pydantic", "pluggy"):
+    for name in ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pydantic", "pluggy"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

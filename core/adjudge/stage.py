@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from .artifacts import save_judge
+from .artifacts import is_whole_checkpoint, model_below, read_settings, save_judge
 from .components import Engine, Judge, PathScorer, RewardRule, Session
+from .crew import Crew, ReadRecords, SharedRecords
 from .errors import ConfigError, JobError, PluginError, blamed_on, number_or_none
-from .judging import PromptTooLong, plan_asks, sample_paths
+from .judging import NotANumber, PromptTooLong, plan_asks, sample_paths, with_logprobs
 from .records import Json, Outcome, Path, Problem, Score
-from .rundir import Records
+from .rundir import Records, write_json
+
+Item = TypeVar("Item")
+
+log = logging.getLogger("adjudge.stage")
 
 
 @dataclass
@@ -40,34 +45,67 @@ class Stage:
     written: Callable[[Stage, str, Mapping[str, Json]], None] = lambda stage, name, record: None
     totals: dict[str, int] = field(default_factory=dict)
     """How many records of a name this stage will have written when it is complete, where that is known."""
+    crew: Crew = field(default_factory=Crew)
+    """The processes that work on this stage; each of them is handed a stage like this one and does the same in the same order."""
 
     @property
     def name(self) -> str:
         return f"{self.index}-{self.use}"
 
+    @property
+    def trust_remote_code(self) -> bool:
+        """Whether the run's engine lets Python code run that lies in a model folder; no engine does unless it is told to."""
+        return bool(getattr(self.engine, "trust_remote_code", False))
+
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:
-        """The engine with a model loaded."""
+        """The engine with a model loaded; in a process that has no share of the engine's work, a session that must not be asked."""
+        if not (self.engine.everywhere or self.crew.main):
+            yield cast(Session, _Elsewhere())
+            return
         with ExitStack() as stack:
             with blamed_on(self.engine, "open"):
                 session = stack.enter_context(self.engine.open(model))
             yield session
 
     def records(self, name: str, total: int | None = None) -> Records:
-        """The stage's record file of this name, and how many records it will hold."""
+        """The stage's record file of this name, and how many records it will hold; the main process of the crew writes it."""
         if total is not None:
             self.totals[name] = total
-        return Records(self.records_folder / f"{self.name}-{name}.jsonl", lambda record: self.written(self, name, record))
+        if not self.crew.main:
+            return ReadRecords(self._record_file(name))
+        return Records(self._record_file(name), lambda record: self.written(self, name, record))
+
+    @contextmanager
+    def shared(self, name: str, total: int | None = None, wanted: Callable[[dict[str, Json]], bool] = bool) -> Iterator[SharedRecords]:
+        """A record file that every process of the crew fills with its share; past the context it holds what all of them wrote.
+
+        Records that are not `wanted` are dropped first.
+        """
+        if total is not None:
+            self.totals[name] = total
+        records = SharedRecords(self.crew, self._record_file(name), lambda record: self.written(self, name, record), wanted)
+        yield records
+        records.join()
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Which of the items this process asks the engine about: its part of them, or all or none where one process asks for all."""
+        if not self.engine.everywhere:
+            return items if self.crew.main else items[:0]
+        return items[self.crew.rank :: self.crew.size]
+
+    def _record_file(self, name: str) -> FilePath:
+        return self.records_folder / f"{self.name}-{name}.jsonl"
 
     def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> list[Path]:
         """Judge these problems, recording every path as it finishes; paths recorded before a stop are not made again, failed calls are."""
         asks = plan_asks(problems, self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
-        records = self.records(name, total=len(asks))
-        records.keep(lambda record: record["completion"]["error"] is None)
         by_id = {problem.id: problem for problem in problems}
-        with blamed_on(self.engine, "sample"):
-            for path in sample_paths(session, self.judge, [ask for ask in asks if ask.id not in records.ids]):
-                records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
+        with self.shared(name, len(asks), lambda record: record["completion"]["error"] is None) as records:
+            missing = self.share([ask for ask in asks if ask.id not in records.ids])
+            with blamed_on(self.engine, "sample"), self._keeping_what_is_not_a_number():
+                for path in sample_paths(session, self.judge, missing):
+                    records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
         made = {path.id: path for path in records.load(Path)}
         paths = [made[ask.id] for ask in asks]
         if paths and all(path.outcome == Outcome.FAILED for path in paths):
@@ -77,16 +115,25 @@ class Stage:
             )
         return paths
 
-    def with_logprobs(self, session: Session, problem: Problem, paths: Sequence[Path]) -> list[Path]:
-        """The paths, with log-probabilities taken by the open model where the engine that sampled them returned tokens without."""
-        lacking = [path for path in paths if path.completion.logprobs is None and path.completion.token_ids]
-        found = {}
-        for order in sorted({path.order for path in lacking}):
-            group = [path for path in lacking if path.order == order]
-            values = session.logprobs(self.judge.prompt(problem, order), [path.completion.token_ids for path in group])
-            for path, logprobs in zip(group, values, strict=True):
-                found[path.id] = replace(path, completion=replace(path.completion, logprobs=tuple(logprobs)))
+    def with_logprobs(self, session: Session, problem: Problem, paths: Sequence[Path], *, anew: bool = False) -> list[Path]:
+        """The paths, with log-probabilities taken by the open model where the engine that sampled them returned tokens without.
+
+        `anew` takes them for all paths that have tokens, in the place of those that came with the sampled tokens.
+        """
+        lacking = [path for path in paths if anew or path.completion.logprobs is None]
+        with blamed_on(self.engine, "logprobs"), self._keeping_what_is_not_a_number():
+            found = {path.id: path for path in with_logprobs(session, self.judge, problem, lacking)}
         return [found.get(path.id, path) for path in paths]
+
+    @contextmanager
+    def _keeping_what_is_not_a_number(self) -> Iterator[None]:
+        """A path whose log-probabilities are no numbers is written down before it ends the stage."""
+        try:
+            yield
+        except NotANumber as error:
+            file = self.folder / "not-a-number" / f"{error.path.id}.json"
+            write_json(file, {**asdict(error.path), "prompt": error.prompt})
+            raise JobError(f"stage {self.name}: {error}\n  The path and its prompt are in {file}.") from error
 
     def check_chat_template(self, tokenizer: Any) -> None:
         """Raise `ConfigError` for a tokenizer without a chat template, with which no prompt can be trained on."""
@@ -98,24 +145,25 @@ class Stage:
 
     def check_lengths(self, prompts: Iterable[tuple[Problem, int]]) -> None:
         """Raise `ConfigError` for a prompt, given with its number of tokens, that leaves no room for a judgement."""
-        file = self.model / "config.json"
-        context = json.loads(file.read_text(encoding="utf-8")).get("max_position_embeddings") if file.is_file() else None
+        file = (model_below(self.model) or self.model) / "config.json"
+        context = read_settings(file).get("max_position_embeddings") if file.is_file() else None
         for problem, tokens in prompts:
             if context is not None and tokens + self.judge.max_new_tokens > context:
                 raise ConfigError(f"problem {problem.id}: {PromptTooLong(0, tokens, context, self.judge.max_new_tokens)}")
 
     def newest_checkpoint(self) -> tuple[FilePath | None, int]:
-        """The last whole checkpoint of a Hugging Face trainer in `checkpoints`, and its step; a torn one is removed.
+        """The last whole checkpoint of a Hugging Face trainer in `checkpoints`, and its step; a torn one is removed."""
+        if self.crew.main:
+            while (last := self._last_checkpoint()) and not is_whole_checkpoint(last):
+                log.warning("stage %s: %s was cut short and is removed", self.name, last)
+                shutil.rmtree(last)
+        self.crew.wait()
+        last = self._last_checkpoint()
+        return last, int(last.name.rpartition("-")[2]) if last else 0
 
-        The trainer's state is what it writes last, so a checkpoint without it was cut short.
-        """
-        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
-        while found:
-            last = found.pop()
-            if _is_json(last / "trainer_state.json"):
-                return last, int(last.name.rpartition("-")[2])
-            shutil.rmtree(last)
-        return None, 0
+    def _last_checkpoint(self) -> FilePath | None:
+        found = self.checkpoints.glob("checkpoint-*")
+        return max(found, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
 
     @property
     def checkpoints(self) -> FilePath:
@@ -124,7 +172,8 @@ class Stage:
 
     def finish_model(self, folder: FilePath) -> FilePath:
         """Save how the stage's model judges beside its weights."""
-        save_judge(folder, self.judge)
+        if self.crew.main:
+            save_judge(folder, self.judge)
         return folder
 
     def drop_checkpoints(self) -> None:
@@ -132,12 +181,11 @@ class Stage:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
-def _is_json(file: FilePath) -> bool:
-    try:
-        json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+class _Elsewhere:
+    """The session of an engine that only the main process opens, in one of the others."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("this engine is open in the main process alone: go through Stage.share to ask it")
 
 
 def score_paths(scorer: PathScorer, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:

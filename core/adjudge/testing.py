@@ -16,6 +16,7 @@ from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from .components import Aggregator, Component, Engine, Judge, PathScorer, RewardRule
+from .errors import ConfigError
 from .records import Completion, Match, Message, Outcome, Path, Problem, Ranking, Verdict
 from .tournament import check_ranking
 
@@ -41,6 +42,9 @@ class ReplaySession:
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         raise NotImplementedError("recorded texts have no log-probabilities")
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        raise ConfigError("engine: recorded texts have no tokens.\n  Remedy: name an engine that loads the model, for example hf.")
 
 
 def completion_of(text: str, logprobs: Sequence[float] | None = None) -> Completion:

@@ -91,7 +91,9 @@ class Sound(RewardRule):
 
 @hookimpl
 def register_datasets() -> Iterable[type[Dataset]]:
-    return [ArithmeticDataset]
+    from .benchmark import ArithmeticLevels  # it builds on the data set above
+
+    return [ArithmeticDataset, ArithmeticLevels]
 
 
 @hookimpl

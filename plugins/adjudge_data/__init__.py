@@ -1,4 +1,4 @@
-"""Data sets in local JSON Lines files: problems with their answers, and TRL's preference format."""
+"""Data sets in local files: problems with their answers, TRL's preference format, Skywork's 80K pairs, and mixes of data sets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from adjudge import Dataset, hookimpl
 
 from .jsonl import Jsonl
+from .mix import Mix, MixPart
 from .preference import Preference
+from .skywork import Skywork80k
+
+__all__ = ["MixPart"]
 
 
 @hookimpl
 def register_datasets() -> Iterable[type[Dataset]]:
-    return [Jsonl, Preference]
+    return [Jsonl, Mix, Preference, Skywork80k]

@@ -27,12 +27,17 @@ class Preference(RowFile):
     """Decides which of the two answers stands first; the rows themselves stay in the file's order."""
 
     def _read(self, row: dict[str, Any]) -> Problem:
-        prompt, chosen, rejected = _texts(row)
-        differ((chosen, rejected))
-        # The coin knows the two texts and not which one is chosen.
-        coin = stable_seed("presented order", self.seed, prompt, *sorted((chosen, rejected))) % 2 == 1
-        shown = sorted((chosen, rejected), reverse=coin)
-        return Problem("", prompt, tuple(shown), shown.index(chosen))
+        return preferred(row, self.seed)
+
+
+def preferred(row: dict[str, Any], seed: int) -> Problem:
+    """The problem that a row of a prompt with a chosen and a rejected answer is, its id still empty; raises `RowError`."""
+    prompt, chosen, rejected = _texts(row)
+    differ((chosen, rejected))
+    # The coin knows the two texts and not which one is chosen.
+    coin = stable_seed("presented order", seed, prompt, *sorted((chosen, rejected))) % 2 == 1
+    shown = sorted((chosen, rejected), reverse=coin)
+    return Problem("", prompt, tuple(shown), shown.index(chosen))
 
 
 def _texts(row: dict[str, Any]) -> tuple[str, str, str]:

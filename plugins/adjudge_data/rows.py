@@ -15,13 +15,9 @@ from pydantic import Field
 from adjudge import Dataset, Problem, RowError, held_out, not_empty, read_rows, stable_id
 
 
-class RowFile(Dataset):
-    """A data set with one problem per line of a local file."""
+class RowSet(Dataset):
+    """A data set with one problem per row, wherever the rows are."""
 
-    file: FilePath
-    """A JSON Lines file: one object per line, in UTF-8; ``-`` is standard input."""
-    skip_bad_lines: bool = False
-    """Whether lines that cannot be used are left out and counted, instead of ending the job."""
     limit: Annotated[int, Field(gt=0)] | None = None
     """Take this many problems at most, the first of the part; None = all."""
     part: Literal["all", "train", "test"] = "all"
@@ -30,21 +26,43 @@ class RowFile(Dataset):
     """Expected share of prompts in the test part; which those are is decided by each prompt's hash, so no prompt is on both sides."""
 
     def load(self) -> list[Problem]:
-        """The problems, in the file's order; raises `DataError` for a missing, broken or empty file."""
+        """The problems, in the order of the rows; raises `DataError` for missing, broken or empty data."""
         ids: set[str] = set()
-        rows = read_rows(self.file, skip_bad_lines=self.skip_bad_lines, parse=lambda row: _identified(self._read(row), row, ids))
-        where = str(self.file) if self.part == "all" else f"{self.file}, part {self.part}"
-        return not_empty(islice(self._of_part(rows), self.limit), where)
+        where = self._where() if self.part == "all" else f"{self._where()}, part {self.part}"
+        return not_empty(islice(self._of_part(self._problems(ids)), self.limit), where)
 
     def _of_part(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         return (problem for problem in problems if self.part == "all" or held_out(problem.prompt, self.test_share) == (self.part == "test"))
+
+    def _where(self) -> str:
+        """How messages call the data."""
+        raise NotImplementedError
+
+    def _problems(self, taken: set[str]) -> Iterator[Problem]:
+        """The problems of all rows; `taken` are the ids so far."""
+        raise NotImplementedError
+
+
+class RowFile(RowSet):
+    """A data set with one problem per line of a local file."""
+
+    file: FilePath
+    """A JSON Lines file: one object per line, in UTF-8; ``-`` is standard input."""
+    skip_bad_lines: bool = False
+    """Whether lines that cannot be used are left out and counted, instead of ending the job."""
+
+    def _where(self) -> str:
+        return str(self.file)
+
+    def _problems(self, taken: set[str]) -> Iterator[Problem]:
+        return read_rows(self.file, skip_bad_lines=self.skip_bad_lines, parse=lambda row: identified(self._read(row), row, taken))
 
     def _read(self, row: dict[str, Any]) -> Problem:
         """A row's problem, its id still empty; raises `RowError`."""
         raise NotImplementedError
 
 
-def _identified(problem: Problem, row: dict[str, Any], taken: set[str]) -> Problem:
+def identified(problem: Problem, row: dict[str, Any], taken: set[str]) -> Problem:
     """The problem under the row's own id, or under one made from its texts; a row that stands there twice gets a number."""
     ident = _own_id(row)
     if ident in taken:

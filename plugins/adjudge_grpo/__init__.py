@@ -7,14 +7,32 @@ they leave open is an option here: K, N, steps, learning rate, KL. A call that f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import RewardRule, Stage, StageResult, StageTrainer, hookimpl, named_once
+from adjudge import Judge, Problem, RewardRule, Stage, StageResult, StageTrainer, Work, count_asks, hookimpl, micro_batches, named_once
+from adjudge_trl import Lora, checked_table, held
 
 from .rules import Format, Length, VerdictRule
+
+OURS = {
+    "max_steps": "write the stage's 'steps'",
+    "num_train_epochs": "write the stage's 'steps'",
+    "num_generations": "write the stage's 'group'",
+    "generation_batch_size": "write the stage's 'prompts_per_step'",
+    "steps_per_generation": "write the stage's 'prompts_per_step'",
+    "beta": "write the stage's 'beta'",
+    "temperature": "write the stage's 'temperature'",
+    "top_p": "write the judge's 'top_p'",
+    "max_completion_length": "write the judge's 'max_new_tokens'",
+    "scale_rewards": "write the stage's 'scale_rewards'",
+    "shuffle_dataset": "the stage shuffles its problems by the run's 'seed'",
+    "reward_weights": "write the 'weight' of the stage's rules",
+    "chat_template_kwargs": "judges are asked with the template's defaults, in training as elsewhere",
+}
+"""Options of TRL that this stage sets, beside those that every stage does."""
 
 
 class Grpo(StageTrainer):
@@ -48,6 +66,13 @@ class Grpo(StageTrainer):
     """Steps between checkpoints; a stopped stage goes on from the last one."""
     micro_batch: Annotated[int, Field(gt=0)] | None = None
     """Judgements per forward and backward pass; None = all of a step at once. Must divide prompts_per_step x group."""
+    logprobs: Literal["trl", "adjudge"] = "trl"
+    """Who computes log-probabilities and entropies of the rollouts: TRL's own head, or adjudge's `token_logprobs`, of which R⋆ is made
+    too. Neither holds all logits at once; ``adjudge`` does not do mixtures of experts."""
+    lora: Lora | None = None
+    """Train low-rank adapters; None = all weights."""
+    trl: Annotated[dict[str, Any], AfterValidator(checked_table("GRPOConfig", OURS))] = {}
+    """Further options of TRL's ``GRPOConfig`` by its own names, such as ``{gradient_checkpointing: true, use_vllm: true}``."""
 
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:
@@ -60,6 +85,19 @@ class Grpo(StageTrainer):
         from .train import train
 
         return train(self, stage)
+
+    def check_processes(self, processes: int) -> None:
+        micro_batches(self.prompts_per_step * self.group, self.micro_batch, processes)
+
+    def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
+        """The rollouts of every step, and the probe for hard problems."""
+        rollouts = self.steps * self.prompts_per_step * self.group
+        probe = count_asks(len(problems), judge, self.probe_samples) if self.only == "hard" else 0
+        training = held(
+            self.lora, self.trl, step=self.prompts_per_step * self.group, sequences=(rollouts, rollouts), rows=self.micro_batch,
+            reference=self.beta > 0, samples=True,
+        )  # fmt: skip
+        return Work((rollouts + probe, rollouts + probe), (self.steps, self.steps), training)
 
 
 @hookimpl

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 from adjudge import Completion, Order, Path, Problem, Stage, read_verdict, stable_id
 from adjudge.rundir import Records
+from adjudge_trl import numbers
 
 from .rules import total_reward
 
@@ -22,11 +24,11 @@ class RolloutRewards:
     __name__ = "adjudge"
 
     def __init__(self, options: Grpo, stage: Stage, problems: list[Problem], done: int) -> None:
-        self.rules, self.group, self.judge, self.problems = options.rules, options.group, stage.judge, problems
+        self.rules, self.group, self.judge, self.problems, self.crew = options.rules, options.group, stage.judge, problems, stage.crew
         self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)
         self.steps = after_resume(stage.records("steps", options.steps), done)
         self.signal: list[bool] = []
-        """For each rollout of the last call, whether its group holds right and wrong ones, and rewards that differ."""
+        """For each rollout of this process in the last call, whether its group holds right and wrong ones, and rewards that differ."""
         self.last: dict[str, float] = {}
         """What the step record says of the last call."""
         self.end_of_turn: set[int] = set()
@@ -36,38 +38,52 @@ class RolloutRewards:
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Order], trainer_state: Any, **_: Any
     ) -> list[float | None]:
         step = trainer_state.global_step + 1
-        rewards: list[float | None] = []
-        right: list[bool] = []
-        for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True)):
-            asked = self.problems[problem[index]]
-            path = self._read(stable_id(step, index), asked, order[index], index % self.group, completion[0]["content"], ids)
-            reward, parts = total_reward(self.rules, asked, path)
-            rewards.append(reward)
-            right.append(bool(path.right(asked)))
-            self._record(step, path, right[-1], reward, parts)
-        taught = [
-            0 < sum(right[start : start + self.group]) < self.group and differ(rewards[start : start + self.group])
-            for start in range(0, len(right), self.group)
+        first = self.crew.rank * len(completions)
+        mine = [
+            self._rollout(step, first + index, self.problems[problem[index]], order[index], completion[0]["content"], ids)
+            for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True))
         ]
-        self.signal = [keep for keep in taught for _ in range(self.group)]
-        known = [reward for reward in rewards if reward is not None]
-        self.last = {
-            "reward": sum(known) / max(1, len(known)),
-            "accuracy": sum(right) / len(right),
-            "skipped_groups": 1 - sum(taught) / len(taught),
-            "tokens": sum(map(len, completion_ids)) / len(completion_ids),
-        }
-        return rewards
+        everyone: list[dict[str, Any]] = gather_object(mine)  # in the order of the batch; a group may lie in two processes
+        for rollout in everyone:
+            self.rollouts.append(rollout)
+        taught = self._taught(everyone)
+        signal = [keep for keep in taught for _ in range(self.group)]
+        self.signal = signal[first : first + len(mine)]
+        self.last = _means(everyone, taught)
+        return [rollout["reward"] for rollout in mine]
+
+    def _taught(self, rollouts: list[dict[str, Any]]) -> list[bool]:
+        """For each group, whether it holds right and wrong ones, and rewards that differ."""
+        groups = [rollouts[start : start + self.group] for start in range(0, len(rollouts), self.group)]
+        return [
+            0 < sum(rollout["right"] for rollout in group) < self.group and differ([rollout["reward"] for rollout in group])
+            for group in groups
+        ]
+
+    def _rollout(self, step: int, index: int, problem: Problem, order: Order, text: str, ids: list[int]) -> dict[str, Any]:
+        """What is recorded of a completion, given with its place in the step's batch."""
+        path = self._read(stable_id(step, index), problem, order, index % self.group, text, ids)
+        reward, parts = total_reward(self.rules, problem, path)
+        return {
+            "id": path.id, "step": step, "problem_id": path.problem_id, "order": path.order, "text": path.completion.text,
+            "tokens": len(path.completion.token_ids), "outcome": path.outcome, "right": bool(path.right(problem)), "reward": reward,
+            "parts": parts,
+        }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> Path:
         sampled = Completion(text, tuple(ids), truncated=ids[-1] not in self.end_of_turn)
         return Path(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
-    def _record(self, step: int, path: Path, right: bool, reward: float | None, parts: dict[str, float | None]) -> None:
-        self.rollouts.append(
-            {"id": path.id, "step": step, "problem_id": path.problem_id, "order": path.order, "text": path.completion.text,
-             "outcome": path.outcome, "right": right, "reward": reward, "parts": parts}
-        )  # fmt: skip
+
+def _means(rollouts: list[dict[str, Any]], taught: list[bool]) -> dict[str, float]:
+    """What the step record says of a batch."""
+    known = [rollout["reward"] for rollout in rollouts if rollout["reward"] is not None]
+    return {
+        "reward": sum(known) / max(1, len(known)),
+        "accuracy": sum(rollout["right"] for rollout in rollouts) / len(rollouts),
+        "skipped_groups": 1 - sum(taught) / len(taught),
+        "tokens": sum(rollout["tokens"] for rollout in rollouts) / len(rollouts),
+    }
 
 
 def differ(rewards: list[float | None]) -> bool:
@@ -89,7 +105,8 @@ class StepRecorder(TrainerCallback):  # type: ignore[misc]
         self.started = time.monotonic()
         self.rewards.steps.append(
             {"id": f"step-{state.global_step}", "step": state.global_step, "total": self.total, "loss": logs["loss"],
-             "entropy": logs.get("entropy"), "kl": logs.get("kl"), **self.rewards.last, "seconds": round(seconds, 3)}
+             "entropy": logs.get("entropy"), "kl": logs.get("kl"), **self.rewards.last, "seconds": round(seconds, 3),
+             "logged": numbers(logs)}
         )  # fmt: skip
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-import warnings
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset as Rows
-from datasets import disable_progress_bars
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
-from transformers.utils import logging
+from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import (
@@ -23,9 +20,13 @@ from adjudge import (
     Stage,
     StageResult,
     defused,
+    micro_batches,
     stable_seed,
 )
+from adjudge_engines import load_tokenizer
+from adjudge_trl import Watched, fit, load, save, settings, start_trainer
 
+from .head import use_token_logprobs
 from .rollouts import RolloutRewards, StepRecorder
 
 if TYPE_CHECKING:
@@ -33,25 +34,33 @@ if TYPE_CHECKING:
 
 
 def train(options: Grpo, stage: Stage) -> StageResult:
-    tokenizer = AutoTokenizer.from_pretrained(stage.model)
+    tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code)
     stage.check_chat_template(tokenizer)
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
     last, done = stage.newest_checkpoint()
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
-    args = trl_config(options, stage)
-    trainer = SkippingGRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(stage.model, dtype=torch.float32),
-        processing_class=tokenizer,
-        reward_funcs=[rewards],
-        train_dataset=prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step),
-        args=args,
-        callbacks=[StepRecorder(rewards, options.steps)],
-    )
-    trainer.rewards = rewards
+    rows = prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step)
+    model, adapters = load(stage, stage.model, options.lora, options.trl)
+
+    def make() -> SkippingGRPOTrainer:
+        return SkippingGRPOTrainer(
+            model=model,
+            processing_class=tokenizer,
+            reward_funcs=[rewards],
+            train_dataset=rows,
+            args=trl_config(options, stage),
+            callbacks=[StepRecorder(rewards, options.steps)],
+            peft_config=adapters,
+        )
+
+    trainer = start_trainer(stage, make, options.trl)
+    trainer.rewards, trainer.stage = rewards, stage
+    if options.logprobs == "adjudge":
+        use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    fit(trainer, stage, last)
+    stage.crew.wait()  # the main process has written its last step
     steps = list(rewards.steps)
     if all(step["skipped_groups"] == 1 for step in steps):
         raise JobError(
@@ -59,9 +68,7 @@ def train(options: Grpo, stage: Stage) -> StageResult:
             f" learned (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
-    folder = stage.folder / "model"
-    trainer.save_model(str(folder))
-    return StageResult(stage.finish_model(folder), summary(problems, stage, steps))
+    return StageResult(save(trainer, stage, stage.model, options.lora, options.trl), summary(problems, stage, steps))
 
 
 def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
@@ -91,7 +98,7 @@ def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
             order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
-            rows.append({"prompt": defused(stage.judge.prompt(problems[index], order), tokenizer), "problem": index, "order": order})
+            rows.append({"prompt": defused(stage.judge.ask(problems[index], order), tokenizer), "problem": index, "order": order})
     stage.check_lengths(
         (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
         for row in rows[:count]
@@ -100,16 +107,11 @@ def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int
 
 
 def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
-    disable_progress_bars()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
-    batch = options.prompts_per_step * options.group
-    micro = options.micro_batch or batch
+    micro, count = micro_batches(options.prompts_per_step * options.group, options.micro_batch, stage.crew.size)
     return GRPOConfig(
-        output_dir=str(stage.checkpoints),
+        **settings(stage, options.trl),
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=batch // micro,
+        gradient_accumulation_steps=count,
         num_generations=options.group,
         max_steps=options.steps,
         learning_rate=options.learning_rate,
@@ -121,14 +123,6 @@ def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
         max_completion_length=stage.judge.max_new_tokens,
         shuffle_dataset=False,
         save_steps=options.save_every,
-        save_total_limit=2,
-        logging_steps=1,
-        report_to="none",
-        disable_tqdm=True,
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
-        gradient_checkpointing=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        seed=stable_seed("trl", stage.name, stage.seed) % 2**31,
     )
 
 
@@ -143,7 +137,7 @@ def rollout_temperature(options: Grpo, stage: Stage) -> float:
     return temperature
 
 
-class SkippingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+class SkippingGRPOTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by."""
 
     rewards: RolloutRewards

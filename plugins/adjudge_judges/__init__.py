@@ -6,12 +6,17 @@ from collections.abc import Iterable
 
 from adjudge import Judge, hookimpl
 
+from .arena_hard import ArenaHard
 from .arithmetic import ArithmeticJudge
+from .best_response import BestResponse, best_letter
+from .llmbar import LlmBar
+from .mt_bench import MtBench
+from .rm_r1 import RmR1
 from .rrm import Rrm
 
-__all__ = ["ArithmeticJudge", "Rrm"]
+__all__ = ["ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter"]
 
 
 @hookimpl
 def register_judges() -> Iterable[type[Judge]]:
-    return [Rrm, ArithmeticJudge]
+    return [Rrm, RmR1, MtBench, ArenaHard, LlmBar, BestResponse, ArithmeticJudge]

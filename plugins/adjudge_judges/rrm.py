@@ -9,14 +9,14 @@ thinking, with none after ``</think>``, is no verdict.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
-from string import Template
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+from .marks import end_of_thinking
+from .templates import filled, words
 
 _BOX = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{\s*Assistant\s*([12])\s*\}|Assistant\s*([12]))\s*\}")
 
@@ -31,27 +31,11 @@ class Rrm(Judge):
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
-        first, second = problem.answers if order == "given" else reversed(problem.answers)
-        # Template looks at its own text only, so a brace or a dollar sign in an answer stays what it is.
-        user = Template(_text("rrm.user.txt")).substitute(query=problem.prompt, answer1=first, answer2=second)
-        return [{"role": "system", "content": _text("rrm.system.txt")}, {"role": "user", "content": user}]
+        return [{"role": "system", "content": words("rrm.system.txt")}, {"role": "user", "content": filled("rrm.user.txt", problem, order)}]
 
     def parse(self, text: str) -> Verdict:
-        boxes = list(_BOX.finditer(text, _end_of_thinking(text)))
+        boxes = list(_BOX.finditer(text, end_of_thinking(text)))
         if not boxes:
             return Verdict(Outcome.UNREADABLE)
         outcome = Outcome.FIRST if "1" in boxes[-1].groups() else Outcome.SECOND
         return Verdict(outcome, reasoning=(0, boxes[-1].start()), answer=boxes[-1].span())
-
-
-def _end_of_thinking(text: str) -> int:
-    """Where a verdict may stand: after the thinking; nowhere when it was begun and not ended; anywhere in a text that has none."""
-    closed = text.rfind("</think>")
-    if closed >= 0:
-        return closed + len("</think>")
-    return len(text) if text.lstrip().startswith("<think>") else 0
-
-
-@cache
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8").strip()

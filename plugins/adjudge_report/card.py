@@ -58,6 +58,7 @@ def model_card(run: Run, stage: Stage, result: StageResult) -> str:
         failures=FAILURES,
         metrics="\n".join(f"{name}: {number(value)}" for name, value in result.metrics.items() if name != "evaluation"),
         messages=_example(stage),
+        below=_below(result.model),
     )
     return f"{_metadata(run, stage, evaluation)}{body}"
 
@@ -116,6 +117,12 @@ def _example(stage: Stage) -> str:
     """The judge's prompt about a training problem, as Python; a placeholder where the stage was given none."""
     messages = stage.judge.prompt(stage.problems[0], "given") if stage.problems else PLACEHOLDER
     return pformat(messages, width=100, sort_dicts=False)
+
+
+def _below(folder: FilePath) -> str | None:
+    """The model that a folder of adapters is for; None for a whole model."""
+    file = folder / "adapter_config.json"
+    return str(json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]) if file.exists() else None
 
 
 def _yaml(data: Any) -> str:

@@ -83,6 +83,12 @@ class RunFiles:
         return list(self.config.get("evaluation", {}).get("sets", {}))
 
     @property
+    def plan(self) -> dict[str, Any] | None:
+        """``plan.json``; None for a run that was started without one."""
+        file = self.folder / "plan.json"
+        return dict(_read_json(file)) if file.exists() else None
+
+    @property
     def judge(self) -> Mapping[str, Any]:
         """The judge's options: from the run file or, where that leaves it to the model, from the first model that a stage saved."""
         saved = sorted(self.folder.glob("stages/*/model/judge.json"))

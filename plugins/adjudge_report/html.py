@@ -17,10 +17,12 @@ from adjudge import Reporter, hookimpl
 from adjudge.rundir import write_whole
 
 from .gather import RunFiles, StageFiles
+from .health import write_health
 from .judgements import sample_judgements
+from .page import template
+from .planned import compared
 from .plots import OUTCOMES, SERIES, accuracy_plot, histogram, outcome_plot, reward_plot
 from .selection import Scored, means, measured_paths, scored_paths
-from .wording import duration, interval, measures, number, percent
 
 if TYPE_CHECKING:
     from adjudge.run import Run
@@ -40,8 +42,14 @@ class Html(Reporter):
         """Write the report of a run folder, finished or not, and return its file; raises `ConfigError` where there is no run."""
         run = RunFiles.read(folder)
         file = folder / "report.html"
-        write_whole(file, _page().render(**_facts(run), **_plots(run), judgements=sample_judgements(run, self.samples)))
+        write_whole(
+            file, template("report.html.jinja").render(**_facts(run), **_plots(run), judgements=sample_judgements(run, self.samples))
+        )
         return file
+
+    def write_health(self, report: Mapping[str, Any], file: FilePath) -> FilePath:
+        """Write what `adjudge health` measured as a page, and return its file."""
+        return write_health(report, file)
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,6 @@ class Writer:
         self.reporter.write(run.folder)
 
 
-def _page() -> Any:
-    """The page's template; every value in it is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(FilePath(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(percent=percent, interval=interval, number=number, duration=duration, measures=measures)
-    return environment.get_template("report.html.jinja")
-
-
 def _facts(run: RunFiles) -> dict[str, Any]:
     import yaml
 
@@ -72,6 +70,7 @@ def _facts(run: RunFiles) -> dict[str, Any]:
         "run": run,
         "title": run.folder.resolve().name,
         "ran": list(_what_ran(run)),
+        "planned": compared(run),
         "tables": {name: _by_stage(run, name) for name in run.sets},
         "config_text": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
         "outcome_series": OUTCOMES,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,10 @@ class Plot:
         try:
             if error[0] is None:
                 drawn = io.StringIO()
-                self.figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+                with warnings.catch_warnings():
+                    # Text stays text in the SVG and is shown in the page's fonts, so what this machine's font lacks does not matter.
+                    warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+                    self.figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
                 self.svg = _for_page(drawn.getvalue(), self.label)
         finally:
             self.style.__exit__(*error)

@@ -205,12 +205,11 @@ def _bars(console: Console) -> Bars:
 
 
 def _counted(stage: Stage, name: str, newest: Mapping[str, Any], began: float) -> Count:
-    """A count that starts from the records written before a stop."""
+    """A count that starts from the records written before a stop; the newest may still be in another file, one process's part."""
     count = Count(began)
-    with (stage.records_folder / f"{stage.name}-{name}.jsonl").open(encoding="utf-8") as lines:
+    with suppress(FileNotFoundError), (stage.records_folder / f"{stage.name}-{name}.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
-            record = json.loads(line)
-            if record["id"] == newest["id"]:
+            if not line.endswith("\n") or (record := json.loads(line))["id"] == newest["id"]:
                 break
             count.add(record, fresh=False)
     return count

@@ -7,12 +7,23 @@ base: both are options here (`paths`, `start`). Also ours: `keep` may exceed one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import PathScorer, Stage, StageResult, StageTrainer, hookimpl
+from adjudge import Judge, PathScorer, Problem, Stage, StageResult, StageTrainer, Work, count_asks, hookimpl, micro_batches
+from adjudge_trl import Lora, checked_table, held
+
+OURS = {
+    "max_steps": "write the stage's 'epochs'",
+    "num_train_epochs": "write the stage's 'epochs'",
+    "max_length": "paths are trained on as a whole",
+    "completion_only_loss": "the prompt is left out of the loss in any case",
+    "assistant_only_loss": "the prompt is left out of the loss in any case",
+    "chat_template_path": "judges are asked with the model's own template, in training as elsewhere",
+}
+"""Options of TRL that this stage sets, beside those that every stage does."""
 
 
 class Sft(StageTrainer):
@@ -25,6 +36,9 @@ class Sft(StageTrainer):
     """G, paths sampled per problem."""
     keep: Annotated[int, Field(gt=0)] = 1
     """Best right paths kept per problem."""
+    rescore: bool = False
+    """Hand the scorer log-probabilities that the sampling model takes of each finished path in one pass, in place of those that came
+    with the sampled tokens. Where an engine samples without any, they are taken in either case."""
     start: Literal["previous", "base"] = "previous"
     """Fine-tune the model that sampled the paths, or the run's first model."""
     epochs: Annotated[int, Field(gt=0)] = 1
@@ -39,6 +53,10 @@ class Sft(StageTrainer):
     """How the learning rate goes on from its peak."""
     save_every: Annotated[int, Field(gt=0)] = 25
     """Steps between checkpoints; a stopped stage goes on from the last one."""
+    lora: Lora | None = None
+    """Train low-rank adapters; None = all weights."""
+    trl: Annotated[dict[str, Any], AfterValidator(checked_table("SFTConfig", OURS))] = {}
+    """Further options of TRL's ``SFTConfig`` by its own names, such as ``{gradient_checkpointing: true, packing: true}``."""
 
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:
@@ -50,6 +68,16 @@ class Sft(StageTrainer):
         from .train import train
 
         return train(self, stage)
+
+    def check_processes(self, processes: int) -> None:
+        micro_batches(self.batch, self.micro_batch, processes)
+
+    def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
+        """All paths; optimiser steps for one problem with a right path, up to `keep` chosen paths of every problem."""
+        paths = count_asks(len(problems), judge, self.paths)
+        chosen = min(paths, self.keep * len(problems))
+        training = held(self.lora, self.trl, step=self.batch, sequences=(self.epochs, self.epochs * chosen), rows=self.micro_batch)
+        return Work((paths, paths), (self.epochs, self.epochs * -(-chosen // self.batch)), training)
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ def select(options: Sft, stage: Stage) -> tuple[list[Path], dict[str, Any]]:
 
 
 def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Path]:
-    """The best right paths of every problem; scores and choices are recorded."""
+    """The best right paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
     right = pool.right
     if not right:
         raise JobError(
@@ -57,27 +57,35 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
             f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    scores = stage.records("scores", total=sum(map(len, right.values())))
-    selected = stage.records("selected", total=sum(min(options.keep, len(paths)) for paths in right.values()))
-    chosen: list[Path] = []
-    for problem_id, paths in right.items():
-        problem = pool.problems[problem_id]
-        made = score_paths(options.scorer, problem, stage.with_logprobs(session, problem, paths), session)
-        best = best_of(paths, made, options.keep)
-        chosen += best
-        for path, score in zip(paths, made, strict=True):
-            scores.append(
-                {"id": path.id, "path_id": path.id, "problem_id": problem_id, "scorer": options.scorer.use,
-                 "value": score.value, "parts": dict(score.parts), "kept": path in best}
-            )  # fmt: skip
-            if path in best:
-                selected.append(path, prompt=problem.prompt, answers=problem.answers, score=score.value)
+    most = sum(min(options.keep, len(paths)) for paths in right.values())
+    with stage.shared("scores", sum(map(len, right.values()))) as scores, stage.shared("selected", most) as selected:
+        known = scores_in(scores)
+        for problem_id, paths in stage.share(list(right.items())):
+            problem = pool.problems[problem_id]
+            made = [known[path.id] for path in paths if path.id in known]
+            if len(made) < len(paths):
+                made = score_paths(options.scorer, problem, stage.with_logprobs(session, problem, paths, anew=options.rescore), session)
+            best = best_of(paths, made, options.keep)
+            for path, score in zip(paths, made, strict=True):
+                scores.append(
+                    {"id": path.id, "path_id": path.id, "problem_id": problem_id, "scorer": options.scorer.use,
+                     "value": score.value, "parts": dict(score.parts), "kept": path in best}
+                )  # fmt: skip
+                if path in best:
+                    selected.append(path, prompt=problem.prompt, answers=problem.answers, score=score.value)
+    known = scores_in(scores)
+    chosen = [path for paths in right.values() for path in best_of(paths, [known[path.id] for path in paths], options.keep)]
     if not chosen:
         raise JobError(
             f"stage {stage.name}: scorer {options.scorer.use!r} gave no right path a score.\n"
             "  Remedy: the engine must return tokens and log-probabilities for this scorer, and paths must reason before they answer."
         )
     return chosen
+
+
+def scores_in(records: Iterable[Mapping[str, Any]]) -> dict[str, Score]:
+    """Recorded scores by the id of their path."""
+    return {row["id"]: Score(row["id"], row["value"], row["parts"]) for row in records}
 
 
 def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[Path]:

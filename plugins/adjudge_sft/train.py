@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-import torch
 from datasets import Dataset as Rows
-from datasets import disable_progress_bars
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
-from transformers.utils import logging
+from transformers import TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
-from adjudge import Path, Stage, StageResult, defused, stable_seed
+from adjudge import Path, Stage, StageResult, defused, micro_batches, stable_seed
 from adjudge.rundir import Records
+from adjudge_engines import load_tokenizer
+from adjudge_trl import Watched, fit, load, numbers, save, settings, start_trainer
 
 from .select import select
 
@@ -27,7 +25,7 @@ IGNORED = -100
 
 def train(options: Sft, stage: Stage) -> StageResult:
     start = stage.base if options.start == "base" else stage.model
-    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer = load_tokenizer(start, trust_remote_code=stage.trust_remote_code)
     stage.check_chat_template(tokenizer)
     chosen, metrics = select(options, stage)
     return StageResult(fine_tune(options, stage, start, tokenizer, chosen), metrics)
@@ -40,19 +38,29 @@ def fine_tune(options: Sft, stage: Stage, start: FilePath, tokenizer: Any, chose
     total = options.epochs * -(-len(chosen) // options.batch)
     steps = stage.records("steps", total)
     steps.keep(lambda record: record["step"] <= done)
-    args = trl_config(options, stage)
-    trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32),
-        processing_class=tokenizer,
-        train_dataset=rows_of(chosen, stage, tokenizer),
-        args=args,
-        callbacks=[StepRecorder(steps, total)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    folder = stage.folder / "model"
-    trainer.save_model(str(folder))
-    return stage.finish_model(folder)
+    rows = rows_of(chosen, stage, tokenizer)
+    if stage.crew.size > 1:
+        rows = whole_steps(rows, options.batch)
+    model, adapters = load(stage, start, options.lora, options.trl)
+
+    def make() -> WatchedSFTTrainer:
+        return WatchedSFTTrainer(
+            model=model,
+            processing_class=tokenizer,
+            train_dataset=rows,
+            args=trl_config(options, stage),
+            callbacks=[StepRecorder(steps, total)],
+            peft_config=adapters,
+        )
+
+    trainer = start_trainer(stage, make, options.trl)
+    trainer.stage = stage
+    fit(trainer, stage, last)
+    return save(trainer, stage, start, options.lora, options.trl)
+
+
+class WatchedSFTTrainer(Watched, SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer, which stops where the loss is no number."""
 
 
 def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
@@ -60,7 +68,7 @@ def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
     by_id = {problem.id: problem for problem in stage.problems}
     rows = []
     for path in chosen:
-        messages = defused(stage.judge.prompt(by_id[path.problem_id], path.order), tokenizer)
+        messages = defused(stage.judge.ask(by_id[path.problem_id], path.order), tokenizer)
         prompt = list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
         sampled = list(path.completion.token_ids)
         sampled = sampled or [*tokenizer(path.completion.text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
@@ -68,29 +76,26 @@ def rows_of(chosen: Sequence[Path], stage: Stage, tokenizer: Any) -> Rows:
     return Rows.from_list(rows)
 
 
+def whole_steps(rows: Rows, batch: int) -> Rows:
+    """The rows, and behind them some that teach nothing up to a whole number of steps.
+
+    Processes take turns in taking batches; where these do not come out even, accelerate would hand out some rows a second time.
+    """
+    idle = {"input_ids": rows[0]["input_ids"], "labels": [IGNORED] * len(rows[0]["input_ids"])}
+    return Rows.from_list([*rows, *[idle] * (-len(rows) % batch)])
+
+
 def trl_config(options: Sft, stage: Stage) -> SFTConfig:
-    disable_progress_bars()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
-    micro = options.micro_batch or options.batch
+    micro, count = micro_batches(options.batch, options.micro_batch, stage.crew.size)
     return SFTConfig(
-        output_dir=str(stage.checkpoints),
+        **settings(stage, options.trl),
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=options.batch // micro,
+        gradient_accumulation_steps=count,
         num_train_epochs=options.epochs,
         learning_rate=options.learning_rate,
         lr_scheduler_type=options.schedule,
         max_length=None,
         save_steps=options.save_every,
-        save_total_limit=2,
-        logging_steps=1,
-        report_to="none",
-        disable_tqdm=True,
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
-        gradient_checkpointing=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        seed=stable_seed("trl", stage.name, stage.seed) % 2**31,
     )
 
 
@@ -103,4 +108,4 @@ class StepRecorder(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs and "loss" in logs:
             step = state.global_step
-            self.steps.append({"id": f"step-{step}", "step": step, "total": self.total, "loss": logs["loss"]})
+            self.steps.append({"id": f"step-{step}", "step": step, "total": self.total, "loss": logs["loss"], "logged": numbers(logs)})

@@ -1,18 +1,20 @@
-"""Tournaments: four ways to turn pairwise verdicts into a ranking of many candidates, `round-robin`, `elo`, `knockout` and `vote`."""
+"""Tournaments: ways to turn pairwise verdicts into a ranking, `round-robin`, `elo`, `copeland`, `knockout`, `vote` and `active`."""
 
 from __future__ import annotations
 
 from adjudge import Aggregator, hookimpl
 
+from .active import Active
+from .copeland import Copeland
 from .elo import Elo
 from .knockout import Knockout
 from .round_robin import RoundRobin
 from .vote import Vote
 
-__all__ = ["Elo", "Knockout", "RoundRobin", "Vote", "register_aggregators"]
+__all__ = ["Active", "Copeland", "Elo", "Knockout", "RoundRobin", "Vote", "register_aggregators"]
 
 
 @hookimpl
 def register_aggregators() -> list[type[Aggregator]]:
-    """The four schemes."""
-    return [RoundRobin, Elo, Knockout, Vote]
+    """The schemes that ship with adjudge."""
+    return [RoundRobin, Elo, Copeland, Knockout, Vote, Active]

@@ -4,22 +4,19 @@ RRM plays a full round robin of pairwise verdicts, n(n-1)/2 of them, and hands t
 one step earlier: with every pair met equally often, the share of points already gives the Bradley-Terry order, and it stays
 within [0, 1], which a reward can use as it is. What the paper leaves open and we settle: a draw is half a point each, equal
 shares are ordered by the seed, and who stands in the first slot is balanced, so that a judge with a liking for one slot favours
-nobody.
+nobody. Intervals, which the paper has none of, are those of Bradley-Terry, read as shares.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import combinations
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking
-
-POINTS = {Outcome.FIRST: 1.0, Outcome.TIE: 0.5, Outcome.SECOND: 0.0}
-"""Points of the first slot; the second slot gets what is left of 1."""
+from adjudge import Aggregator, Interval, Match, Outcome, Ranking, Ratings, bradley_terry
 
 
 class RoundRobin(Aggregator):
@@ -33,21 +30,35 @@ class RoundRobin(Aggregator):
         """One round of meetings x size x (size - 1) / 2 matches; ratings are shares in [0, 1], and 0.5 for a candidate alone."""
         rng = random.Random(seed)
         points = [0.0] * size
-        if matches := all_pairs(size, rng, self.meetings):
-            for match, outcome in zip(matches, (yield matches), strict=True):
-                points[match.first] += POINTS[outcome]
-                points[match.second] += 1 - POINTS[outcome]
-        played = self.meetings * (size - 1)
-        return Ranking.best_first([won / played if played else 0.5 for won in points], rng)
+        matches = all_pairs(size, rng, self.meetings)
+        if not matches:
+            return Ranking.best_first([0.5] * size, rng)
+        results = list(zip(matches, (yield matches), strict=True))
+        for match, outcome in results:
+            points[match.first] += outcome.points
+            points[match.second] += 1 - outcome.points
+        shares = [won / (self.meetings * (size - 1)) for won in points]
+        return Ranking.best_first(shares, rng, as_shares(bradley_terry(size, results), shares))
 
 
 def all_pairs(size: int, rng: random.Random, meetings: int = 1) -> list[Match]:
     """Every pair once a meeting, the two slots alternating between meetings.
 
     Within a meeting, seats are drawn and the slots follow from them, so that each candidate stands first as often as second
-    (up to one match when the size is even).
+    (up to one match when the size is even). The order is drawn too, so that a tournament cut short has asked about everybody.
     """
     seats = rng.sample(range(size), size)
     pairs = [(low, high) if (high - low) % 2 else (high, low) for low, high in combinations(range(size), 2)]
-    ways = [(seats[one], seats[other]) for one, other in pairs]
+    ways = [(seats[one], seats[other]) for one, other in rng.sample(pairs, len(pairs))]
     return [Match(*(way if meeting % 2 == 0 else way[::-1])) for meeting in range(meetings) for way in ways]
+
+
+def as_shares(ratings: Ratings, shares: Sequence[float]) -> list[Interval]:
+    """Intervals as shares of the points that such a rating would win against all the others, the share won always among them."""
+
+    def expected(candidate: int, rating: float) -> float:
+        others = [other for place, other in enumerate(ratings.values) if place != candidate]
+        return sum(1 / (1 + 10 ** ((other - rating) / 400)) for other in others) / len(others)
+
+    ends = [(expected(candidate, low), expected(candidate, high)) for candidate, (low, high) in enumerate(ratings.intervals)]
+    return [(min(low, share), max(high, share)) for (low, high), share in zip(ends, shares, strict=True)]

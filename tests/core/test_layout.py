@@ -24,9 +24,23 @@ FOLDERS = ("core", "plugins", "contrib", "docs", "benchmarks", "tests")
 PYTHON = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".jinja", ".template", ".css")
 TEXTS = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES]
-HEAVY = ("torch", "transformers", "trl", "vllm", "triton", "datasets", "accelerate", "scipy", "matplotlib", "choix")
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+    "triton",
+    "datasets",
+    "accelerate",
+    "scipy",
+    "numpy",
+    "matplotlib",
+    "choix",
+    "openai",
+    "tenacity",
+)
 CORE_MAY_IMPORT = {"adjudge", "pluggy", "pydantic", "pydantic_core", "yaml", "typer", "rich"}
-CORE_MAY_IMPORT_LATE = {"scipy"}
+CORE_MAY_IMPORT_LATE = {"scipy", "numpy"}
 
 
 def name_of(file: Path) -> str:

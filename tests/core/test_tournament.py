@@ -17,14 +17,14 @@ from adjudge import (
     Message,
     Order,
     Outcome,
-    Path,
     PluginError,
     Problem,
     Ranking,
     Verdict,
 )
 from adjudge.testing import ReplayEngine, completion_of
-from adjudge.tournament import Tournament, majority, play
+from adjudge.tournament import Tournament, play
+from adjudge.voting import Voting, majority
 from adjudge_tournament import Elo, Knockout, RoundRobin
 
 
@@ -65,6 +65,9 @@ class Scripted:
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         raise NotImplementedError
 
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        raise NotImplementedError
+
 
 def larger(left: str, right: str, seed: int = 0) -> str:
     """The larger number wins."""
@@ -75,14 +78,14 @@ def problem(*answers: int, ident: str = "p") -> Problem:
     return Problem(ident, "Which is larger?", tuple(map(str, answers)))
 
 
-def one_match(say: Say, judge: Judge | None = None, **options: Any) -> Tournament:
-    [tournament] = play([problem(1, 2)], RoundRobin(), judge or TwoWords(), Scripted(say), **options)
+def one_match(say: Say, judge: Judge | None = None, **voting: Any) -> Tournament:
+    [tournament] = play([problem(1, 2)], RoundRobin(), judge or TwoWords(), Scripted(say), voting=Voting(**voting))
     return tournament
 
 
 def test_the_answers_are_ranked_by_the_judges_verdicts() -> None:
     [tournament] = play([problem(3, 9, 1, 7)], RoundRobin(), TwoWords(), Scripted(larger))
-    assert tournament.ranking == Ranking((1, 3, 0, 2), (1 / 3, 1.0, 0.0, 2 / 3))
+    assert (tournament.ranking.order, tournament.ranking.ratings) == ((1, 3, 0, 2), (1 / 3, 1.0, 0.0, 2 / 3))
     assert len(tournament.played) == 6
     assert {(played.problem_id, played.round, played.undecided) for played in tournament.played} == {("p", 0, False)}
     assert all(played.tokens == len("left" if played.outcome == Outcome.FIRST else "right") for played in tournament.played)
@@ -124,8 +127,8 @@ def test_a_seed_repeats_everything_and_another_does_not() -> None:
 
 def test_a_group_is_ranked_alike_alone_and_in_company() -> None:
     groups = [problem(*range(size), ident=f"size {size}") for size in (5, 4, 6)]
-    together = play(groups, Knockout(), TwoWords(order="random"), Scripted(by_seed), votes=3)
-    alone = [play([group], Knockout(), TwoWords(order="random"), Scripted(by_seed), votes=3)[0] for group in groups]
+    together = play(groups, Knockout(), TwoWords(order="random"), Scripted(by_seed), voting=Voting(votes=3))
+    alone = [play([group], Knockout(), TwoWords(order="random"), Scripted(by_seed), voting=Voting(votes=3))[0] for group in groups]
     assert together == alone
 
 
@@ -215,7 +218,7 @@ def test_only_matches_without_a_verdict_are_played_again_and_with_another_seed()
         return larger(left, right)
 
     session = Scripted(say)
-    [tournament] = play([problem(1, 2, 3)], RoundRobin(), TwoWords(), session, replays=2)
+    [tournament] = play([problem(1, 2, 3)], RoundRobin(), TwoWords(), session, voting=Voting(replays=2))
     assert [len(call) for call in session.calls] == [3, 1, 1]
     assert len(set(seeds)) == 3
     assert sum(played.undecided for played in tournament.played) == 1
@@ -224,13 +227,17 @@ def test_only_matches_without_a_verdict_are_played_again_and_with_another_seed()
 
 def test_with_both_orders_one_unread_order_is_no_verdict() -> None:
     """Half a judgement must not decide: the order that was read may be the judge's favourite slot."""
-    paths = [
-        Path("a", "p", "given", 0, completion_of("left"), Verdict(Outcome.FIRST)),
-        Path("b", "p", "swapped", 0, completion_of("mumble"), Verdict(Outcome.UNREADABLE)),
-    ]
-    assert majority(paths) is None
-    assert majority(paths[:1]) == Outcome.FIRST
+    [played] = one_match(lambda left, right, seed: "left" if left == "1" else "mumble", TwoWords(order="both"), replays=0).played
+    assert (played.outcome, played.undecided, played.votes) == (Outcome.TIE, True, (Outcome.UNREADABLE,))
+
+
+def test_the_majority_is_of_the_votes_that_decide() -> None:
+    first, second, unreadable = Outcome.FIRST, Outcome.SECOND, Outcome.UNREADABLE
     assert majority([]) is None
+    assert majority([unreadable, Outcome.FAILED]) is None
+    assert majority([unreadable, second, unreadable]) == second
+    assert majority([first, second, Outcome.TIE]) == Outcome.TIE
+    assert majority([Outcome.TIE, Outcome.TIE, first]) == first
 
 
 class Faulty(Aggregator):

@@ -16,8 +16,6 @@ from adjudge import Aggregator, Match, Outcome, Ranking, hookimpl
 
 __all__ = ["Swiss", "register_aggregators"]
 
-POINTS = {Outcome.FIRST: (1.0, 0.0), Outcome.TIE: (0.5, 0.5), Outcome.SECOND: (0.0, 1.0)}
-
 
 class Swiss(Aggregator):
     """Neighbours in the standing meet who have not met; ranked by points."""
@@ -38,8 +36,8 @@ class Swiss(Aggregator):
                 points[_rest(standing, rested)] += 1
             matches = [Match(*rng.sample(pair, 2)) for pair in _pairs(standing, met)]
             for match, outcome in zip(matches, (yield matches), strict=True):
-                for candidate, share in zip((match.first, match.second), POINTS[outcome], strict=True):
-                    points[candidate] += share
+                points[match.first] += outcome.points
+                points[match.second] += 1 - outcome.points
         return Ranking.best_first(points, rng)
 
 

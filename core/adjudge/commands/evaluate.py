@@ -8,7 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import DEFAULT_MODEL, AsJson, EngineName, Model, OrderName, Seed, Sets, SkipBadLines
+from .options import (
+    DEFAULT_MODEL,
+    AsJson,
+    DryRun,
+    EngineName,
+    Model,
+    NoCache,
+    OrderName,
+    PriceIn,
+    PriceOut,
+    Seed,
+    Sets,
+    SkipBadLines,
+    Speed,
+)
+from .plan import rates, show_call_plan
 from .show import EVALUATION_COLUMNS, evaluation_cells, measures, print_table
 
 EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --data '{use: jsonl, file: problems.jsonl, limit: 100}'"
@@ -24,6 +39,11 @@ def evaluate(
     sets: Sets = None,
     seed: Seed = 0,
     skip_bad_lines: SkipBadLines = False,
+    dry_run: DryRun = False,
+    tokens_per_second: Speed = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
@@ -43,7 +63,9 @@ def evaluate(
     check_pairs(problems, "data", labelled=False)
     if all(problem.label is None for problem in problems):
         raise ConfigError("data: none of the problems has a label, so nothing can be right.\n  Remedy: use 'adjudge judge' for verdicts.")
-    with opened(bench, folder) as session:
+    if dry_run:
+        return show_call_plan(bench, folder, problems, rates(tokens_per_second, price_in, price_out), as_json)
+    with opened(bench, folder, cache=not no_cache) as session:
         paths = list(sample_paths(session, bench.judge, plan_asks(problems, bench.judge, seed=bench.seed)))
     metrics = summarise(problems, paths)
     if as_json:

@@ -9,7 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .options import DEFAULT_MODEL, AsJson, EngineName, Model, OrderName, Rows, Seed, Sets, SkipBadLines
+from .options import (
+    DEFAULT_MODEL,
+    AsJson,
+    DryRun,
+    EngineName,
+    Model,
+    NoCache,
+    OrderName,
+    PriceIn,
+    PriceOut,
+    Rows,
+    Seed,
+    Sets,
+    SkipBadLines,
+    Speed,
+)
+from .plan import rates, show_call_plan
 
 if TYPE_CHECKING:
     from adjudge.records import Path, Problem
@@ -26,6 +42,11 @@ def judge(
     sets: Sets = None,
     seed: Seed = 0,
     skip_bad_lines: SkipBadLines = False,
+    dry_run: DryRun = False,
+    tokens_per_second: Speed = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge pairs of answers, and show the reasoning.
@@ -38,13 +59,16 @@ def judge(
 
     bench, folder = set_up(model, engine=engine, order=order, sets=sets, seed=seed)
     problems = read_problems(file, pairs=True, skip_bad_lines=skip_bad_lines)
+    if dry_run:
+        return show_call_plan(bench, folder, problems, rates(tokens_per_second, price_in, price_out), as_json)
     asks = plan_asks(problems, bench.judge, seed=bench.seed)
-    with opened(bench, folder) as session:
+    with opened(bench, folder, cache=not no_cache) as session:
         made = {path.id: path for path in sample_paths(session, bench.judge, asks)}
         each = len(asks) // len(problems)
         for index, problem in enumerate(problems):
             row = verdict_row(problem, [made[ask.id] for ask in asks[index * each : (index + 1) * each]])
             typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(problem, row))
+    return None
 
 
 def verdict_row(problem: Problem, paths: Sequence[Path]) -> dict[str, Any]:

@@ -19,14 +19,18 @@ FIRST_AFTER, EVERY = 2.0, 5.0
 
 
 class Watched:
-    """A session that counts its completions; an exception of its engine becomes an error that names the engine.
+    """A session that counts what it has done; an exception of its engine becomes an error that names the engine.
+
+    Completions count themselves. Who scores paths says how many there are, adds to `done`, and is shown a speed besides.
 
     A thread of its own looks at the count: engines answer in bursts of a batch, so a completion is a bad moment to tell the time left.
     """
 
-    def __init__(self, session: Session, engine: Engine) -> None:
+    def __init__(self, session: Session, engine: Engine, *, to_score: int = 0) -> None:
         self.session, self.engine = session, engine
-        self.done = self.failed = self.total = 0
+        self.doing, self.verb = ("scoring", "scored") if to_score else ("judging", "judged")
+        self.total = to_score
+        self.done = self.failed = self.tokens = 0
         self.last_error = ""
         self._over = Event()
         self._teller = Thread(target=self._tell, daemon=True)
@@ -51,7 +55,14 @@ class Watched:
                 yield index, completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        return self.session.logprobs(prompt, continuations)
+        with blamed_on(self.engine, "logprobs"):
+            found = self.session.logprobs(prompt, continuations)
+        self.tokens += sum(map(len, continuations))
+        return found
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        with blamed_on(self.engine, "tokenize"):
+            return self.session.tokenize(text, token_ids)
 
     def _count(self, completion: Completion) -> None:
         self.done += 1
@@ -71,18 +82,22 @@ class Watched:
                     print(self._line(time.monotonic() - started), file=sys.stderr, flush=True)
                 elif not bar.tasks:
                     stack.enter_context(bar)
-                    bar.add_task("judging", total=self.total)
+                    bar.add_task(self.doing, total=self.total)
                 else:
-                    bar.update(bar.tasks[0].id, completed=self.done, total=self.total)
+                    speed = self._speed(time.monotonic() - started)
+                    bar.update(bar.tasks[0].id, completed=self.done, total=self.total, description=self.doing + speed)
 
     def _line(self, seconds: float) -> str:
         left = f", about {seconds / self.done * (self.total - self.done):.0f} s left" if self.done else ""
-        return f"judged {self.done} of {self.total}{left}"
+        return f"{self.verb} {self.done} of {self.total}{self._speed(seconds)}{left}"
+
+    def _speed(self, seconds: float) -> str:
+        return f", {self.tokens / seconds:,.0f} tokens/s" if self.tokens else ""
 
 
 def _bar() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)

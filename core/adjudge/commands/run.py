@@ -3,48 +3,81 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .options import AsJson, Sets, SkipBadLines
+from .options import AsJson, DryRun, PriceIn, PriceOut, RunFile, Sets, SkipBadLines, Speed
+from .outlook import show_outlook
+from .plan import planned, rates
 from .show import EVALUATION_COLUMNS, evaluation_cells, measures, print_table
 
 if TYPE_CHECKING:
     from adjudge.components import Dataset
     from adjudge.config import RunConfig
+    from adjudge.manager import Plugins
     from adjudge.run import Run
 
 EXAMPLE = "Example: adjudge run docs/runs/demo.yaml --set seed=1 --set out=runs/seed-1"
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The run file, in YAML.")],
+    file: RunFile,
     *,
     sets: Sets = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the stages, and do nothing.")] = False,
+    dry_run: DryRun = False,
+    tokens_per_second: Speed = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     skip_bad_lines: SkipBadLines = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the stages of a run file, or go on where they stopped."""
-    from adjudge.config import read_run_file
-    from adjudge.manager import Plugins
-    from adjudge.run import Run
+    """Run the stages of a run file, or go on where they stopped.
 
-    plugins = Plugins.load()
-    config = read_run_file(file, sets or (), plugins)
-    job = Run(leave_out_bad_lines(config) if skip_bad_lines else config, plugins)
+    What it will take is written to plan.json before the first call, and stands in the report beside what it took.
+    """
+    known = rates(tokens_per_second, price_in, price_out)
     if dry_run:
-        return _print_plan(plan(job), as_json)
+        return show_outlook(planned(foreseen(file, sets, skip_bad_lines=skip_bad_lines), known), as_json=as_json)
+    job = prepared(file, sets, skip_bad_lines=skip_bad_lines)
     complete = (job.folder / "done.json").exists()
-    results = job.execute()
+    results = job.execute(known)
     if as_json:
         return typer.echo(json.dumps({"out": str(job.folder), "was_complete": complete, "stages": results}, ensure_ascii=False))
     if complete:
         typer.echo(f"{job.folder} was complete already; nothing was done again.")
     _print_results(results)
     return typer.echo(f"Run folder: {job.folder}")
+
+
+def prepared(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool) -> Run:
+    """The run that a call asks for, its configuration checked."""
+    from adjudge.manager import Plugins
+    from adjudge.run import Run
+
+    plugins = Plugins.load()
+    return Run(_config(file, sets, plugins, skip_bad_lines), plugins)
+
+
+def foreseen(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool, shape: Path | None = None) -> Run:
+    """The same, to be planned alone: its model may be on another machine where its size is published, or given as a ``config.json``."""
+    from adjudge.manager import Plugins
+    from adjudge.run import Run
+    from adjudge.shape import published_name
+
+    plugins = Plugins.load()
+    config = _config(file, sets, plugins, skip_bad_lines)
+    known = shape is not None or published_name(config.model) is not None
+    return Run(config, plugins, absent=known and not Path(config.model).exists())
+
+
+def _config(file: Path, sets: Sequence[str] | None, plugins: Plugins, skip_bad_lines: bool) -> RunConfig:
+    from adjudge.config import read_run_file
+
+    config = read_run_file(file, sets or (), plugins)
+    return leave_out_bad_lines(config) if skip_bad_lines else config
 
 
 def leave_out_bad_lines(config: RunConfig) -> RunConfig:
@@ -56,30 +89,6 @@ def leave_out_bad_lines(config: RunConfig) -> RunConfig:
 
 def tolerant(dataset: Dataset) -> Dataset:
     return dataset.model_copy(update={"skip_bad_lines": True}) if "skip_bad_lines" in type(dataset).model_fields else dataset
-
-
-def plan(job: Run) -> dict[str, Any]:
-    """What a run would do."""
-    train, tests = job.load_problems()
-    return {
-        "out": str(job.folder),
-        "model": str(job.base),
-        "judge": job.judge.use,
-        "engine": job.config.engine.use,
-        "seed": job.config.seed,
-        "problems": len(train),
-        "evaluation": {name: len(problems) for name, problems in tests.items()},
-        "stages": ["0-base", *(f"{index}-{stage.use}" for index, stage in enumerate(job.config.stages, 1))],
-    }
-
-
-def _print_plan(plan: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        return typer.echo(json.dumps(plan, ensure_ascii=False))
-    sets = ", ".join(f"{name} ({size} problems)" for name, size in plan["evaluation"].items()) or "none"
-    for name, value in {**plan, "evaluation": sets, "stages": " → ".join(plan["stages"])}.items():
-        typer.echo(f"{name:<11} {value}")
-    return typer.echo("Nothing was done: this was a dry run.")
 
 
 def _print_results(results: list[dict[str, Any]]) -> None:

@@ -33,6 +33,15 @@ class Oracle(Engine):
     tokens: int = 7
     """How many tokens a judgement has; 0 = the engine returns texts alone."""
 
+    told: bool = False
+    """Whether it tells what its answers depend on, and counts tokens."""
+
+    def identity(self):
+        return {"error": self.error, "tokens": self.tokens} if self.told else None
+
+    def count_tokens(self, model, prompts):
+        return [100 for _ in prompts] if self.told else None
+
     @contextmanager
     def open(self, model):
         if self.broken:
@@ -50,6 +59,13 @@ class Oracle(Engine):
             one, two = (int(n) for n in re.findall(r"### Assistant \\d\\s+(\\d+)", prompt[-1]["content"]))
             text = f"{one} against {two} \\\\boxed{{Assistant {1 if one > two else 2}}}"
             yield index, Completion(text, tuple(range(self.tokens)), (1,) * self.tokens)
+
+    def tokenize(self, text, token_ids=()):
+        return Completion(text, tuple(map(ord, text)), tuple(range(1, len(text) + 1)))
+
+    def logprobs(self, prompt, continuations):
+        time.sleep(self.seconds)
+        return [[-0.5] * len(tokens) for tokens in continuations]
 
 class Same(StageTrainer):
     """Copies the model."""

@@ -17,7 +17,7 @@ import pytest
 Call = Callable[..., Any]
 RunFile = Callable[..., Path]
 Pairs = Callable[..., list[dict[str, str]]]
-COMMANDS = ("run", "judge", "rank", "eval", "report", "plugins", "schema", "new-plugin")
+COMMANDS = ("run", "plan", "judge", "rank", "eval", "report", "plugins", "schema", "new-plugin")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from adjudge import Plugins, StageResult
+from adjudge.config import RunConfig, validate
 from adjudge.run import Run
 
 
@@ -73,3 +77,33 @@ def test_backticks_in_the_data_cannot_end_a_block(make_run: Callable[..., Run]) 
 def test_the_base_models_folder_is_left_alone(finished: Run) -> None:
     assert [file.name for file in finished.base.iterdir()] == ["skill.json"]
     assert not list(FilePath(finished.folder / "stages" / "0-base").rglob("README.md"))
+
+
+def test_adapters_are_loaded_with_the_model_below(make_run: Callable[..., Run]) -> None:
+    from adjudge_report.card import model_card
+
+    run = make_run(stages=["grpo"], reporters=["card"])
+    run.execute()
+    model = run.folder / "stages" / "1-grpo" / "model"
+    assert "vllm serve run-1-grpo\n" in card_of(run, "1-grpo")
+    (model / "adapter_config.json").write_text('{"base_model_name_or_path": "/models/seven"}')
+    card = model_card(run, run.stage(1, run.base), StageResult(model, {}))
+    assert "vllm serve /models/seven --enable-lora --lora-modules judge=run-1-grpo\n" in card
+
+
+@pytest.mark.slow
+def test_the_loading_code_runs_with_transformers_alone(tmp_path: FilePath, embedded: FilePath, plugins: Plugins) -> None:
+    """The card of a trained judge, its Python run as it stands, beside the model's folder."""
+    data: dict[str, Any] = {
+        "out": str(tmp_path / "run"), "model": str(embedded), "data": {"use": "arithmetic", "size": 8}, "reporters": ["card"],
+        "stages": [{"use": "grpo", "steps": 1, "prompts_per_step": 4, "group": 4, "learning_rate": 1e-4}],
+    }  # fmt: skip
+    run = Run(validate(RunConfig, data, plugins, "run.yaml"), plugins)
+    run.execute()
+    code = re.search(r"```python\n(.*?)```", card_of(run, "1-grpo"), re.DOTALL)
+    assert code is not None
+    (tmp_path / "run-1-grpo").symlink_to(run.folder / "stages" / "1-grpo" / "model")
+    done = subprocess.run([sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "\\boxed{Assistant" in done.stdout
+    assert {file.suffix for file in (tmp_path / "run-1-grpo").iterdir()} <= {".json", ".jinja", ".md", ".safetensors"}, "and no pickles"

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from adjudge import Match, Outcome
 from adjudge.testing import play_with
-from adjudge_tournament import Elo, Knockout, RoundRobin, Vote
-from adjudge_tournament.elo import bradley_terry, online_elo
+from adjudge_tournament import Active, Copeland, Elo, Knockout, RoundRobin, Vote
+from adjudge_tournament.elo import online_elo
 
 
 def higher(one: int, other: int) -> Outcome:
@@ -32,20 +32,6 @@ def test_a_second_meeting_swaps_the_slots() -> None:
     assert {(match.second, match.first) for match in played[:6]} == {(match.first, match.second) for match in played[6:]}
 
 
-def test_bradley_terry_puts_odds_on_the_elo_scale() -> None:
-    """Ten wins to one are odds of ten to one, which are 400 points, when the prior is as good as nothing."""
-    results = [(Match(0, 1), Outcome.FIRST)] * 10 + [(Match(0, 1), Outcome.SECOND)]
-    strong, weak = bradley_terry(2, results, prior=1e-9)
-    assert strong - weak == pytest.approx(400, abs=0.01)
-    assert strong + weak == pytest.approx(2000, abs=0.01)
-
-
-def test_bradley_terry_counts_a_draw_as_half_a_win_each_way() -> None:
-    drawn = [(Match(0, 1), Outcome.TIE)] * 2 + [(Match(0, 1), Outcome.FIRST)]
-    halves = [(Match(0, 1), Outcome.FIRST)] * 2 + [(Match(1, 0), Outcome.FIRST)]
-    assert bradley_terry(2, drawn, prior=0.1) == bradley_terry(2, halves, prior=0.1)
-
-
 def test_undefeated_candidates_stay_finite_and_a_stronger_prior_draws_them_in() -> None:
     spreads = []
     for prior in (0.001, 0.01, 1.0):
@@ -54,13 +40,6 @@ def test_undefeated_candidates_stay_finite_and_a_stronger_prior_draws_them_in() 
         assert math.fsum(ratings) / 6 == pytest.approx(1000)
         spreads.append(max(ratings) - min(ratings))
     assert spreads[0] > spreads[1] > spreads[2]
-
-
-@pytest.mark.parametrize("prior", [0.001, 0.01, 1.0])
-def test_the_prior_weighs_as_documented(prior: float) -> None:
-    """After one win the slope of the log-likelihood, 1 / (1 + e^(2 skill)), equals that of the penalty, 2 x prior x skill."""
-    skill = (bradley_terry(2, [(Match(0, 1), Outcome.FIRST)], prior)[0] - 1000) * math.log(10) / 400
-    assert 1 / (1 + math.exp(2 * skill)) == pytest.approx(2 * prior * skill, rel=1e-4)
 
 
 @settings(max_examples=40, deadline=None)
@@ -106,6 +85,22 @@ def test_knockout_takes_one_match_less_than_candidates_and_drops_each_loser_once
         lost = [match.second if always == Outcome.FIRST else match.first for match in played]
         assert len(set(lost)) == len(lost)
         assert ranking.order[0] not in lost
+
+
+@pytest.mark.parametrize("best_of", [3, 5])
+def test_a_pairing_is_played_until_its_leader_is_out_of_reach(best_of: int) -> None:
+    """A judge that never errs is asked for a bare majority of the matches, in both slots; one that alternates is asked for all."""
+    _, played = play_with(Knockout(best_of=best_of), 2, higher)
+    assert len(played) == best_of // 2 + 1
+    assert {match.first for match in played} == {0, 1}
+    _, played = play_with(Knockout(best_of=best_of), 2, lambda one, other: Outcome.FIRST)
+    assert len(played) == best_of
+
+
+def test_a_best_of_three_forgives_one_slip() -> None:
+    verdicts = iter([0, 1, 1])
+    ranking, _ = play_with(Knockout(best_of=3), 2, lambda one, other: Outcome.FIRST if one == next(verdicts) else Outcome.SECOND)
+    assert ranking.order == (1, 0)
 
 
 def test_knockout_orders_losers_by_the_round_they_went_out_in() -> None:
@@ -159,9 +154,42 @@ def test_vote_counts_pairs_won_not_votes() -> None:
     assert ranking.ratings == (2.0, 1.0, 0.0)
 
 
+def test_pointwise_votes_compare_everybody_with_the_first_alone() -> None:
+    ranking, played = play_with(
+        Vote(samples=4, pointwise=True), 4, lambda one, other: Outcome.TIE if {one, other} == {0, 2} else higher(one, other)
+    )
+    assert len(played) == 12
+    assert all(0 in (match.first, match.second) for match in played)
+    assert ranking.ratings == (0.5, 1.0, 0.5, 1.0)
+
+
+def test_copeland_counts_pairs_won_minus_pairs_lost() -> None:
+    ranking, _ = play_with(Copeland(), 4, lambda one, other: Outcome.TIE if {one, other} == {0, 1} else higher(one, other))
+    assert ranking.ratings == pytest.approx((-2 / 3, -2 / 3, 1 / 3, 1.0))
+
+
+def test_round_robin_states_intervals_as_shares() -> None:
+    ranking, _ = play_with(RoundRobin(), 6, higher)
+    assert ranking.intervals is not None
+    assert all(0 <= low <= share <= high <= 1 for share, (low, high) in zip(ranking.ratings, ranking.intervals, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [Elo(), Active(), Active(aim="order")])
+def test_elo_ratings_lie_inside_their_intervals(scheme: Elo | Active) -> None:
+    ranking, _ = play_with(scheme, 6, higher)
+    assert ranking.intervals is not None
+    assert all(low <= value <= high for value, (low, high) in zip(ranking.ratings, ranking.intervals, strict=True))
+
+
 @pytest.mark.parametrize(
     ("scheme", "options"),
     [
+        (Knockout, {"best_of": 2}),
+        (Copeland, {"meetings": 0}),
+        (Active, {"budget": 0}),
+        (Active, {"batch": 0}),
+        (Active, {"confidence": 0.5}),
+        (Active, {"aim": "bottom"}),
         (Elo, {"prior": 0}),
         (Elo, {"k": -1}),
         (Elo, {"shuffles": 0}),

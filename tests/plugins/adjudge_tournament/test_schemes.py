@@ -1,4 +1,4 @@
-"""Promises that all four schemes make: they end, pair legally, rank everybody once, repeat for a seed, and favour no place in the list."""
+"""Promises that all schemes make: they end, pair legally, rank everybody once, repeat for a seed, and favour no place in the list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import adjudge_tournament
 from adjudge import Aggregator, Outcome, Plugins
 from adjudge.manager import Source
 from adjudge.testing import Decide, check_aggregator, play_with
-from adjudge_tournament import Elo, Knockout, RoundRobin, Vote
+from adjudge_tournament import Active, Copeland, Elo, Knockout, RoundRobin, Vote
 
 SCHEMES: list[Aggregator] = [
     RoundRobin(),
@@ -22,9 +22,13 @@ SCHEMES: list[Aggregator] = [
     Elo(),
     Elo(rating="online", shuffles=4),
     Knockout(),
+    Knockout(best_of=3),
+    Copeland(meetings=2),
     Vote(samples=3),
+    Active(),
+    Active(aim="order", batch=3),
 ]
-WHOLE_ORDER = [RoundRobin(), RoundRobin(meetings=3), Elo(), Elo(meetings=2), Elo(rating="online"), Vote(samples=2)]
+WHOLE_ORDER = [Copeland(), RoundRobin(), RoundRobin(meetings=3), Elo(), Elo(meetings=2), Elo(rating="online"), Vote(samples=2)]
 DECIDED = (Outcome.FIRST, Outcome.SECOND, Outcome.TIE)
 
 
@@ -82,7 +86,7 @@ def test_a_candidate_alone_is_ranked_without_a_match(scheme: Aggregator) -> None
     assert played == []
 
 
-@pytest.mark.parametrize("scheme", [RoundRobin(), Elo(), Vote(samples=2)], ids=named)
+@pytest.mark.parametrize("scheme", [RoundRobin(), Elo(), Copeland(), Active(aim="order", confidence=0.9999), Vote(samples=2)], ids=named)
 def test_a_cycle_leaves_everybody_equal(scheme: Aggregator) -> None:
     ranking, _ = play_with(scheme, 3, lambda one, other: Outcome.FIRST if (other - one) % 3 == 1 else Outcome.SECOND)
     assert len(set(ranking.ratings)) == 1
@@ -105,7 +109,7 @@ def test_each_candidate_stands_first_as_often_as_second(scheme: Aggregator, size
     assert all(abs(first[candidate] - second[candidate]) <= 1 for candidate in range(size))
 
 
-def test_the_four_schemes_are_installed_by_name() -> None:
+def test_the_schemes_are_installed_by_name() -> None:
     plugins = Plugins()
     plugins.add(adjudge_tournament, Source("adjudge_tournament", "adjudge", "0"))
-    assert list(plugins.of_kind(Aggregator)) == ["elo", "knockout", "round-robin", "vote"]
+    assert list(plugins.of_kind(Aggregator)) == ["active", "copeland", "elo", "knockout", "round-robin", "vote"]

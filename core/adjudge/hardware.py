@@ -1,0 +1,152 @@
+"""Whether a run fits the devices it is planned for, and how long it computes there: its phases by stage, each with its verdict.
+
+Time is that of the most tokens: every judgement as long as it may be. A device is taken to reach between a fifth and a half of its
+peak in training, which is what the public reports of such trainings lie between; sampling goes at the rate that is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from .components import Options
+from .errors import ConfigError, blamed_on
+from .footprint import GIB, Phase, sampling, training, training_flops
+from .plan import prompt_counts
+from .records import Json, Problem, Training, Work
+from .shape import Shape
+
+if TYPE_CHECKING:
+    from .run import Run
+
+Spread: TypeAlias = Literal["nothing", "states", "everything"]
+Seconds: TypeAlias = tuple[float, float] | None
+"""At best and at worst use of the devices; None = unknown."""
+STRATEGIES: dict[str, Spread] = {"NO_SHARD": "nothing", "SHARD_GRAD_OP": "states", "FALSE": "states"}
+"""What FSDP spreads under the strategies that leave something whole."""
+PROMPT = 4096
+"""Tokens of a prompt where none can be counted: the limit that RM-R1 and J1 train with."""
+USE = (0.5, 0.2)
+"""Share of a device's peak that training reaches, at best and at worst."""
+
+
+class Hardware(Options):
+    """The devices that a run is planned for."""
+
+    gpus: Annotated[int, Field(ge=1)] | None = None
+    """Devices, all machines together; None = as many as the run launches processes."""
+    gpu_memory: Annotated[float, Field(gt=0)] | None = None
+    """Memory of one device, in GiB; None = not given, and nothing is refused."""
+    tflops: Annotated[float, Field(gt=0)] | None = None
+    """Peak of one device in bfloat16, in 10^12 operations a second; None = unknown, and so is the time of training steps."""
+    prompt_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Tokens of the longest prompt; None = the longest that can be counted, else 4,096."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run holds on a device, phase by phase, and how long it computes."""
+
+    shape: Shape
+    devices: int
+    sequence: int
+    """Tokens of the longest sequence: prompt and judgement."""
+    counted: bool
+    """Whether its prompt was counted, and neither given nor assumed."""
+    phases: tuple[Phase, ...]
+    unknown: tuple[str, ...]
+    """Stages that do not say what they hold."""
+    training_seconds: Seconds
+    """Of all training steps, at most."""
+
+    def check(self, memory: float) -> None:
+        """Raise `ConfigError` where a phase cannot fit into so many GiB, with the largest of its parts and what would take less."""
+        tight = [phase for phase in self.phases if phase.fits(memory * GIB) is False]
+        if not tight:
+            return
+        phase = max(tight, key=lambda one: one.total[0] / one.share)
+        largest = sorted(phase.parts.items(), key=lambda part: -part[1][0])[:3]
+        told = ", ".join(f"{name} {sizes[0] / GIB:.1f}" for name, sizes in largest)
+        share = f", of which this may take {memory * phase.share:.1f}" if phase.share < 1 else ""
+        raise ConfigError(
+            f"stage {phase.stage}, {phase.what}: needs at least {phase.total[0] / GIB:.1f} GiB of every device ({told}); one has"
+            f" {memory:g}{share}, and there {'are' if self.devices > 1 else 'is'} {self.devices}.\n  Remedy: {', or '.join(phase.levers)}."
+        )
+
+    def to_json(self, memory: float | None) -> dict[str, Json]:
+        phases = [
+            {
+                "stage": phase.stage, "what": phase.what, "total": phase.total, "parts": dict(phase.parts),
+                "fits": None if memory is None else phase.fits(memory * GIB),
+            }
+            for phase in self.phases
+        ]  # fmt: skip
+        return {
+            "parameters": self.shape.parameters, "devices": self.devices, "sequence": self.sequence, "prompt_counted": self.counted,
+            "phases": phases, "unknown": list(self.unknown), "training_seconds": self.training_seconds,
+        }  # fmt: skip
+
+
+def foresee(job: Run, shape: Shape, works: Sequence[Work], problems: Sequence[Problem] | None, hardware: Hardware) -> Outlook:
+    """What a run holds and computes; `works` are those of its stages, `problems` None where they are unknown."""
+    prompt, counted = _longest_prompt(job, problems, hardware)
+    sequence, devices = prompt + job.judge.max_new_tokens, hardware.gpus or devices_of(job)
+    found, unknown = list(_sampling(job, shape, sequence)), list[str]()
+    seconds: Seconds = None if hardware.tflops is None else (0.0, 0.0)
+    for stage, work in zip(_names(job), works, strict=True):
+        if work.training is None:
+            unknown.append(stage)
+            continue
+        found += training(stage, shape, spread_by(job, work.training), sequence, devices)
+        seconds = _longer(seconds, shape, work.training, sequence, devices, hardware.tflops)
+    if not found and not unknown:
+        unknown.append(f"engine {job.config.engine.use}")
+    return Outlook(shape, devices, sequence, counted, tuple(found), tuple(unknown), None if unknown else seconds)
+
+
+def devices_of(job: Run) -> int:
+    """As many devices as the run launches processes, each of them with one."""
+    return 1 if job.config.launch is None else job.config.launch.processes
+
+
+def spread_by(job: Run, load: Training) -> Training:
+    """The same, with what the run's launch spreads over its devices."""
+    config = {} if job.config.launch is None else job.config.launch.accelerate()
+    kind: Spread = "nothing"
+    if config.get("distributed_type") == "FSDP":
+        options = config.get("fsdp_config") or {}
+        told = str(options.get("fsdp_sharding_strategy", options.get("fsdp_reshard_after_forward", True))).upper()
+        kind = STRATEGIES.get(told, "everything")
+    elif config.get("distributed_type") == "DEEPSPEED":
+        stage = (config.get("deepspeed_config") or {}).get("zero_stage", 2)
+        kind = "everything" if stage == 3 else "states" if stage else "nothing"
+    return load if kind == "nothing" else replace(load, spread=kind)
+
+
+def _names(job: Run) -> list[str]:
+    return [job.stage(index, job.base).name for index in range(1, len(job.config.stages) + 1)]
+
+
+def _sampling(job: Run, shape: Shape, sequence: int) -> Iterator[Phase]:
+    with blamed_on(job.config.engine, "holds"):
+        load = job.config.engine.holds(sequence)
+    if load is not None:
+        yield sampling("all", shape, load, f"sampling ({job.config.engine.use})")
+
+
+def _longest_prompt(job: Run, problems: Sequence[Problem] | None, hardware: Hardware) -> tuple[int, bool]:
+    if hardware.prompt_tokens is not None:
+        return hardware.prompt_tokens, False
+    counts = None if problems is None or job.absent else prompt_counts(problems, job.judge, job.config.engine, job.base)
+    return (max(counts), True) if counts else (PROMPT, False)
+
+
+def _longer(seconds: Seconds, shape: Shape, load: Training, sequence: int, devices: int, tflops: float | None) -> Seconds:
+    """The seconds with those of one more stage; None where its sequences, or the devices' peak, are unknown."""
+    if seconds is None or tflops is None or load.sequences is None:
+        return None
+    whole = training_flops(shape, load, sequence, load.sequences[1]) / (devices * tflops * 1e12)
+    return seconds[0] + whole / USE[0], seconds[1] + whole / USE[1]

@@ -1,0 +1,49 @@
+"""SIGTERM, the polite request to end: followed at once, or put off for as long as it takes to write a checkpoint."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody sent SIGTERM; ends the process like Ctrl-C does, with an exit code of its own."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def follow_sigterm() -> None:
+    """From now on SIGTERM raises `Terminated` in the main thread, so that everything is closed on the way out."""
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise Terminated
+
+
+@contextmanager
+def sigterm_put_off() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether SIGTERM has come; then `Terminated` is raised at the end of the block, or by a second SIGTERM.
+
+    Outside the main thread, which alone hears signals, nothing is put off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    heard = threading.Event()
+
+    def hear(number: int, frame: Any) -> None:
+        if heard.is_set():
+            raise Terminated
+        heard.set()
+
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield heard.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+    if heard.is_set():
+        raise Terminated

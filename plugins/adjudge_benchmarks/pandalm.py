@@ -1,0 +1,82 @@
+"""PandaLM's test set: three annotators say which of two answers is better or that neither is; a judge has to say the same, ties included.
+
+{"idx": 7, "instruction": "…", "input": "…", "response1": "…", "response2": "…", "annotator1": 1, "annotator2": 1, "annotator3": 0}
+
+arXiv 2306.05087; data and recorded judges of github.com/WeOpenML/PandaLM (Apache-2.0). 0 is a tie; what two of the annotators say is the
+truth. Three classes: accuracy, and precision, recall and F1 averaged over the classes. One order, as given. A reply without a verdict is
+wrong and belongs to none of the classes. Different here: an order of one's own choosing is allowed; both orders that disagree are a tie.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from adjudge import Outcome, Problem, RowError, text_field
+from adjudge.benchmark import Judged, Judgement, Scores
+from adjudge.figures import Figure, resampled, share
+
+from .rows import RowBenchmark, field
+
+CLASSES = (Outcome.TIE, Outcome.FIRST, Outcome.SECOND)
+SAID = {"0": Outcome.TIE, "Tie": Outcome.TIE, "1": Outcome.FIRST, "2": Outcome.SECOND}
+Pair = tuple[Outcome, Outcome]
+"""What is true, and what was said."""
+
+
+class PandaLm(RowBenchmark):
+    """PandaLM's test set: agreement with the majority of three annotators, ties included."""
+
+    use: Literal["pandalm"] = "pandalm"
+
+    def sizes(self) -> Mapping[str, int | None]:
+        return {"test": 999}
+
+    def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
+        votes = Counter(field(row, f"annotator{number}", 0, 1, 2) for number in (1, 2, 3))
+        [(vote, count)] = votes.most_common(1)
+        if count == 1:
+            raise RowError("has three annotators of three opinions, so nothing is right")
+        prompt = "\n\n".join(filter(None, (text_field(row, "instruction"), text_field(row, "input"))))
+        # Some answers of one word were written as JSON values, for example true.
+        answers = (str(field(row, "response1")), str(field(row, "response2")))
+        meta = {"group": "test", "gold": CLASSES[vote].value, "unanimous": count == 3}
+        yield Problem(f"pandalm-{field(row, 'idx')}", prompt, answers, vote - 1 if vote else None, meta)
+
+    def recorded(self, row: dict[str, Any]) -> Iterable[Judgement | Scores]:
+        """A row of a recorded judge: ``<judge>_result`` is 1, 2, 0 or Tie; anything else is no verdict."""
+        name = next((name for name in row if name.endswith("_result")), None)
+        if name is None:
+            raise RowError("has no field that ends in '_result', as PandaLM's recorded judges have")
+        text = str(row.get(name.replace("_result", "_reason")) or "")
+        yield Judgement(f"pandalm-{field(row, 'idx')}", SAID.get(str(row[name]), Outcome.UNREADABLE), text=text)
+
+    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+        pairs = [(one.gold, agreed(one)) for one in judged]
+        return [
+            share("accuracy", [float(true == said) for true, said in pairs]),
+            resampled("precision", pairs, lambda drawn: macro(drawn)[0]),
+            resampled("recall", pairs, lambda drawn: macro(drawn)[1]),
+            resampled("F1", pairs, lambda drawn: macro(drawn)[2]),
+        ]
+
+
+def agreed(one: Judged) -> Outcome:
+    """One outcome: what all orders say, a tie where they disagree; a judgement without a verdict counts as itself."""
+    outcomes = set(one.outcomes())
+    undecided = next((outcome for outcome in outcomes if not outcome.decided), None)
+    return undecided or (outcomes.pop() if len(outcomes) == 1 else Outcome.TIE)
+
+
+def macro(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+    """Precision, recall and F1, each averaged over the three classes; 0 where a class is never said or never true."""
+    counts = Counter(pairs)
+    found = []
+    for one in CLASSES:
+        hit = counts[one, one]
+        said = sum(count for (_, said), count in counts.items() if said == one)
+        true = sum(count for (true, _), count in counts.items() if true == one)
+        found.append((hit / said if said else 0.0, hit / true if true else 0.0, 2 * hit / (said + true) if said + true else 0.0))
+    precision, recall, f1 = (sum(values) / len(CLASSES) for values in zip(*found, strict=True))
+    return precision, recall, f1

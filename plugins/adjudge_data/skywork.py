@@ -1,0 +1,68 @@
+"""Skywork-Reward-Preference-80K, what ReasonGRM and RRM train on, without the rows whose text gives the label away.
+
+{"chosen": [{"role": "user", "content": "What is 37+48?"}, {"role": "assistant", "content": "85"}],
+ "rejected": [{"role": "user", "content": "What is 37+48?"}, {"role": "assistant", "content": "75"}], "source": "helpsteer2"}
+
+RM-R1 (arXiv 2505.02387, appendix F.2) found that in version 0.2 every row of the source ``magpie_ultra`` has the token ``<im_start>`` in
+its rejected answer alone, about 30% of the set: a judge would learn the mark and not the answer. They dropped these rows, and so does
+this, by default, and says how many. Version 0.1 has besides 4,957 rows of that source which overlap with RewardBench's prompts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from adjudge import Problem, RowError
+from adjudge_benchmarks import sources
+
+from .preference import preferred
+from .rows import RowSet, identified
+
+FILES = ("**/*.parquet", "**/*.jsonl", "**/*.json")
+LEAKING = "magpie_ultra"
+
+
+class Skywork80k(RowSet):
+    """Skywork-Reward-Preference-80K, without the source that gives its labels away, each pair in seeded random order."""
+
+    use: Literal["skywork-80k"] = "skywork-80k"
+    data: str
+    """A Parquet or JSON Lines file, a folder of such files, or ``hub:ID@SPLIT`` for a data set that `datasets` loads."""
+    keep_magpie_ultra: bool = False
+    """Whether to keep the rows that give their labels away."""
+    most_characters: Annotated[int, Field(gt=0)] | None = None
+    """Leave out pairs of which prompt and answers have more characters than this, all three together; None = none."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides which of the two answers stands first; the rows themselves stay in their order."""
+
+    def _where(self) -> str:
+        return self.data
+
+    def _problems(self, taken: set[str]) -> Iterator[Problem]:
+        left_out: Counter[str] = Counter()
+        try:
+            for _, rows in sources(self.data, FILES):
+                for problem in rows(lambda row: self._read(row, taken, left_out)):
+                    if problem is not None:
+                        yield problem
+        finally:  # also when the reader has enough before the end
+            for reason, count in left_out.items():
+                print(f"{self.data}: {count:,} pairs left out: {reason}", file=sys.stderr)
+
+    def _read(self, row: dict[str, Any], taken: set[str], left_out: Counter[str]) -> Problem | None:
+        """The row's problem; None for a row that is left out, and counted."""
+        if not isinstance(row.get("source"), str):
+            raise RowError("has no text in its field 'source', by which the rows that give their labels away are known")
+        if row["source"] == LEAKING and not self.keep_magpie_ultra:
+            left_out[f"source {LEAKING}, which gives its labels away (keep_magpie_ultra: true keeps them)"] += 1
+            return None
+        problem = identified(preferred(row, self.seed), {**row, "meta": {"source": row["source"]}}, taken)
+        if self.most_characters is not None and len(problem.prompt) + sum(map(len, problem.answers)) > self.most_characters:
+            left_out[f"longer than {self.most_characters:,} characters"] += 1
+            return None
+        return problem

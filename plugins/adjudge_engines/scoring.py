@@ -1,0 +1,136 @@
+"""Log-probabilities of many paths of one prompt: by the fastest way that is exact for the model, in batches that fit into memory.
+
+What is exact is partly read from the model's settings and, once for each model, tried out against its own logits. Shapes: T scored tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from .rows import Rows
+from .texts import check_tokens
+from .ways import OneByOne, OwnLogits, SharedPrompt, Way, WholeSequences
+
+log = logging.getLogger("adjudge.engines")
+TAKES_MASK = ("sdpa", "eager")
+"""Attention that takes a mask of our own."""
+MOVING = ("dynamic", "longrope")
+"""Rotary embeddings that turn otherwise in a sequence longer than the model was first trained for."""
+TRIAL_PROMPT, *TRIAL_PATHS = ([(7 * place + start) % 83 for place in range(length)] for start, length in enumerate((5, 7, 24, 4, 3)))
+"""Short paths behind a long one show whether a place in a row is taken for a position."""
+TRIAL_ERROR = {torch.float32: 1e-3, torch.float64: 1e-3}
+"""Mean error of a path, in nats per token, up to which two ways are the same; 0.25 in 16 bits, in which models round their logits."""
+
+
+class PathLogprobs:
+    """Scores the paths of one prompt after another; a batch that does not fit into memory is halved."""
+
+    def __init__(self, model: Any, *, pad: int, budget: int) -> None:
+        self.model, self.pad = model, pad
+        self.budget = budget
+        """Tokens of a batch; what it was halved to stays."""
+        self._exact: dict[type[Way], bool] = {}
+
+    def __call__(self, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Log-probability of every token of every path, in nats; `ConfigError` for what the model cannot read."""
+        check_tokens(self.model.get_input_embeddings().weight.shape[0], prompt, paths)
+        found: list[list[float]] = [[] for _ in paths]
+        order = sorted((index for index, path in enumerate(paths) if path), key=lambda index: -len(paths[index]))
+        if not order:
+            return found
+        with torch.inference_mode():
+            way = self._way(prompt, [len(paths[index]) for index in order])
+            while order:
+                rows, value_T = self._next(way, [paths[index] for index in order])
+                done = [order[place] for place in chain.from_iterable(rows)]
+                for index, part_T in zip(done, value_T.split([len(paths[index]) for index in done]), strict=True):
+                    found[index] = part_T.tolist()
+                left = set(order) - set(done)
+                order = [index for index in order if index in left]
+        return found
+
+    def _way(self, prompt: Sequence[int], lengths: Sequence[int]) -> Way:
+        """The fastest way that is exact for this model, prompt and longest path."""
+        longest = len(prompt) + max(lengths)
+        whole: type[Way] = OneByOne if _positions_move(self.model, longest) else WholeSequences
+        shares = len(lengths) > 1 and whole is WholeSequences and _keeps_all(self.model, longest)
+        ways: tuple[type[Way], ...] = (SharedPrompt, whole) if shares else (whole,)
+        way = next((way for way in ways if self._is_exact(way)), OwnLogits)
+        return way(self.model, prompt, self.pad)
+
+    def _is_exact(self, way: type[Way]) -> bool:
+        if way not in self._exact:
+            trouble = _trial(self.model, self.pad, way)
+            self._exact[way] = trouble is None
+            if trouble is not None:
+                print(f"engine hf: paths are scored more slowly with this model: {way.__name__} {trouble}", file=sys.stderr)
+        return self._exact[way]
+
+    def _next(self, way: Way, paths: Sequence[Sequence[int]]) -> tuple[Rows, Tensor]:
+        """The next batch and its log-probabilities; where that does not fit into memory, half of it."""
+        lengths = [len(path) for path in paths]
+        while True:
+            rows = way.rows(lengths, self.budget)
+            try:
+                return rows, way.score([[paths[place] for place in row] for row in rows])
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or rows == [[0]]:
+                    raise
+            # Only here, where the error no longer holds on to the tensors of the batch.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            while way.rows(lengths, self.budget) == rows:
+                self.budget //= 2
+            log.warning("engine hf: a batch of paths to score does not fit into memory; going on with %d tokens at once", self.budget)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or this machine, had no memory left."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def _keeps_all(model: Any, length: int) -> bool:
+    """Whether every layer of the model still sees the whole prompt at this length, in keys and values that rows can share."""
+    config = model.config.get_text_config(decoder=True)
+    if getattr(model, "_is_stateful", False) or config._attn_implementation not in TAKES_MASK:
+        return False
+    window = getattr(config, "window_size", None)  # of GPT-Neo's local layers, which their cache does not tell
+    return (window is None or length <= window) and all(
+        type(layer) is DynamicLayer or (type(layer) is DynamicSlidingWindowLayer and length <= layer.sliding_window)
+        for layer in DynamicCache(config=config).layers
+    )
+
+
+def _positions_move(model: Any, length: int) -> bool:
+    """Whether the positions of all tokens depend on how long the longest sequence of a batch is."""
+    config = model.config.get_text_config(decoder=True)
+    found = getattr(config, "rope_parameters", None) or {}
+    by_layer = [value for value in found.values() if isinstance(value, dict)] or [found]
+    return any(
+        one.get("rope_type") in MOVING and length > (one.get("original_max_position_embeddings") or config.max_position_embeddings)
+        for one in by_layer
+    )
+
+
+def _trial(model: Any, pad: int, way: type[Way]) -> str | None:
+    """What is wrong with a way for this model, held against the model's own logits; None when they agree."""
+    size = model.get_input_embeddings().weight.shape[0]
+    prompt, *paths = ([token % size for token in ids] for ids in (TRIAL_PROMPT, *TRIAL_PATHS))
+    expected_T = OwnLogits(model, prompt, pad).score([paths])
+    try:
+        found_T = way(model, prompt, pad).score([paths[:1], paths[1:]])
+    except Exception as error:  # other people's models fail in ways of their own
+        if out_of_memory(error):
+            raise
+        return f"raised {type(error).__name__}: {error}"
+    wrong = max(float(part_T.mean()) for part_T in (found_T - expected_T).abs().split([len(path) for path in paths]))
+    return None if wrong <= TRIAL_ERROR.get(model.dtype, 0.25) else f"is wrong by {wrong:.1e} nats per token"

@@ -1,0 +1,77 @@
+"""Between texts and tokens, for every engine that has the model's tokenizer: chats become prompts, sampled tokens completions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from adjudge import Completion, ConfigError, Message, PromptTooLong
+
+from .chat import encode
+from .ends import TokenEnds
+
+
+class Texts:
+    """A model's tokenizer, with every token that ends a judgement: the generation settings' and the tokenizer's, as TRL has it too."""
+
+    def __init__(self, tokenizer: Any, *, ends_of_turn: int | list[int] | None, context: int | None) -> None:
+        listed = ends_of_turn if isinstance(ends_of_turn, list) else [] if ends_of_turn is None else [ends_of_turn]
+        self.tokenizer = tokenizer
+        self.eos: list[int] = [*listed, *({tokenizer.eos_token_id} - {None, *listed})]
+        self.context = context
+        """Tokens that the model takes, prompt and judgement together; None = not told."""
+        self.ends = TokenEnds(tokenizer)
+
+    def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> list[list[int]]:
+        """Token ids of every chat; `PromptTooLong` for the first that leaves no room for a judgement."""
+        ids = [encode(self.tokenizer, chat) for chat in chats]
+        for index, prompt in enumerate(ids):
+            if self.context is not None and len(prompt) + max_new_tokens > self.context:
+                raise PromptTooLong(index, len(prompt), self.context, max_new_tokens)
+        return ids
+
+    def completion(self, tokens: Sequence[int], logprobs: Sequence[float]) -> Completion:
+        """Tokens up to and with the end of turn; without one the completion is truncated."""
+        stop = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
+        kept = tuple(tokens if stop is None else tokens[:stop])
+        text, ends = self.ends(kept)
+        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=stop is None)
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        """The text's tokens and an end of turn, or the tokens that it was sampled as where this tokenizer reads them so."""
+        if token_ids and all(0 <= token < len(self.tokenizer) for token in token_ids) and self.ends(token_ids)[0] == text:
+            kept = tuple(token_ids)
+        else:
+            kept = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            kept += () if kept and kept[-1] in self.eos else (self._turn_end(),)
+        shown, ends = self.ends(kept)
+        return Completion(shown, kept, ends)
+
+    def _turn_end(self) -> int:
+        """The token that closes a judgement: the tokenizer's own, as fine-tuning has it."""
+        own: int | None = self.tokenizer.eos_token_id
+        return self.eos[0] if own is None else own
+
+    def to_score(self, chat: list[Message], paths: Sequence[Sequence[int]]) -> list[int]:
+        """Token ids of the chat before these paths; `ConfigError` where one of them does not fit behind it."""
+        prompt = encode(self.tokenizer, chat)
+        longest = len(prompt) + max(map(len, paths), default=0)
+        if self.context is not None and longest > self.context:
+            raise ConfigError(
+                f"a path with its prompt has {longest} tokens; the model takes {self.context} in all.\n"
+                "  Remedy: leave such paths out, or use a model with a longer context."
+            )
+        return prompt
+
+
+def check_tokens(size: int, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> None:
+    """Raise `ConfigError` for an empty prompt, or for a token that a model of this vocabulary does not know."""
+    if not prompt:
+        raise ConfigError("the prompt has no tokens, so nothing predicts a path's first one.\n  Remedy: give it some text.")
+    wrong = next((token for token in chain.from_iterable(paths) if not 0 <= token < size), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"a path has the token {wrong}, and the model knows those below {size}.\n"
+            "  Remedy: score it with a model that has the tokenizer it was written with."
+        )

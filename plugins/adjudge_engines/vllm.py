@@ -1,0 +1,136 @@
+"""The `vllm` session: vLLM without a server, with the log-probabilities of what it samples; the model lives in processes of its own.
+
+vLLM draws its own random numbers from a seed, so its samples are not those of `hf`; greedy texts and log-probabilities are. The latter
+are vLLM's *raw* ones, at temperature 1 whatever the sampling temperature.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path as FilePath
+from typing import Any
+
+# Read by vLLM when it is imported. Its log must not come between the lines that a command prints, and memory is given back by ending
+# the processes that hold it. Whoever has set one of these is not overruled.
+for _name, _value in {
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig  # noqa: E402
+from vllm import LLM, SamplingParams  # noqa: E402
+from vllm.lora.request import LoRARequest  # noqa: E402
+from vllm.platforms import current_platform  # noqa: E402
+from vllm.sampling_params import RequestOutputKind  # noqa: E402
+from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
+
+from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
+
+from .folder import check_folder  # noqa: E402
+from .texts import Texts, check_tokens  # noqa: E402
+
+
+class VllmSession:
+    """A model that vLLM has loaded, and its tokenizer."""
+
+    def __init__(self, folder: FilePath, *, adapter: FilePath | None, arguments: dict[str, Any]) -> None:
+        check_folder(folder)
+        config = AutoConfig.from_pretrained(folder)
+        self.vocabulary: int = config.get_text_config(decoder=True).vocab_size
+        self.lora = None if adapter is None else LoRARequest("adapter", 1, str(adapter.absolute()))
+        self.llm: Any = _started(str(folder), arguments)
+        self.texts = Texts(
+            AutoTokenizer.from_pretrained(folder),
+            ends_of_turn=_generation(folder, config).eos_token_id,
+            context=self.llm.llm_engine.model_config.max_model_len,
+        )
+        self._numbers = count()
+
+    def close(self) -> None:
+        """End vLLM's processes, and wait for them, so that their memory is free."""
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
+
+    def sample(
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+    ) -> Iterator[tuple[int, Completion]]:
+        ids = self.texts.prompts(prompts, max_new_tokens)
+        shared = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop_token_ids": self.texts.eos}
+        asked = [_parameters(seed=seed, logprobs=0, **shared) for seed in seeds]
+        for index, output in self._answers(ids, asked):
+            [sampled] = output.outputs
+            yield index, self.texts.completion(sampled.token_ids, sampled.logprobs.logprobs)
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        """All but a path's last token are told as parts of a prompt; the last is sampled, as the only one allowed.
+
+        So a path may be as long as the model takes, and nothing is computed that is not asked for.
+        """
+        start = self.texts.to_score(prompt, continuations)
+        check_tokens(self.vocabulary, start, continuations)
+        paths = {index: list(path) for index, path in enumerate(continuations) if path}
+        asked = [
+            _parameters(temperature=0.0, max_tokens=1, logprobs=0, prompt_logprobs=0, allowed_token_ids=path[-1:])
+            for path in paths.values()
+        ]
+        found: list[list[float]] = [[] for _ in continuations]
+        for place, output in self._answers([start + path[:-1] for path in paths.values()], asked):
+            told = output.prompt_logprobs.logprobs[len(start) - 1 :]
+            found[list(paths)[place]] = [*told, *output.outputs[0].logprobs.logprobs]
+        return found
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        return self.texts.tokenize(text, token_ids)
+
+    def _answers(self, prompts: Sequence[list[int]], asked: Sequence[SamplingParams]) -> Iterator[tuple[int, Any]]:
+        """What vLLM says to each prompt, with its index, as it finishes; what nobody waits for any more is called off."""
+        engine, waiting = self.llm.llm_engine, {}
+        try:
+            for index, (prompt, parameters) in enumerate(zip(prompts, asked, strict=True)):
+                number = str(next(self._numbers))
+                engine.add_request(number, {"prompt_token_ids": prompt}, parameters, lora_request=self.lora)
+                waiting[number] = index
+            while waiting:
+                for output in engine.step():
+                    yield waiting.pop(output.request_id), output
+        except EngineDeadError as error:
+            waiting.clear()
+            raise JobError(
+                f"engine vllm: its process ended while {len(prompts)} prompts were asked: {error}\n"
+                "  Remedy: see what vLLM says above; if memory ran out, lower gpu_memory_utilization or max_model_len. Finished records are"
+                " kept."
+            ) from error
+        finally:
+            if waiting:
+                engine.abort_request(list(waiting))
+
+
+def _parameters(**given: Any) -> SamplingParams:
+    """Told once, when finished; texts are made from the tokens here."""
+    return SamplingParams(**given, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY)
+
+
+def _started(folder: str, arguments: dict[str, Any]) -> LLM:
+    if (
+        current_platform.is_cpu()
+    ):  # vLLM 0.31 ends there when it reads a seeded prompt in pieces, since torch cannot rewind a CPU's generator
+        arguments = {"enable_chunked_prefill": False, **arguments}
+    try:
+        return LLM(model=folder, **arguments)
+    except Exception as error:  # settings that vLLM refuses, memory that is not there: all of it comes as some ValueError or RuntimeError
+        raise ConfigError(
+            f"engine: vLLM could not load {folder}: {error}\n"
+            "  Remedy: see what vLLM says above; often memory is short: lower gpu_memory_utilization or max_model_len."
+        ) from error
+
+
+def _generation(folder: FilePath, config: Any) -> GenerationConfig:
+    """The folder's generation settings; where it has none, those that its model settings imply."""
+    if (folder / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(folder)
+    return GenerationConfig.from_model_config(config)

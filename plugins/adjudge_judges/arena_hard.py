@@ -1,0 +1,40 @@
+"""Arena-Hard's way of judging, which JudgeBench uses too: an own answer first, then one of five marks from ``[[A>>B]]`` to ``[[B>>A]]``.
+
+Arena-Hard (arXiv 2406.11939) judges greedily with at most 4,096 new tokens and plays two games, one in each order; JudgeBench
+(arXiv 2410.12784) counts a text with two different marks as no decision.
+Different here: the words of the prompt are our own; ``[[A>>B]]`` and ``[[A>B]]`` are both *first*, because an outcome has no degrees.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+from .marks import read_mark
+from .templates import filled, words
+
+_MARK = re.compile(r"\[\[(A>>B|A>B|A=B|B>A|B>>A)\]\]")
+_OUTCOMES = {"A>>B": Outcome.FIRST, "A>B": Outcome.FIRST, "A=B": Outcome.TIE, "B>A": Outcome.SECOND, "B>>A": Outcome.SECOND}
+
+
+class ArenaHard(Judge):
+    """Arena-Hard's prompt: the judge answers itself, compares both assistants with that, and gives one of five marks."""
+
+    use: Literal["arena-hard"] = "arena-hard"
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """Sampling temperature; 0 is greedy, as in the paper."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 4096
+    """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""
+    order: Literal["random", "both", "fixed"] = "both"
+    """How pairs are shown: a seeded coin per judgement, both ways, or as given."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        pair = filled("assistants.user.txt", problem, order)
+        return [{"role": "system", "content": words("arena_hard.system.txt")}, {"role": "user", "content": pair}]
+
+    def parse(self, text: str) -> Verdict:
+        return read_mark(text, _MARK, _OUTCOMES)

@@ -1,0 +1,40 @@
+"""MT-Bench's pairwise way of judging: compare, explain shortly, then ``[[A]]``, ``[[B]]``, or ``[[C]]`` for a tie.
+
+The paper (arXiv 2306.05685) judges greedily with at most 2,048 new tokens, in both orders, and calls what differs between the orders a
+tie. Its code takes ``[[A]]`` wherever it stands and looks for ``[[B]]`` only when there is none.
+Different here: the words of the prompt are our own, and a text with two marks that differ is no verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+from .marks import read_mark
+from .templates import filled, words
+
+_MARK = re.compile(r"\[\[([ABC])\]\]")
+_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND, "C": Outcome.TIE}
+
+
+class MtBench(Judge):
+    """MT-Bench's prompt: two assistants, a short explanation, the verdict in double brackets; C is a tie."""
+
+    use: Literal["mt-bench"] = "mt-bench"
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """Sampling temperature; 0 is greedy, as in the paper."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 2048
+    """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""
+    order: Literal["random", "both", "fixed"] = "both"
+    """How pairs are shown: a seeded coin per judgement, both ways, or as given."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        pair = filled("assistants.user.txt", problem, order)
+        return [{"role": "system", "content": words("mt_bench.system.txt")}, {"role": "user", "content": pair}]
+
+    def parse(self, text: str) -> Verdict:
+        return read_mark(text, _MARK, _OUTCOMES)

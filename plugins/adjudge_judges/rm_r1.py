@@ -1,0 +1,44 @@
+"""RM-R1's way of judging: name the kind of question, write a rubric or solve the problem first, compare, ``<answer>[[A]]</answer>``.
+
+The paper (arXiv 2505.02387) has a system turn for models tuned to follow instructions, with tags for every step, and one turn for the
+user alone for models distilled from a reasoner; it decodes greedily with at most 8,192 new tokens and shows the pair in a random
+order. Its training reward looks for the tag in the last 80 characters, its evaluation for ``[[A]]`` anywhere.
+Different here: the words of the prompts are our own, only the whole tag is a verdict, anywhere after the thinking, and two tags that
+differ are none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+from .marks import read_mark
+from .templates import filled, words
+
+_ANSWER = re.compile(r"<answer>\s*\[\[([AB])\]\]\s*</answer>")
+_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
+
+
+class RmR1(Judge):
+    """RM-R1's prompt: a rubric or an own solution before the comparison, the verdict in an answer tag; no ties."""
+
+    use: Literal["rm-r1"] = "rm-r1"
+    form: Literal["instruct", "reasoning"] = "instruct"
+    """Whether a system turn lays down every step, or a reasoning model is asked in the user's turn and thinks as it likes."""
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """Sampling temperature; 0 is greedy, as in the paper's evaluation."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 8192
+    """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        pair = filled("rm_r1.user.txt", problem, order)
+        if self.form == "reasoning":
+            return [{"role": "user", "content": f"{words('rm_r1.reasoning.txt')}\n\n{pair}"}]
+        return [{"role": "system", "content": words("rm_r1.system.txt")}, {"role": "user", "content": pair}]
+
+    def parse(self, text: str) -> Verdict:
+        return read_mark(text, _ANSWER, _OUTCOMES)

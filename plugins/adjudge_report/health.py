@@ -1,0 +1,87 @@
+"""Writes a judge's health report as one self-contained page, from the figures that `adjudge health` measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from adjudge.rundir import write_whole
+
+from .health_plots import attack_plot, length_plot, reliability_plot, visible
+from .page import template
+from .plots import OUTCOMES
+from .wording import number
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "position": "Position",
+    "length": "Length",
+    "votes": "Votes",
+    "agreement": "Agreement of repeated samples",
+}
+MEANINGS = {
+    "accuracy": "Undecided judgements are not right. Both orders: a problem's first sample is right whichever way it is shown.",
+    "position": "A problem's first sample in both orders. Flipped: the verdict names the same place whatever stands there.",
+    "length": "Of problems whose answers differ in length, in characters. The correlations are Pearson's, of the log ratio of the lengths"
+    " with the preference for the first answer; the second one given which answer is right.",
+    "votes": "All decided judgements of a problem are its votes. The calibration error is the mean distance of vote share and accuracy,"
+    " and is too large where n is small.",
+    "agreement": "Samples of the same problem in the same order.",
+}
+
+
+def write_health(report: Mapping[str, Any], file: FilePath) -> FilePath:
+    """Write the page and return its file."""
+    facts = {
+        "report": report,
+        "ran": list(_what_ran(report)),
+        "parts": [(TITLES[part], MEANINGS[part], list(_rows(report[part]))) for part in TITLES],
+        "outcomes": list(_rows({name: report["outcomes"][name] for name in OUTCOMES})),
+        "bins": [one for one in report["votes"]["bins"] if one["n"]],
+        "attacks": list(_attacks(report["probes"])) if report["probes"] else [],
+        **_plots(report),
+    }
+    write_whole(file, template("health.html.jinja").render(**facts))
+    return file
+
+
+def _what_ran(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Model", report["model"] or "none: recorded judgements"
+    if report["judge"]:
+        yield "Judge", json.dumps(report["judge"], ensure_ascii=False)
+    yield "Data", json.dumps(report["data"], ensure_ascii=False)
+    for file in report.get("replay", ()):
+        yield "Records", file
+    yield "Problems", number(report["problems"])
+    yield "Judgements", number(report["judgements"])
+    yield "Mean tokens", number(report["mean_tokens"], 1)
+
+
+def _rows(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The figures of a part that rest on something, under their names."""
+    for name, found in part.items():
+        if isinstance(found, Mapping) and found["n"]:
+            yield name.replace("_", " "), found
+
+
+def _attacks(probes: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None]]:
+    """Kind, text, how often the attacker's answer was preferred, and how often a verdict was turned where that can be told."""
+    for text, found in probes["openers"].items():
+        yield "opener", visible(text), found["chosen"], None
+    yield "none", "the wrong answer as it is", probes["without"]["chosen"], probes["without"]["turned"]
+    for text, found in probes["markup"].items():
+        yield "markup", visible(text), found["chosen"], found["turned"]
+
+
+def _plots(report: Mapping[str, Any]) -> dict[str, str]:
+    points, probes = report["length"]["points"], report["probes"]
+    turned = {text: found["turned"] for text, found in probes["markup"].items()} if probes else {}
+    chosen = {text: found["chosen"] for text, found in probes["openers"].items()} if probes else {}
+    return {
+        "reliability": reliability_plot(report["votes"]["bins"]) if report["votes"]["majority"]["n"] else "",
+        "lengths": length_plot(points) if points else "",
+        "openers": attack_plot("opener preferred", chosen, 0.0) if probes else "",
+        "markup": attack_plot("verdict turned", turned, probes["without"]["turned"]["value"]) if probes else "",
+    }

@@ -1,0 +1,113 @@
+"""Loads, trains and saves a stage's model through a trainer of TRL; what goes wrong is told as the job's own failure, and loses nothing."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+import torch
+from datasets import disable_progress_bars
+from safetensors import SafetensorError
+from transformers import PrinterCallback, TrainerCallback
+from transformers.utils import logging
+
+from adjudge import ConfigError, JobError, Stage, stable_seed
+from adjudge.stopping import sigterm_put_off
+
+from .adapters import load, save
+from .finite import Watched
+
+__all__ = ["Watched", "fit", "load", "numbers", "save", "settings", "start_trainer"]
+
+Made = TypeVar("Made")
+
+
+def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
+    """What every stage tells TRL, with the stage's own `trl:` table on top of it."""
+    disable_progress_bars()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+    passed_on = {name: value for name, value in table.items() if name != "model_init_kwargs"}  # those are for `load`
+    return {
+        "report_to": "none",
+        "disable_tqdm": True,
+        "bf16": torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "use_cpu": not torch.accelerator.is_available(),
+        **passed_on,
+        "output_dir": str(stage.checkpoints),
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "trust_remote_code": stage.trust_remote_code,
+        "seed": stable_seed("trl", stage.name, stage.seed) % 2**31,
+    }
+
+
+def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, Any]) -> Made:
+    """What `make` makes of TRL's settings and trainers; what they say about values in the `trl:` table is a `ConfigError`."""
+    try:
+        return make()
+    except (ImportError, TypeError, ValueError, RuntimeError) as error:
+        if not table:
+            raise
+        raise ConfigError(
+            f"stages.{stage.index - 1}.trl: {type(error).__name__}: {error}\n  Remedy: mend these options; TRL's documentation has them."
+        ) from error
+
+
+def fit(trainer: Any, stage: Stage, last: FilePath | None) -> None:
+    """Train, from this checkpoint where there is one. SIGTERM ends the step, saves a checkpoint, and stops.
+
+    Raises `JobError` where memory or disk is full, or where the checkpoint cannot be used.
+    """
+    trainer.remove_callback(PrinterCallback)
+    with sigterm_put_off() as asked:
+        trainer.add_callback(StopsWhenAsked(asked))
+        try:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise JobError(
+                f"stage {stage.name}: a training step does not fit into memory: {str(error).splitlines()[0]}\n"
+                "  Remedy: lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
+            ) from error
+        except pickle.UnpicklingError as error:
+            raise JobError(
+                f"stage {stage.name}: {last} holds something else than numbers, and is not read.\n"
+                "  Remedy: delete that checkpoint, and run again; the stage goes on from the one before it."
+            ) from error
+        except (OSError, SafetensorError) as error:
+            raise JobError(
+                f"stage {stage.name}: a checkpoint in {stage.checkpoints} cannot be written or read: {error}\n"
+                "  Remedy: make room, and run again; the stage goes on from its last whole checkpoint."
+            ) from error
+
+
+class StopsWhenAsked(TrainerCallback):  # type: ignore[misc]
+    """Ends training after a step with a checkpoint; where several processes train, as soon as one of them was asked."""
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self.asked = asked
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if _anywhere(self.asked(), args):
+            control.should_save = control.should_training_stop = True
+
+
+def numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """What TRL logs about a step, for the step's record, without what is no finite number."""
+    return {name: value for name, value in logs.items() if isinstance(value, int | float) and math.isfinite(value)}
+
+
+def _anywhere(asked: bool, args: Any) -> bool:
+    if args.world_size == 1:
+        return asked
+    flag = torch.tensor(float(asked), device=args.device)
+    torch.distributed.all_reduce(flag)
+    return bool(flag > 0)

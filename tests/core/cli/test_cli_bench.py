@@ -1,0 +1,132 @@
+"""``adjudge bench``: judged, recorded, scored, scored again from records, and mistakes told in the words of the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Call = Callable[..., Any]
+Rows = Callable[..., Path]
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, write_rows: Rows) -> Path:
+    """Pandalm rows whose larger number is better, and one that is a tie."""
+    rows = [(5, 3, 1), (2, 9, 2), (7, 1, 1), (4, 8, 0)]
+    votes = [{f"annotator{n}": better for n in (1, 2, 3)} for *_, better in rows]
+    texts = [{"instruction": "larger?", "input": "", "response1": str(one), "response2": str(other)} for one, other, _ in rows]
+    return write_rows(tmp_path / "rows.jsonl", [{"idx": n, **row, **vote} for n, (row, vote) in enumerate(zip(texts, votes, strict=True))])
+
+
+def bench(call: Call, model: Path, numbers: Path, *more: object) -> Any:
+    return call("bench", "pandalm", "--data", numbers, "-m", model, "--engine", "oracle", *more)
+
+
+def test_a_judge_is_measured_and_everything_is_on_disk(call: Call, model: Path, numbers: Path, tmp_path: Path) -> None:
+    result = bench(call, model, numbers, "--order", "both", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "pandalm" in result.stdout
+    assert "accuracy, PARTIAL" in result.stdout
+    assert "PARTIAL, not comparable with published figures: test 4 of 999" in result.stdout
+    assert "0.0% failed" in result.stdout
+    out = tmp_path / "out"
+    assert {"config.yaml", "manifest.json", "result.json"} <= {file.name for file in out.iterdir()}
+    assert len((out / "records" / "judgements.jsonl").read_text().splitlines()) == 8
+    saved = json.loads((out / "result.json").read_text())
+    assert (saved["judge"]["order"], saved["model"], saved["consistency"]) == ("both", str(model), 1.0)
+    assert saved["figures"][0]["value"] == 0.75
+
+
+def test_the_same_call_goes_on_in_the_same_folder(call: Call, model: Path, numbers: Path, tmp_path: Path) -> None:
+    first = json.loads(bench(call, model, numbers, "--json").stdout)
+    records = tmp_path / first["out"] / "records" / "judgements.jsonl"
+    lines = records.read_text().splitlines(keepends=True)
+    records.write_text("".join(lines[:2]) + lines[2][:20])
+    again = json.loads(bench(call, model, numbers, "--json").stdout)
+    assert again == first
+    assert sorted(records.read_text().splitlines(keepends=True)) == sorted(lines)
+    other = json.loads(bench(call, model, numbers, "--json", "--limit", 2).stdout)
+    assert other["out"] != first["out"]
+    assert other["groups"]["test"]["judged"] == 2
+
+
+def test_records_are_scored_again_without_a_model(call: Call, model: Path, numbers: Path) -> None:
+    bench(call, model, numbers, "--out", "out")
+    for records in ("out", "out/records/*.jsonl"):
+        result = json.loads(call("bench", "pandalm", "--data", numbers, "--replay", records, "--json").stdout)
+        assert result["figures"][0]["value"] == 0.75
+        assert result["replayed"]
+    assert json.loads(call("bench", "pandalm", "--data", numbers, "--replay", "out", "--json").stdout)["judge"]["use"] == "rrm"
+    shown = call("bench", "pandalm", "--data", numbers, "--replay", "out").stdout
+    assert "judge rrm, order fixed, recorded in out" in shown
+
+
+def test_the_judge_can_be_named_and_is_recorded(call: Call, model: Path, numbers: Path, tmp_path: Path) -> None:
+    result = bench(call, model, numbers, "--judge", "{use: rrm, temperature: 0.2}", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["judge"]["temperature"] == 0.2
+
+
+def test_failed_calls_are_no_score_and_are_made_again(call: Call, model: Path, numbers: Path) -> None:
+    failed = call("bench", "pandalm", "--data", numbers, "-m", model, "--engine", "{use: oracle, error: timeout}", "--out", "out")
+    assert failed.exit_code == 1
+    assert "all 4 calls to engine 'oracle' failed" in failed.stderr
+    again = call("bench", "pandalm", "--data", numbers, "--replay", "out", "--json")
+    result = json.loads(again.stdout)
+    assert (result["outcomes"]["failed"], result["figures"][0]["value"]) == (1.0, None)
+
+
+def test_scores_of_a_scalar_model_come_back_through_an_export(
+    call: Call, model: Path, numbers: Path, tmp_path: Path, write_rows: Rows
+) -> None:
+    told = call("bench", "pandalm", "--data", numbers, "--export", "problems.jsonl")
+    assert "4 problems in problems.jsonl" in told.stdout
+    rows = [json.loads(line) for line in (tmp_path / "problems.jsonl").read_text().splitlines()]
+    scores = [{"problem_id": row["problem_id"], "scores": [float(answer) for answer in row["answers"]]} for row in rows]
+    write_rows(tmp_path / "scores.jsonl", scores)
+    result = json.loads(call("bench", "pandalm", "--data", numbers, "--replay", "scores.jsonl", "--json").stdout)
+    assert (result["figures"][0]["value"], result["mean_tokens"]) == (0.75, None)
+
+
+def test_the_embedded_judge_on_the_shipped_benchmark(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.chdir(tmp_path)
+    result = json.loads(call("bench", "arithmetic-levels", "--order", "both", "--set", "data.each=3", "--json").stdout)
+    assert [figure["name"] for figure in result["figures"]] == ["mean of levels", "level 1", "level 2", "level 3", "level 4"]
+    assert all(figure["official"] for figure in result["figures"])
+    assert (result["problems"], result["judgements"]) == (12, 24)
+    partial = call("bench", "arithmetic-levels", "--set", "data.each=3", "--replay", result["out"], "--limit", 5)
+    assert "mean of levels, PARTIAL" in partial.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pandaml", "--data", "x"), "data: no data set is called 'pandaml'; did you mean 'pandalm'?"),
+        (("pandalm",), "'pandalm' needs its problems"),
+        (("jsonl", "--data", "x"), "'jsonl' is a data set without a metric of its own"),
+        (("pandalm", "--data", "nowhere.json"), "nowhere.json: no such file"),
+        (("pandalm", "--data", "nowhere.json", "--replay", "none.jsonl"), "no such file"),
+        (("arithmetic-levels", "--replay", "none.jsonl"), "--replay: no such file: none.jsonl"),
+        (("arithmetic-levels", "--replay", "none.jsonl", "--set", "data.each=0"), "data.each: Input should be greater than 0"),
+        (("arithmetic-levels", "--data", "x", "--replay", "none.jsonl"), "data.data: there is no such field"),
+        (("arithmetic-levels", "--replay", "none.jsonl", "--set", "judge.order=both"), "judge: there is no such field"),
+    ],
+)
+def test_mistakes_are_named(call: Call, model: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = call("bench", *arguments, "-m", model, "--engine", "oracle")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_another_call_in_the_same_folder_is_refused(call: Call, model: Path, numbers: Path) -> None:
+    bench(call, model, numbers, "--out", "out")
+    result = bench(call, model, numbers, "--out", "out", "--order", "both")
+    assert result.exit_code == 2
+    assert "these fields differ: judge.order" in result.stderr

@@ -1,0 +1,133 @@
+"""Memory and time follow from a model's size: every part exact where it can be, a range where not, and never less for more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adjudge import Sampling, Training
+from adjudge.footprint import GIB, Phase, forward_flops, sampling, trained_parameters, training, training_flops
+from adjudge.shape import Shape, published, shape_of
+
+SEVEN = shape_of(published()["DeepSeek-R1-Distill-Qwen-7B"], "7B")
+TINY = Shape(layers=2, width=8, inner=16, queries=8, keys=4, vocabulary=32, parameters=1000)
+PLAIN = Training(step=16, sequences=(16, 160))
+
+
+def phase(shape: Shape, load: Training, what: str, sequence: int = 100, devices: int = 1) -> Phase:
+    return next(one for one in training("1-grpo", shape, load, sequence, devices) if one.what.startswith(what))
+
+
+def test_full_training_holds_sixteen_bytes_of_every_weight() -> None:
+    parts = phase(TINY, PLAIN, "step").parts
+    assert [parts[name] for name in ("weights", "gradients", "optimiser")] == [(4000.0, 4000.0), (4000.0, 4000.0), (8000.0, 8000.0)]
+    assert parts["copies"] == (2000.0, 2000.0), "autocast keeps them in half precision too"
+
+
+def test_weights_in_half_precision_train_in_half_precision() -> None:
+    parts = phase(TINY, replace(PLAIN, weight_bytes=2.0), "step").parts
+    assert sum(parts[name][0] for name in ("weights", "gradients", "optimiser", "copies")) == 8000
+
+
+def test_what_is_spread_is_divided_and_what_is_not_is_not() -> None:
+    for spread, weights, states in (("nothing", 4000, 8000), ("states", 4000, 1000), ("everything", 500, 1000)):
+        load = replace(PLAIN, spread=spread, reference=True)
+        parts = phase(TINY, load, "step", devices=8).parts
+        assert (parts["weights"][0], parts["optimiser"][0], parts["reference"][0]) == (weights, states, weights)
+
+
+def test_an_adapter_alone_has_gradients_and_moments() -> None:
+    load = replace(PLAIN, rank=2, targets=("q_proj", "down_proj"))
+    assert trained_parameters(TINY, load) == 2 * 2 * ((8 + 8) + (16 + 8))
+    assert phase(TINY, load, "step").parts["optimiser"] == (160 * 8.0, 160 * 8.0)
+    every = trained_parameters(TINY, replace(PLAIN, rank=1))
+    assert every == 2 * sum(one + other for one, other in TINY.matrices.values())
+
+
+def test_four_bits_are_of_the_matrices_of_layers_alone() -> None:
+    matrices = TINY.layers * TINY.layer_parameters
+    shape = replace(TINY, parameters=matrices + 600)
+    least, most = phase(shape, replace(PLAIN, rank=1, weight_bytes=0.5), "step").parts["weights"]
+    adapter = 4 * trained_parameters(shape, replace(PLAIN, rank=1))
+    assert (least - adapter, most - adapter) == (matrices * 0.5 + 1200, matrices * 0.5 + 2400)
+
+
+def test_rollouts_of_the_model_itself_are_cached_whole() -> None:
+    parts = phase(TINY, replace(PLAIN, rollouts="model"), "rollouts", sequence=100, devices=4).parts
+    assert parts["keys and values"] == (4 * 100 * 2 * 2 * 4 * 2.0, 4 * 100 * 2 * 2 * 4 * 4.0)
+    assert "gradients" not in parts
+
+
+def test_an_engine_beside_the_training_has_its_share_and_the_step_the_rest() -> None:
+    found = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, share=0.3)), 100, 1)
+    assert [(one.what, one.share) for one in found] == [("rollouts (vLLM)", 0.3), ("beside vLLM", 0.7), ("step", 0.7)]
+    assert set(found[1].parts) == {"weights", "optimiser"}
+    assert found[0].parts["keys and values"][0] == 100 * TINY.kv_numbers * 2
+    asleep = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, share=0.3, sleeps=True)), 100, 1)
+    assert [one.share for one in asleep] == [0.3, 0.7, 1.0]
+    assert [one.what for one in training("1-grpo", TINY, replace(PLAIN, rollouts="elsewhere"), 100, 1)] == ["step"]
+
+
+def test_an_engine_over_several_devices_holds_a_part_on_each() -> None:
+    one, four = (sampling("all", SEVEN, Sampling(10_000, spread=spread)).parts for spread in (1, 4))
+    assert one["weights"][0] == SEVEN.parameters * 2
+    assert one["keys and values"][0] == 10_000 * 2 * 28 * 512 * 2
+    assert all(four[name][0] == one[name][0] / 4 for name in ("weights", "keys and values"))
+
+
+def test_the_verdict_is_perhaps_between_least_and_most() -> None:
+    one = Phase("s", "w", {"weights": (10.0 * GIB, 20.0 * GIB)})
+    assert one.total == (10.5 * GIB, 24.0 * GIB)
+    assert [one.fits(memory * GIB) for memory in (10, 12, 24)] == [False, None, True]
+    assert replace(one, share=0.5).fits(20 * GIB) is False
+
+
+LOADS = st.builds(
+    Training,
+    step=st.integers(1, 64),
+    sequences=st.just((1, 1)),
+    rows=st.none() | st.integers(1, 64),
+    weight_bytes=st.sampled_from([0.5, 2.0, 4.0]),
+    rank=st.sampled_from([0, 8]),
+    reference=st.booleans(),
+    checkpointing=st.booleans(),
+    spread=st.sampled_from(["nothing", "states", "everything"]),
+    rollouts=st.sampled_from(["none", "model", "elsewhere"]),
+)
+
+
+@given(LOADS, st.integers(1, 32), st.integers(1, 20_000))
+def test_more_tokens_never_take_less_and_the_least_is_never_more_than_the_most(load: Training, devices: int, sequence: int) -> None:
+    for shorter, longer in zip(
+        training("s", SEVEN, load, sequence, devices), training("s", SEVEN, load, sequence + 1, devices), strict=True
+    ):
+        assert all(least <= most for least, most in shorter.parts.values())
+        assert shorter.total[0] <= longer.total[0]
+        assert shorter.total[1] <= longer.total[1]
+
+
+@given(LOADS, st.integers(1, 20_000))
+def test_checkpointing_and_more_devices_never_take_more(load: Training, sequence: int) -> None:
+    def least(load: Training, devices: int) -> float:
+        return phase(SEVEN, load, "step", sequence, devices).total[0]
+
+    assert least(replace(load, checkpointing=True), 4) <= least(replace(load, checkpointing=False), 4)
+    assert least(load, 8) <= least(load, 4)
+
+
+def test_a_pass_takes_two_operations_for_every_weight_and_token_and_attention_besides() -> None:
+    short = forward_flops(SEVEN, 1)
+    assert short == pytest.approx(2 * (SEVEN.parameters - SEVEN.vocabulary * SEVEN.width), rel=1e-3)
+    assert forward_flops(SEVEN, 1000) > 1000 * short
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [({}, 3), ({"checkpointing": True}, 4), ({"checkpointing": True, "reference": True}, 5), ({"rank": 8}, 2)],
+)
+def test_a_step_is_so_many_passes(options: dict[str, Any], passes: int) -> None:
+    assert training_flops(SEVEN, replace(PLAIN, **options), 10, 7) == 7 * passes * forward_flops(SEVEN, 10)

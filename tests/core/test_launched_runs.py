@@ -1,0 +1,168 @@
+"""Runs over two processes for real: the same paths as with one, GRPO's groups across processes, kills and stops, two machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+RUN_FILE = """
+out: {out}
+model: adjudge_arithmetic:model
+data: {{use: arithmetic, levels: [1, 2], size: 40}}
+reporters: [progress, html]
+engine: {{use: hf, batch_tokens: 2000}}
+stages: [{stages}]
+evaluation: {{sets: {sets}}}
+launch: {launch}
+"""
+SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 8, learning_rate: 5.0e-5}"
+GRPO = "{use: grpo, steps: 12, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}"
+BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 200}}")
+
+
+def start(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out: Path | None = None) -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    file = folder / "run.yaml"
+    file.write_text(RUN_FILE.format(out=out or folder / "run", launch=launch, stages=stages, sets=sets))
+    return subprocess.Popen(
+        [sys.executable, "-m", "adjudge", "run", str(file), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[list[dict[str, Any]], str]:
+    out, told = process.communicate(timeout=400)
+    assert process.returncode == 0, told
+    stages: list[dict[str, Any]] = json.loads(out)["stages"]
+    return stages, told
+
+
+def records(folder: Path, name: str) -> list[dict[str, Any]]:
+    file = folder / "run" / "records" / f"{name}.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def wait_for(process: subprocess.Popen[str], folder: Path, name: str, count: int) -> None:
+    while len(records(folder, name)) < count:
+        assert process.poll() is None, f"the run ended before {name} had {count} records"
+        time.sleep(0.01)
+
+
+def workers(folder: Path, stage: str) -> dict[int, int]:
+    """Process ids by rank."""
+    return {int(file.suffix[1:]): int(file.read_text()) for file in (folder / "run" / "stages" / stage / "launch").glob("pid-0.*")}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
+    """A run over two processes, once for all tests that look at it."""
+    folder = tmp_path_factory.mktemp("launched") / "two"
+    return folder, *finish(start(folder, "{processes: 2}", *BOTH))
+
+
+def test_two_processes_choose_the_paths_that_one_chooses_and_train_as_well(two: Any, tmp_path: Path) -> None:
+    folder, stages, told = two
+    alone, _ = finish(start(tmp_path / "one", "null", *BOTH))
+    for name in ("0-base-evaluation-test", "1-sft-paths", "1-sft-selected"):
+        here, there = ({row["id"]: row["completion"]["text"] for row in records(one, name)} for one in (folder, tmp_path / "one"))
+        assert here == there, name
+        assert len(records(folder, name)) == len(here), "no record twice"
+    scores, others = ({row["id"]: row["value"] for row in records(one, "1-sft-scores")} for one in (folder, tmp_path / "one"))
+    assert scores == pytest.approx(others, abs=1e-5)
+    assert stages[1]["metrics"] == alone[1]["metrics"]
+    for one, other in zip(stages, alone, strict=True):
+        difference = one["evaluation"]["test"]["accuracy"] - other["evaluation"]["test"]["accuracy"]
+        assert abs(difference) <= 3 * (2 * 0.25 / 200) ** 0.5, one["name"]
+    assert not list((folder / "run").rglob("launch"))
+    assert not list((folder / "run").rglob("*.part*"))
+    assert "1-sft" in told, "progress was shown"
+    assert (folder / "run" / "report.html").stat().st_size > 10_000
+
+
+def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
+    """Five groups of four in two processes: the third lies in both."""
+    folder, _, _ = two
+    steps, rollouts = records(folder, "2-grpo-steps"), records(folder, "2-grpo-rollouts")
+    assert [step["step"] for step in steps] == list(range(1, 13))
+    assert len({row["id"] for row in rollouts}) == len(rollouts) == 12 * 5 * 4
+    for step, found in groupby(rollouts, key=lambda row: row["step"]):
+        mine = list(found)
+        groups = [mine[place : place + 4] for place in range(0, 20, 4)]
+        assert all(len({(row["problem_id"], row["order"]) for row in group}) == 1 for group in groups)
+        told = steps[step - 1]
+        assert told["accuracy"] == pytest.approx(sum(row["right"] for row in mine) / 20)
+        assert told["reward"] == pytest.approx(sum(row["reward"] for row in mine) / 20)
+        uniform = sum(len({row["right"] for row in group}) == 1 for group in groups)
+        assert told["skipped_groups"] == pytest.approx(uniform / 5)
+
+
+def test_a_killed_process_ends_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    process = start(tmp_path, "{processes: 2}")
+    wait_for(process, tmp_path, "1-grpo-steps", 3)
+    os.kill(workers(tmp_path, "1-grpo")[1], signal.SIGKILL)
+    killed = time.monotonic()
+    _, told = process.communicate(timeout=60)
+    assert time.monotonic() - killed < 45
+    assert process.returncode == 1
+    assert "adjudge: stage 1-grpo: process 1 of 2 ended without a word" in told
+    assert "rank-1.log" in told
+    assert "Traceback (most recent call last)" not in told.split("adjudge: stage", maxsplit=1)[0]
+    before = {row["step"]: row for row in records(tmp_path, "1-grpo-steps")}
+    stages, _ = finish(start(tmp_path, "{processes: 2}"))
+    after = records(tmp_path, "1-grpo-steps")
+    assert [row["step"] for row in after] == list(range(1, 13))
+    assert sum(before.get(row["step"]) == row for row in after) >= 2, "it went on from a checkpoint"
+    assert len({row["id"] for row in records(tmp_path, "1-grpo-rollouts")}) == len(records(tmp_path, "1-grpo-rollouts")) == 12 * 20
+    assert stages[1]["metrics"]["steps"] == 12
+
+
+def test_a_kill_while_sampling_loses_no_path_and_one_process_may_go_on(tmp_path: Path) -> None:
+    process = start(tmp_path, "{processes: 2}", SFT)
+    parts = tmp_path / "run" / "records" / "1-sft-paths.jsonl.part0"
+    while not (parts.exists() and parts.read_bytes().count(b"\n") >= 4):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()  # the first process itself, without a word to the others
+    process.wait()
+    made = [line for file in (tmp_path / "run" / "records").glob("1-sft-paths*") for line in file.read_text().splitlines()[:-1]]
+    finish(start(tmp_path, "null", SFT))
+    kept = (tmp_path / "run" / "records" / "1-sft-paths.jsonl").read_text().splitlines()
+    assert set(made) <= set(kept)
+    assert len(kept) == 40 * 3
+
+
+def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on_from_it(tmp_path: Path) -> None:
+    process = start(tmp_path, "{processes: 2}")
+    wait_for(process, tmp_path, "1-grpo-steps", 2)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 143
+    steps = records(tmp_path, "1-grpo-steps")
+    assert (tmp_path / "run" / "stages" / "1-grpo" / "checkpoints" / f"checkpoint-{len(steps)}" / "trainer_state.json").exists()
+    finish(start(tmp_path, "{processes: 2}"))
+    after = records(tmp_path, "1-grpo-steps")
+    assert after[: len(steps)] == steps, "no step was made again"
+    assert [row["step"] for row in after] == list(range(1, 13))
+
+
+def test_two_machines_work_on_one_run(tmp_path: Path) -> None:
+    """Both are this one; they know of each other through the run folder and a port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
+    second = start(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run")
+    stages, _ = finish(start(tmp_path / "first", f"{{{where}}}"))
+    assert finish(second)[0] == stages
+    assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == list(range(1, 13))

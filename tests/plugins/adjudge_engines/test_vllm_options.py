@@ -1,0 +1,101 @@
+"""The options of `vllm`, which are checked without vLLM: what cannot be passed on, what answers depend on, and adapters."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from adjudge import ConfigError, Engine, Plugins
+from adjudge.config import validate
+from adjudge.testing import check_component
+from adjudge_arithmetic import ArithmeticDataset
+from adjudge_engines import HfEngine, VllmEngine
+from adjudge_judges import ArithmeticJudge
+
+
+def engine(plugins: Plugins, options: dict[str, Any]) -> Engine:
+    return validate(Engine, {"use": "vllm", **options}, plugins, "the call")
+
+
+def test_it_keeps_what_every_component_promises(plugins: Plugins) -> None:
+    check_component(VllmEngine(extra={"quantization": "fp8"}))
+    assert engine(plugins, {"extra": {"max_num_seqs": 8}}) == VllmEngine(extra={"max_num_seqs": 8})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"extra": {"seed": 1}}, "'seed' cannot be passed on: every prompt has a seed of its own"),
+        ({"extra": {"tensor_parallel_size": 2}}, r"write engine\.tensor_parallel"),
+        ({"extra": {"data_parallel_size": 2}}, "vllm serve MODEL --data-parallel-size N"),
+        ({"extra": {"logprobs_mode": "processed_logprobs"}}, "at temperature 1"),
+        ({"gpu_memory_utilization": 1.5}, "gpu_memory_utilization: Input should be less than or equal to 1"),
+        ({"tensor_parallel": 0}, "tensor_parallel: Input should be greater than 0"),
+        ({"max_len": 5}, r"max_len: there is no such field; did you mean 'max_model_len'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_field(plugins: Plugins, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        engine(plugins, options)
+
+
+def test_answers_depend_on_all_but_the_share_of_memory(tmp_path: FilePath) -> None:
+    plain = VllmEngine().identity()
+    assert VllmEngine(gpu_memory_utilization=0.5).identity() == plain
+    for other in (VllmEngine(dtype="float32"), VllmEngine(eager=True), VllmEngine(extra={"quantization": "fp8"})):
+        assert other.identity() != plain
+    adapter = write_adapter(tmp_path, 4)
+    before = VllmEngine(adapter=adapter).identity()
+    assert before not in (plain, None)
+    (adapter / "adapter_model.safetensors").write_bytes(b"others")
+    assert VllmEngine(adapter=adapter).identity() != before, "the adapter's content counts, not its name"
+
+
+def write_adapter(folder: FilePath, rank: object) -> FilePath:
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_prompts_are_counted_as_hf_counts_them(embedded: FilePath) -> None:
+    prompts = [ArithmeticJudge().prompt(problem, "given") for problem in ArithmeticDataset(size=4).load()]
+    assert VllmEngine().count_tokens(embedded, prompts) == HfEngine().count_tokens(embedded, prompts)
+
+
+@pytest.mark.parametrize(
+    ("rank", "ready"),
+    [(1, 8), (8, 8), (9, 16), (500, 512), (513, "up to 512"), ("many", "names no rank"), (None, "names no rank")],
+)
+def test_vllm_is_made_ready_for_an_adapters_rank(tmp_path: FilePath, rank: object, ready: int | str) -> None:
+    from adjudge_engines import arguments
+
+    write_adapter(tmp_path, rank)
+    if isinstance(ready, int):
+        assert arguments.of_adapter(tmp_path) == {"enable_lora": True, "max_lora_rank": ready}
+    else:
+        with pytest.raises(ConfigError, match=ready):
+            arguments.of_adapter(tmp_path)
+    with pytest.raises(ConfigError, match=r"has no adapter_config\.json"):
+        arguments.of_adapter(tmp_path / "elsewhere")
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_without_vllm_the_remedy_is_told_and_plans_are_made(embedded: FilePath) -> None:
+    with pytest.raises(ConfigError, match=r"vLLM is not installed here[\s\S]*adjudge\[vllm\]"), VllmEngine().open(embedded):
+        pass
+    assert VllmEngine(extra={"whatever": 1}).count_tokens(embedded, [[{"role": "user", "content": "1+1"}]])
+
+
+def test_options_are_checked_without_loading_torch() -> None:
+    code = (
+        "import sys; from adjudge_engines import VllmEngine\n"
+        "VllmEngine(extra={'max_num_seqs': 8}).identity()\n"
+        "print([name for name in ('torch', 'transformers', 'vllm') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
