@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,21 +31,17 @@ def test_help_lists_every_command(call: Call) -> None:
     assert all(command in help_text for command in COMMANDS)
 
 
-def test_help_is_fast_and_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy() -> None:
+    """What makes help fast, which a test cannot time: on a busy machine everything is slow."""
     code = (
         "import sys\n"
         "from adjudge.cli import app\n"
         "try: app(['--help'])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'torch', 'transformers', 'trl', 'scipy', 'numpy', 'matplotlib', 'datasets', 'choix'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
+        "heavy = {'torch', 'transformers', 'trl', 'triton', 'vllm', 'openai', 'scipy', 'numpy', 'matplotlib', 'datasets', 'choix'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
-    seconds: list[float] = []
-    while len(seconds) < 5 and min(seconds, default=1.0) >= 0.5:
-        started = time.monotonic()
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < 0.5
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_an_unknown_command_or_option_is_a_usage_error(call: Call) -> None:
