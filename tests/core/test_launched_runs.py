@@ -27,7 +27,7 @@ stages: [{stages}]
 evaluation: {{sets: {sets}}}
 launch: {launch}
 """
-SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 8, learning_rate: 5.0e-5}"
+SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 64, learning_rate: 5.0e-5}"
 GRPO = "{use: grpo, steps: 12, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}"
 BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 200}}")
 
@@ -71,6 +71,15 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, 
     return folder, *finish(start(folder, "{processes: 2}", *BOTH))
 
 
+def apart(one: Path, other: Path) -> float:
+    """Share of the fine-tuned weights that differ by more than a hundredth of what one step of AdamW changes."""
+    from safetensors.torch import load_file
+
+    here, there = (load_file(folder / "run" / "stages" / "1-sft" / "model" / "model.safetensors") for folder in (one, other))
+    differ = sum(int(((here[name] - there[name]).abs() > 5e-7).sum()) for name in here)
+    return differ / sum(weights.numel() for weights in here.values())
+
+
 def test_two_processes_choose_the_paths_that_one_chooses_and_train_as_well(two: Any, tmp_path: Path) -> None:
     folder, stages, told = two
     alone, _ = finish(start(tmp_path / "one", "null", *BOTH))
@@ -81,6 +90,9 @@ def test_two_processes_choose_the_paths_that_one_chooses_and_train_as_well(two: 
     scores, others = ({row["id"]: row["value"] for row in records(one, "1-sft-scores")} for one in (folder, tmp_path / "one"))
     assert scores == pytest.approx(others, abs=1e-5)
     assert stages[1]["metrics"] == alone[1]["metrics"]
+    [step], [same] = records(folder, "1-sft-steps"), records(tmp_path / "one", "1-sft-steps")
+    assert step["loss"] == pytest.approx(same["loss"], rel=1e-4), "one step, shared out, is the step of one process"
+    assert apart(folder, tmp_path / "one") < 0.001
     for one, other in zip(stages, alone, strict=True):
         difference = one["evaluation"]["test"]["accuracy"] - other["evaluation"]["test"]["accuracy"]
         assert abs(difference) <= 3 * (2 * 0.25 / 200) ** 0.5, one["name"]

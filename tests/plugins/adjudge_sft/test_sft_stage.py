@@ -117,6 +117,18 @@ def test_training_rows_are_the_sampled_tokens(tmp_path: FilePath, embedded: File
     assert tokenizer.decode([token for token in other["labels"] if token != -100]) == "sum 85" + tokenizer.eos_token
 
 
+def test_rows_that_fill_a_step_teach_nothing() -> None:
+    from datasets import Dataset as Rows
+
+    from adjudge_sft.train import whole_steps
+
+    rows = [{"input_ids": [1, 2, number], "labels": [-100, 2, number]} for number in range(5)]
+    filled = list(whole_steps(Rows.from_list(rows), 4))
+    assert filled[:5] == rows
+    assert [row["labels"] for row in filled[5:]] == [[-100] * 3] * 3
+    assert list(whole_steps(Rows.from_list(rows[:4]), 4)) == rows[:4]
+
+
 @pytest.mark.slow
 def test_no_right_path_is_an_error_and_loses_nothing(tmp_path: FilePath, embedded: FilePath) -> None:
     made = stage(tmp_path, embedded, AlwaysWrong())
