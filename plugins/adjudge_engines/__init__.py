@@ -88,6 +88,8 @@ class VllmEngine(Engine):
     """Whether to start at once instead of compiling first, which pays in long runs."""
     adapter: FilePath | None = None
     """LoRA adapter, a folder that peft saved, on top of the model; None = the model as it is."""
+    trust_remote_code: bool = False
+    """Whether Python code that lies in the model folder may run, here and in training; read it first."""
     extra: Annotated[dict[str, Any], AfterValidator(arguments.not_ours)] = {}
     """Further engine arguments of vLLM by its own names, such as ``{quantization: fp8}``; an unknown one is an error."""
 
@@ -96,10 +98,10 @@ class VllmEngine(Engine):
         arguments.check_installed()
         arguments.check_extra(self.extra)
         whole, adapter = arguments.apart(model, self.adapter)
-        lora = arguments.of_adapter(adapter)
+        given = {**self._arguments(), **arguments.of_adapter(adapter), **self.extra}
         from .vllm import VllmSession
 
-        session = VllmSession(whole, adapter=adapter, arguments={**self._arguments(), **lora, **self.extra})
+        session = VllmSession(model, whole=whole, adapter=adapter, arguments=given)
         try:
             yield session
         finally:
@@ -112,6 +114,7 @@ class VllmEngine(Engine):
             "gpu_memory_utilization": self.gpu_memory_utilization,
             "max_model_len": self.max_model_len,
             "enforce_eager": self.eager,
+            "trust_remote_code": self.trust_remote_code,
             "logprobs_mode": "raw_logprobs",
             "generation_config": "vllm",
         }

@@ -22,6 +22,7 @@ OURS = {
     "generation_config": "the judge says how to sample",
     "override_generation_config": "the judge says how to sample",
     "seed": "every prompt has a seed of its own",
+    "trust_remote_code": "write engine.trust_remote_code",
     "enable_lora": "write engine.adapter",
     "max_lora_rank": "engine.adapter says it",
     "tensor_parallel_size": "write engine.tensor_parallel",
@@ -87,6 +88,8 @@ def apart(model: FilePath, adapter: FilePath | None) -> tuple[FilePath, FilePath
         return model, adapter
     if adapter is not None:
         raise ConfigError(f"engine.adapter: {model} holds adapters itself, and vLLM takes one.\n  Remedy: leave engine.adapter out.")
+    if model_below(below) is not None:
+        raise ConfigError(f"model: {model} holds adapters for others in {below}, and vLLM takes one.\n  Remedy: merge those first.")
     return below, model
 
 

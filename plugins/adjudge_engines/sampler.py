@@ -1,6 +1,7 @@
 """Chooses each row's next token with that row's own random numbers, inside transformers' `generate`, and keeps its log-probability.
 
-`generate` runs greedily; this processor makes the chosen token the only possible one. Shapes: B rows, T tokens, V vocabulary.
+`generate` runs greedily; this processor makes the chosen token the only possible one. Shapes: B rows, T tokens, V vocabulary,
+K likeliest tokens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import LogitsProcessor
+
+LIKELIEST = 32
+"""K: of how many tokens the choice is tried first."""
 
 
 class SeededSampler(LogitsProcessor):  # type: ignore[misc]
@@ -31,14 +35,41 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         return torch.full_like(scores, float("-inf")).scatter_(-1, choice_B1, 0.0)
 
     def _draw(self, logprob_BV: Tensor, step: int) -> Tensor:
-        """Token at which the cumulative probability passes the row's random number."""
+        """Token at which the cumulative probability passes the row's random number, the likeliest first and the lower id of equals.
+
+        It nearly always is among a few, and sorting a vocabulary takes longer than a small model does.
+        """
+        uniform_B1 = self.uniform_BT[:, step : step + 1].to(logprob_BV.device)
         probability_BV = (logprob_BV.double() / self.temperature).softmax(-1)
+        choice_B1, sure_B = self._of_the_likeliest(logprob_BV, probability_BV, uniform_B1)
+        if not sure_B.all():
+            choice_B1[~sure_B] = self._of_all(probability_BV[~sure_B], uniform_B1[~sure_B])
+        return choice_B1
+
+    def _of_the_likeliest(self, logprob_BV: Tensor, probability_BV: Tensor, uniform_B1: Tensor) -> tuple[Tensor, Tensor]:
+        """The token if it is among the K likeliest, and whether it is; shapes (B, 1) and (B,)."""
+        size = min(LIKELIEST, logprob_BV.shape[-1])
+        by_id_BK = logprob_BV.topk(size, -1).indices.sort(-1).values
+        value_BK, order_BK = logprob_BV.gather(-1, by_id_BK).sort(stable=True, dim=-1, descending=True)
+        token_BK = by_id_BK.gather(-1, order_BK)
+        # Of tokens as likely as the last of these some may be missing, so none of them counts.
+        known_B = (value_BK > value_BK[:, -1:]).sum(-1)
+        cumulative_BK = probability_BV.gather(-1, token_BK).cumsum(-1)
+        mass_B1 = probability_BV.sum(-1, keepdim=True)
+        if self.top_p < 1:
+            nucleus_B1 = (cumulative_BK < self.top_p).sum(-1, keepdim=True).clamp_(max=size - 1)
+            known_B = known_B.where(nucleus_B1.squeeze(-1) < known_B, 0)
+            mass_B1 = cumulative_BK.gather(-1, nucleus_B1)
+        place_B1 = torch.searchsorted(cumulative_BK, uniform_B1 * mass_B1, right=True)
+        return token_BK.gather(-1, place_B1.clamp(max=size - 1)), place_B1.squeeze(-1) < known_B
+
+    def _of_all(self, probability_BV: Tensor, uniform_B1: Tensor) -> Tensor:
         sorted_BV, token_BV = probability_BV.sort(stable=True, dim=-1, descending=True)
         cumulative_BV = sorted_BV.cumsum(-1)
         if self.top_p < 1:
             sorted_BV = sorted_BV.masked_fill(cumulative_BV - sorted_BV >= self.top_p, 0.0)
             cumulative_BV = sorted_BV.cumsum(-1)
-        point_B1 = self.uniform_BT[:, step : step + 1].to(cumulative_BV.device) * cumulative_BV[:, -1:]
+        point_B1 = uniform_B1 * cumulative_BV[:, -1:]
         place_B1 = torch.searchsorted(cumulative_BV, point_B1, right=True).clamp_(max=cumulative_BV.shape[-1] - 1)
         return token_BV.gather(-1, place_B1)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import count
+from multiprocessing.connection import wait
 from pathlib import Path as FilePath
+from threading import Thread
 from typing import Any
 
 # Read by vLLM when it is imported. Its log must not come between the lines that a command prints, and memory is given back by ending
@@ -22,7 +24,8 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig  # noqa: E402
+import psutil  # noqa: E402
+from transformers import AutoConfig, GenerationConfig  # noqa: E402
 from vllm import LLM, SamplingParams  # noqa: E402
 from vllm.lora.request import LoRARequest  # noqa: E402
 from vllm.platforms import current_platform  # noqa: E402
@@ -31,29 +34,46 @@ from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 
-from .folder import check_folder  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
+from .weights import load_tokenizer  # noqa: E402
+
+SECONDS = 10
+"""How long a worker may take to end by itself when the engine is closed."""
 
 
 class VllmSession:
-    """A model that vLLM has loaded, and its tokenizer."""
+    """A model that vLLM has loaded, and its tokenizer; `whole` is the model's own folder, or the one that it has adapters for."""
 
-    def __init__(self, folder: FilePath, *, adapter: FilePath | None, arguments: dict[str, Any]) -> None:
-        check_folder(folder)
-        config = AutoConfig.from_pretrained(folder)
+    def __init__(self, folder: FilePath, *, whole: FilePath, adapter: FilePath | None, arguments: dict[str, Any]) -> None:
+        trust = arguments["trust_remote_code"]
+        tokenizer = load_tokenizer(folder, trust_remote_code=trust)
+        config = AutoConfig.from_pretrained(whole, trust_remote_code=trust)
         self.vocabulary: int = config.get_text_config(decoder=True).vocab_size
         self.lora = None if adapter is None else LoRARequest("adapter", 1, str(adapter.absolute()))
-        self.llm: Any = _started(str(folder), arguments)
-        self.texts = Texts(
-            AutoTokenizer.from_pretrained(folder),
-            ends_of_turn=_generation(folder, config).eos_token_id,
-            context=self.llm.llm_engine.model_config.max_model_len,
-        )
+        self.llm: Any = _started(str(whole), arguments)
+        context = self.llm.llm_engine.model_config.max_model_len
+        self.texts = Texts(tokenizer, ends_of_turn=_generation(whole, config).eos_token_id, context=context)
         self._numbers = count()
+        self._core = self.llm.llm_engine.engine_core
+        self._processes = self._core.resources.engine_manager.processes
+        Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """A process that is killed says nothing, and vLLM would wait for its answer for ever."""
+        wait([process.sentinel for process in self._processes])
+        self._core.outputs_queue.put_nowait(EngineDeadError())
 
     def close(self) -> None:
-        """End vLLM's processes, and wait for them, so that their memory is free."""
-        self.llm.llm_engine.engine_core.shutdown()
+        """End vLLM's processes, and wait until their memory is free."""
+        alive = [psutil.Process(process.pid) for process in self._processes if process.is_alive()]
+        below = [child for process in alive for child in process.children(recursive=True)]
+        self._core.shutdown()
+        for process in self._processes:
+            process.join()
+        _, left = psutil.wait_procs(below, timeout=SECONDS)
+        for child in left:
+            child.kill()
+        psutil.wait_procs(left)
         del self.llm
 
     def sample(

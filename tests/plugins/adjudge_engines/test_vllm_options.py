@@ -85,6 +85,22 @@ def test_vllm_is_made_ready_for_an_adapters_rank(tmp_path: FilePath, rank: objec
         arguments.of_adapter(tmp_path / "elsewhere")
 
 
+def test_adapters_lie_beside_a_model_or_in_its_place(embedded: FilePath, tmp_path: FilePath) -> None:
+    from adjudge_engines import arguments
+
+    write_adapter(tmp_path, 4)
+    assert arguments.apart(embedded, None) == (embedded, None)
+    assert arguments.apart(embedded, tmp_path) == (embedded, tmp_path)
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "base_model_name_or_path": str(embedded)}))
+    assert arguments.apart(tmp_path, None) == (embedded, tmp_path)
+    with pytest.raises(ConfigError, match="holds adapters itself, and vLLM takes one"):
+        arguments.apart(tmp_path, tmp_path)
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "adapter_config.json").write_text(json.dumps({"r": 4, "base_model_name_or_path": str(tmp_path)}))
+    with pytest.raises(ConfigError, match="holds adapters for others"):
+        arguments.apart(tmp_path / "second", None)
+
+
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
 def test_without_vllm_the_remedy_is_told_and_plans_are_made(embedded: FilePath) -> None:
     with pytest.raises(ConfigError, match=r"vLLM is not installed here[\s\S]*adjudge\[vllm\]"), VllmEngine().open(embedded):

@@ -127,7 +127,7 @@ def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: 
         content = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(last / "optimizer.pt", "w") as archive:
         for name, data in content.items():
-            archive.writestr(name, pickle.dumps(Malicious(sign)) if name.endswith("data.pkl") else data)
+            archive.writestr(name, pickle.dumps(Malicious(sign), 2) if name.endswith("data.pkl") else data)
     with pytest.raises(JobError, match=rf"stage 1-grpo: .*checkpoint-{step} holds something else than numbers, and is not read"):
         Grpo(**SMALL).train(made)
     assert not sign.exists()
