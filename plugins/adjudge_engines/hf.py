@@ -67,7 +67,7 @@ class HfSession:
 
     def encode(self, prompt: list[Message]) -> list[int]:
         """Token ids of a chat that asks the assistant to go on."""
-        return encode(self.tokenizer, prompt)
+        return encode(self.tokenizer, [prompt])[0]
 
     def sample(
         self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int

@@ -1,7 +1,7 @@
 """Chooses each row's next token with that row's own random numbers, inside transformers' `generate`, and keeps its log-probability.
 
 `generate` runs greedily; this processor makes the chosen token the only possible one. Shapes: B rows, T tokens, V vocabulary,
-K likeliest tokens.
+K likeliest tokens, R the rows that are not decided yet.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-LIKELIEST = 32
-"""K: of how many tokens the choice is tried first."""
+LIKELIEST = (4, 32)
+"""K: of how many tokens the choice is tried first, and of how many then for the rows where that was too few."""
 
 
 class SeededSampler(LogitsProcessor):  # type: ignore[misc]
@@ -41,14 +41,20 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         """
         uniform_B1 = self.uniform_BT[:, step : step + 1].to(logprob_BV.device)
         probability_BV = (logprob_BV.double() / self.temperature).softmax(-1)
-        choice_B1, sure_B = self._of_the_likeliest(logprob_BV, probability_BV, uniform_B1)
-        if not sure_B.all():
-            choice_B1[~sure_B] = self._of_all(probability_BV[~sure_B], uniform_B1[~sure_B])
+        choice_B1 = torch.empty_like(uniform_B1, dtype=torch.long)
+        left_R = torch.arange(len(choice_B1), device=choice_B1.device)
+        for size in LIKELIEST:
+            found_R1, sure_R = self._of_the_likeliest(size, logprob_BV[left_R], probability_BV[left_R], uniform_B1[left_R])
+            choice_B1[left_R] = found_R1
+            left_R = left_R[~sure_R]
+            if not len(left_R):
+                return choice_B1
+        choice_B1[left_R] = self._of_all(probability_BV[left_R], uniform_B1[left_R])
         return choice_B1
 
-    def _of_the_likeliest(self, logprob_BV: Tensor, probability_BV: Tensor, uniform_B1: Tensor) -> tuple[Tensor, Tensor]:
-        """The token if it is among the K likeliest, and whether it is; shapes (B, 1) and (B,)."""
-        size = min(LIKELIEST, logprob_BV.shape[-1])
+    def _of_the_likeliest(self, size: int, logprob_BV: Tensor, probability_BV: Tensor, uniform_B1: Tensor) -> tuple[Tensor, Tensor]:
+        """The token if it is among the `size` likeliest, and whether it is; shapes (B, 1) and (B,)."""
+        size = min(size, logprob_BV.shape[-1])
         by_id_BK = logprob_BV.topk(size, -1).indices.sort(-1).values
         value_BK, order_BK = logprob_BV.gather(-1, by_id_BK).sort(stable=True, dim=-1, descending=True)
         token_BK = by_id_BK.gather(-1, order_BK)

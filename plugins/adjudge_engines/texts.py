@@ -25,7 +25,7 @@ class Texts:
 
     def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> list[list[int]]:
         """Token ids of every chat; `PromptTooLong` for the first that leaves no room for a judgement."""
-        ids = [encode(self.tokenizer, chat) for chat in chats]
+        ids = encode(self.tokenizer, chats)
         for index, prompt in enumerate(ids):
             if self.context is not None and len(prompt) + max_new_tokens > self.context:
                 raise PromptTooLong(index, len(prompt), self.context, max_new_tokens)
@@ -55,7 +55,7 @@ class Texts:
 
     def to_score(self, chat: list[Message], paths: Sequence[Sequence[int]]) -> list[int]:
         """Token ids of the chat before these paths; `ConfigError` where one of them does not fit behind it."""
-        prompt = encode(self.tokenizer, chat)
+        [prompt] = encode(self.tokenizer, [chat])
         longest = len(prompt) + max(map(len, paths), default=0)
         if self.context is not None and longest > self.context:
             raise ConfigError(

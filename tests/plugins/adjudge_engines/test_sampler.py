@@ -31,7 +31,7 @@ def drawn(scores: torch.Tensor, seeds: list[int], temperature: float, top_p: flo
 
 @settings(max_examples=150, deadline=None)
 @given(
-    size=st.sampled_from([2, 5, 31, 32, 33, 200]),
+    size=st.sampled_from([2, 4, 5, 31, 32, 33, 200]),
     kinds=st.sampled_from([2, 3, 1000]),
     spread=st.sampled_from([0.0, 0.5, 3.0, 30.0]),
     temperature=st.sampled_from([0.2, 1.0, 1.7]),
