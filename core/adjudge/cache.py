@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any
 
+from .artifacts import model_below
 from .records import Completion, Json
 
 FORMAT = 1
@@ -94,9 +95,14 @@ class Cache:
         return rows[0][0] if rows else None
 
     def folder_digest(self, folder: FilePath) -> str:
-        """A digest of the files of a model folder that completions depend on: weights, tokenizer, chat template, settings."""
+        """A digest of the files of a model folder that completions depend on: weights, tokenizer, chat template, settings.
+
+        Adapters depend on the model that they are for as well.
+        """
         files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-        return digest(*([file.name, self._file_digest(file)] for file in files if not file.name.endswith(NOT_THE_MODEL)))
+        found = [[file.name, self._file_digest(file)] for file in files if not file.name.endswith(NOT_THE_MODEL)]
+        below = model_below(folder)
+        return digest(*found, *([] if below is None else [self.folder_digest(below)]))
 
     def _file_digest(self, file: FilePath) -> str:
         """A file's SHA-256, read again only when size, inode or times differ: the time of the last change cannot be set by hand."""

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from . import __version__
 from .cache import Cache, digest
 from .components import Engine, Session
-from .errors import blamed_on
+from .errors import ConfigError, blamed_on
 from .judging import PromptTooLong
 from .records import Completion, Message
 
@@ -23,7 +23,7 @@ def source_of(engine: Engine, model: FilePath, cache: Cache) -> str | None:
     kind = type(engine)
     try:
         return digest(__version__, f"{kind.__module__}.{kind.__qualname__}", identity, cache.folder_digest(model))
-    except OSError:  # a folder that cannot be read is for the engine to tell
+    except (OSError, ConfigError):  # a folder that cannot be read is for the engine to tell
         return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -138,6 +140,19 @@ def test_the_source_is_the_engine_and_the_files_that_answers_depend_on(cache: Ca
         assert source_of(Told(), model, cache) != before
         (model / name).write_text("before")
         assert source_of(Told(), model, cache) == before, "what counts is the content"
+
+
+def test_adapters_are_known_by_the_model_below_too(cache: Cache, model: FilePath, tmp_path: FilePath) -> None:
+    adapters = tmp_path / "adapters"
+    adapters.mkdir()
+    (adapters / "adapter_model.safetensors").write_text("before")
+    (adapters / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(model)}))
+    before = source_of(Told(), adapters, cache)
+    assert before is not None
+    (model / "model.safetensors").write_text("after!")
+    assert source_of(Told(), adapters, cache) != before
+    shutil.rmtree(model)
+    assert source_of(Told(), adapters, cache) is None, "the engine tells that there is none"
 
 
 def test_another_version_is_another_source(cache: Cache, model: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
