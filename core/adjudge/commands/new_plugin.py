@@ -15,11 +15,16 @@ EXAMPLE = "Example: adjudge new-plugin brevity --kind path-scorer && pip install
 
 
 class Kind(StrEnum):
-    """Kinds that there is a template for."""
+    """What a plugin can add; each has a folder of templates."""
 
     PATH_SCORER = "path-scorer"
-    AGGREGATOR = "aggregator"
     REWARD_RULE = "reward-rule"
+    AGGREGATOR = "aggregator"
+    STAGE_TRAINER = "stage-trainer"
+    ENGINE = "engine"
+    JUDGE = "judge"
+    DATA_SET = "data-set"
+    REPORTER = "reporter"
 
     @property
     def spoken(self) -> str:
@@ -28,8 +33,13 @@ class Kind(StrEnum):
 
 USAGE = {
     Kind.PATH_SCORER: "scorer: {{use: {name}, target: 300}}    # in a stage that chooses among paths",
-    Kind.AGGREGATOR: "aggregator: {{use: {name}, tie: 0.4}}    # or: adjudge rank answers.jsonl --use {name}",
     Kind.REWARD_RULE: "rules:\n  - {{use: {name}, phrase: therefore, weight: 0.5}}",
+    Kind.AGGREGATOR: "aggregator: {{use: {name}, tie: 0.4}}    # or: adjudge rank answers.jsonl --use {name}",
+    Kind.STAGE_TRAINER: "stages:\n  - {{use: grpo, steps: 100}}\n  - {{use: {name}, share: 0.3}}",
+    Kind.ENGINE: "engine: {{use: {name}}}    # or: adjudge judge pairs.jsonl --engine {name}",
+    Kind.JUDGE: "judge: {{use: {name}, max_new_tokens: 2048}}",
+    Kind.DATA_SET: "data: {{use: {name}, file: table.csv}}",
+    Kind.REPORTER: "reporters:\n  - progress\n  - {{use: {name}, file: stages.jsonl}}",
 }
 
 
