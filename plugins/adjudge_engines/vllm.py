@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import wait
 from pathlib import Path as FilePath
@@ -56,6 +57,8 @@ class VllmSession:
         self._numbers = count()
         self._core = self.llm.llm_engine.engine_core
         self._processes = self._core.resources.engine_manager.processes
+        self._below = _children(self._processes)
+        """Kept, for a process that is killed no longer tells whom it had started."""
         Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
@@ -65,14 +68,14 @@ class VllmSession:
 
     def close(self) -> None:
         """End vLLM's processes, and wait until their memory is free."""
-        alive = [psutil.Process(process.pid) for process in self._processes if process.is_alive()]
-        below = [child for process in alive for child in process.children(recursive=True)]
+        below = [*self._below, *_children(self._processes)]
         self._core.shutdown()
         for process in self._processes:
             process.join()
         _, left = psutil.wait_procs(below, timeout=SECONDS)
         for child in left:
-            child.kill()
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         psutil.wait_procs(left)
         del self.llm
 
@@ -130,19 +133,26 @@ class VllmSession:
                 engine.abort_request(list(waiting))
 
 
+def _children(processes: Sequence[Any]) -> list[psutil.Process]:
+    """Every process that these have started, themselves or through others; none of one that has ended."""
+    found: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found += psutil.Process(process.pid).children(recursive=True)
+    return found
+
+
 def _parameters(**given: Any) -> SamplingParams:
     """Told once, when finished; texts are made from the tokens here."""
     return SamplingParams(**given, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
 def _started(folder: str, arguments: dict[str, Any]) -> LLM:
-    if (
-        current_platform.is_cpu()
-    ):  # vLLM 0.31 ends there when it reads a seeded prompt in pieces, since torch cannot rewind a CPU's generator
+    if current_platform.is_cpu():  # vLLM 0.31 ends there where it reads a seeded prompt in pieces: torch cannot rewind a CPU's generator
         arguments = {"enable_chunked_prefill": False, **arguments}
     try:
         return LLM(model=folder, **arguments)
-    except Exception as error:  # settings that vLLM refuses, memory that is not there: all of it comes as some ValueError or RuntimeError
+    except Exception as error:  # settings that vLLM refuses and memory that is not there come as errors of many kinds
         raise ConfigError(
             f"engine: vLLM could not load {folder}: {error}\n"
             "  Remedy: see what vLLM says above; often memory is short: lower gpu_memory_utilization or max_model_len."
