@@ -29,13 +29,13 @@ def plan(recipe: Path) -> dict[str, Any]:
     if done.exit_code:
         raise SystemExit(f"{command}\n{done.output}")
     memory = json.loads(done.stdout)["memory"]
-    share = {phase["what"]: phase for phase in memory["phases"]}
-    tightest = max(share.values(), key=lambda phase: phase["total"][1])
+    tightest = max(memory["phases"], key=lambda phase: phase["total"][1] / phase["share"])
     given = re.search(r"--gpu-memory (\S+)", command)
     return {
         "recipe": recipe.stem, "command": command, "parameters": memory["parameters"], "gpus": memory["devices"],
         "gpu_memory": float(given[1]) if given else None, "sequence": memory["sequence"], "phases": memory["phases"],
-        "tightest": tightest["what"], "needs": tightest["total"], "fits": _verdict([phase["fits"] for phase in memory["phases"]]),
+        "tightest": tightest["what"], "share": tightest["share"], "needs": tightest["total"],
+        "fits": _verdict([phase["fits"] for phase in memory["phases"]]) if given else "not asked",
         "training_seconds": memory["training_seconds"],
     }  # fmt: skip
 
@@ -49,12 +49,13 @@ def row(found: dict[str, Any]) -> list[str]:
     seconds = found["training_seconds"]
     hours = "unknown: it depends on the data" if seconds is None else f"{seconds[0] / 3600:,.0f} to {seconds[1] / 3600:,.0f} hours"
     size = f"{found['parameters'] / 1e9:.2f} billion"
+    part = "" if found["share"] == 1 else f", in {found['share']:.0%} of it"
     return [
         found["recipe"],
         size,
         str(found["gpus"]),
-        f"{found['gpu_memory']:g}",
-        found["tightest"],
+        "not given" if found["gpu_memory"] is None else f"{found['gpu_memory']:g}",
+        found["tightest"] + part,
         f"{least} to {most}",
         found["fits"],
         hours,

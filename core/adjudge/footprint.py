@@ -1,9 +1,9 @@
 """How many bytes a device holds while a model samples or trains: arithmetic on the model's shape, each part as (least, most).
 
 Assumed, and nothing else: training in bfloat16 by autocast over weights of `Training.weight_bytes`, a gradient and AdamW's two moments
-in the precision of the weights that are trained, attention that never holds its matrix of scores, and a head that never holds all
-logits. *Most* has besides one copy in every place where the libraries may make one, a tenth for memory in pieces too small to use,
-and 2 GiB in the place of 0.5 for what a device's driver takes. What is spread over devices is spread evenly.
+in the precision of the weights that are trained unless `Training` says otherwise, attention that never holds its matrix of scores, and a
+head that never holds all logits. *Most* has besides one copy in every place where the libraries may make one, a tenth for memory in
+pieces too small to use, and 2 GiB in the place of 0.5 for what a device's driver takes. What is spread over devices is spread evenly.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Phase:
     """Share of a device's memory that this may take."""
     levers: tuple[str, ...] = ()
     """What would take less, in words."""
+    uncounted: tuple[str, ...] = ()
+    """Options that change it in a way that nobody counts, in words."""
 
     @property
     def total(self) -> Bytes:
@@ -43,18 +45,27 @@ class Phase:
         return least * (1 + PIECES[0]) + DRIVER[0], most * (1 + PIECES[1]) + DRIVER[1]
 
     def fits(self, memory: float) -> bool | None:
-        """Whether it fits into this many bytes; None where that depends on what is not known here."""
+        """Whether it fits into this many bytes; None where that depends on what is not known or not counted here."""
+        if self.uncounted:
+            return None
         least, most = self.total
         return True if most <= memory * self.share else False if least > memory * self.share else None
 
 
-def sampling(stage: str, shape: Shape, load: Sampling, what: str = "sampling") -> Phase:
-    """What an engine holds while it samples, on each of the devices that it is spread over."""
-    in_bytes = load.weight_bytes or shape.weight_bytes
+def sampling(stage: str, shape: Shape, load: Sampling, what: str = "sampling", stored: float | None = None) -> Phase:
+    """What an engine holds while it samples, on each of the devices that it is spread over.
+
+    `stored` are the most bytes in which a weight of what it samples from is stored; None = as the shape says.
+    """
+    tokens = max(load.tokens, (shape.limit or 0) if load.own_limit else 0)
+    if load.weight_bytes is None:
+        in_bytes = (min(shape.weight_bytes, HALF), max(shape.weight_bytes, stored or 0))
+    else:
+        in_bytes = _exactly(load.weight_bytes)
     parts = {
-        "weights": _exactly(shape.parameters * in_bytes / load.spread),
-        "keys and values": _exactly(load.tokens * shape.kv_numbers * min(in_bytes, 4) / load.spread),
-        "activations": (0.0, load.tokens * _prefill(shape) / load.spread),
+        "weights": _each(in_bytes, shape.parameters / load.spread),
+        "keys and values": _each((min(in_bytes[0], 4), min(in_bytes[1], 4)), tokens * shape.kv_numbers / load.spread),
+        "activations": (0.0, tokens * _prefill(shape) / load.spread),
     }
     return Phase(stage, what, parts, load.share, ("lower judge.max_new_tokens", "spread the engine over more devices"))
 
@@ -64,22 +75,34 @@ def _prefill(shape: Shape) -> float:
     return HALF * (3 * shape.inner + 4 * shape.width)
 
 
-def training(stage: str, shape: Shape, load: Training, sequence: int, devices: int) -> list[Phase]:
-    """What a trainer holds on one device: while it samples, if it does so itself, and in a step."""
+def training(stage: str, shape: Shape, load: Training, sequence: int, devices: int, prompt: int | None = None) -> list[Phase]:
+    """What a trainer holds on one device: while it samples, if it does so itself, and in a step.
+
+    `sequence` are the tokens of the longest sequence, `prompt` those of the longest prompt in it; None = it may be all prompt.
+    """
+    return [replace(phase, uncounted=load.uncounted) for phase in _phases(stage, shape, load, sequence, devices, prompt or sequence)]
+
+
+def _phases(stage: str, shape: Shape, load: Training, sequence: int, devices: int, prompt: int) -> list[Phase]:
     resident, trained = _resident(shape, load, devices), trained_parameters(shape, load)
     rows = min(load.rows or load.step, -(-load.step // devices))
     step = {
         **resident,
-        "gradients": _exactly(trained * _trained_bytes(load) / _shards(load, devices)),
+        "gradients": _gradients(load, trained, devices, summed=rows * devices < load.step),
         "activations": _activations(shape, load, rows * sequence),
         "copies": _copies(shape, load),
     }
     beside = load.rollouts.share if isinstance(load.rollouts, Sampling) and not load.rollouts.sleeps else 0.0
     update = Phase(stage, "step", step, 1.0 - beside, _levers(load, rows))
     if load.rollouts == "model":
-        tokens = -(-load.step // devices) * sequence
-        cached = (tokens * shape.kv_numbers * HALF, tokens * shape.kv_numbers * 4.0)
-        parts = {**resident, "keys and values": cached, "copies": _copies(shape, load)}
+        own = -(-load.step // devices)
+        cached = own * sequence * shape.kv_numbers
+        parts = {
+            **resident,
+            "keys and values": (cached * HALF, cached * 4.0),
+            "activations": (0.0, own * prompt * _prefill(shape)),  # all prompts are read at once
+            "copies": _copies(shape, load),
+        }
         return [Phase(stage, "rollouts", parts, levers=ROLLOUT_LEVERS + (() if load.spread == "everything" else (SPREAD,))), update]
     if isinstance(load.rollouts, Sampling):
         engine = replace(load.rollouts, tokens=max(load.rollouts.tokens, sequence))
@@ -93,6 +116,7 @@ ROLLOUT_LEVERS = (
     "lower the stage's prompts_per_step or group",
     "sample through vLLM (trl: {use_vllm: true})",
 )
+AT_ONCE = "spread gradients at once (trl: {accelerator_config: {gradient_accumulation_kwargs: {sync_each_batch: true}}})"
 SPREAD = "spread the weights over several devices (launch.config_file, FSDP)"
 
 
@@ -102,15 +126,43 @@ def _trained_bytes(load: Training) -> float:
 
 
 def _shards(load: Training, devices: int) -> int:
-    return 1 if load.spread == "nothing" else devices
+    return 1 if load.spread == "nothing" else max(1, devices // load.replicas)
+
+
+def _here(size: float, load: Training) -> Bytes:
+    """So many bytes, on the device unless they are in the host's memory; those of the layers at work are among the copies."""
+    return _exactly(0.0 if load.offload else size)
 
 
 def _resident(shape: Shape, load: Training, devices: int) -> dict[str, Bytes]:
     """What stays there from the first step to the last."""
-    trained, whole = trained_parameters(shape, load), devices if load.spread == "everything" else 1
+    trained, shards = trained_parameters(shape, load), _shards(load, devices)
+    whole = shards if load.spread == "everything" else 1
     weights = [(size + (trained * 4 if load.rank else 0)) / whole for size in _weights(shape, load)]
-    found = {"weights": (weights[0], weights[1]), "optimiser": _exactly(2 * trained * _trained_bytes(load) / _shards(load, devices))}
-    return found | ({"reference": _exactly(shape.parameters * load.weight_bytes / whole)} if load.reference else {})
+    if load.spread == "states" and not load.rank:  # whole may be a copy in half precision alone, and the rest spread
+        weights[0] = min(weights[0], shape.parameters * HALF + weights[0] / shards)
+    found = {"weights": _exactly(0.0) if load.offload else (weights[0], weights[1]), "optimiser": _moments(shape, load, trained, shards)}
+    if load.reference:
+        found["reference"] = _here(shape.parameters * load.weight_bytes / whole, load)
+    if load.spread == "nothing" and devices > 1:  # torch's DDP sums gradients in buckets of its own
+        found["buckets"] = (0.0, trained * _trained_bytes(load))
+    return found
+
+
+def _gradients(load: Training, trained: int, devices: int, *, summed: bool) -> Bytes:
+    """Those of the weights that are trained, and where micro-batches are summed before anything is spread, a whole sum besides."""
+    own = _here(trained * _trained_bytes(load) / _shards(load, devices), load)
+    if load.spread == "nothing" or not (load.defers and summed):
+        return own
+    return own[0] + trained * HALF, own[1] + trained * 4.0
+
+
+def _moments(shape: Shape, load: Training, trained: int, shards: int) -> Bytes:
+    """AdamW's two of every weight; those of embeddings may stay in full precision where the others are in less."""
+    if load.offload or load.moment_bytes is None:
+        return _here(2 * trained * _trained_bytes(load) / shards, load)
+    ends = 0 if load.rank else 2 * shape.vocabulary * shape.width
+    return 2 * trained * load.moment_bytes / shards, 2 * (trained * load.moment_bytes + ends * (4 - load.moment_bytes)) / shards
 
 
 def _weights(shape: Shape, load: Training) -> Bytes:
@@ -166,11 +218,13 @@ def _copies(shape: Shape, load: Training) -> Bytes:
         return _exactly(0.0)
     if load.rank:
         return layer * HALF, (layer if load.checkpointing else shape.parameters) * HALF
-    return _exactly(shape.parameters * HALF)
+    return 0.0 if load.spread == "states" else shape.parameters * HALF, shape.parameters * HALF
 
 
 def _levers(load: Training, rows: int) -> tuple[str, ...]:
     found = []
+    if load.spread != "nothing" and load.defers:
+        found.append(AT_ONCE)
     if rows > 1:
         found.append("lower the stage's micro_batch")
     if not load.checkpointing:
@@ -186,6 +240,11 @@ def _exactly(value: float) -> Bytes:
     return (float(value), float(value))
 
 
+def _each(in_bytes: Bytes, numbers: float) -> Bytes:
+    """Bytes of so many numbers."""
+    return in_bytes[0] * numbers, in_bytes[1] * numbers
+
+
 def forward_flops(shape: Shape, sequence: int) -> float:
     """Floating-point operations of one pass over one sequence of this many tokens, attention to what came before included."""
     matrices = shape.layers * shape.layer_parameters + shape.vocabulary * shape.width
@@ -193,7 +252,7 @@ def forward_flops(shape: Shape, sequence: int) -> float:
 
 
 def training_flops(shape: Shape, load: Training, sequence: int, sequences: int) -> float:
-    """Of all steps: forward, backward, what checkpointing makes twice, and the reference's pass."""
+    """Of all steps: forward, backward, what checkpointing makes twice, and the passes before a step."""
     backward = 1 if load.rank else 2
-    passes = 1 + backward + load.checkpointing + load.reference
+    passes = 1 + backward + load.checkpointing + load.passes
     return sequences * passes * forward_flops(shape, sequence)

@@ -16,17 +16,17 @@ from .components import Options
 from .errors import ConfigError, blamed_on
 from .footprint import GIB, Phase, sampling, training, training_flops
 from .plan import prompt_counts
-from .records import Json, Problem, Training, Work
+from .records import Json, Problem, Sampling, Training, Work
 from .shape import Shape
+from .spreading import by_accelerate
 
 if TYPE_CHECKING:
     from .run import Run
 
-Spread: TypeAlias = Literal["nothing", "states", "everything"]
 Seconds: TypeAlias = tuple[float, float] | None
 """At best and at worst use of the devices; None = unknown."""
-STRATEGIES: dict[str, Spread] = {"NO_SHARD": "nothing", "SHARD_GRAD_OP": "states", "FALSE": "states"}
-"""What FSDP spreads under the strategies that leave something whole."""
+Source: TypeAlias = Literal["counted", "given", "assumed"]
+"""Where the tokens of the longest prompt are from."""
 PROMPT = 4096
 """Tokens of a prompt where none can be counted: the limit that RM-R1 and J1 train with."""
 USE = (0.5, 0.2)
@@ -54,8 +54,9 @@ class Outlook:
     devices: int
     sequence: int
     """Tokens of the longest sequence: prompt and judgement."""
-    counted: bool
-    """Whether its prompt was counted, and neither given nor assumed."""
+    prompt: int
+    """Tokens of the longest prompt."""
+    source: Source
     phases: tuple[Phase, ...]
     unknown: tuple[str, ...]
     """Stages that do not say what they hold."""
@@ -71,40 +72,70 @@ class Outlook:
         largest = sorted(phase.parts.items(), key=lambda part: -part[1][0])[:3]
         told = ", ".join(f"{name} {sizes[0] / GIB:.1f}" for name, sizes in largest)
         share = f", of which this may take {memory * phase.share:.1f}" if phase.share < 1 else ""
+        assumed = self.source == "assumed"
+        prompts = f" Prompts were assumed to have up to {self.prompt:,} tokens." if assumed else ""
+        levers = (*phase.levers, *(("say how long prompts are (--prompt-tokens)",) if assumed else ()))
         raise ConfigError(
             f"stage {phase.stage}, {phase.what}: needs at least {phase.total[0] / GIB:.1f} GiB of every device ({told}); one has"
-            f" {memory:g}{share}, and there {'are' if self.devices > 1 else 'is'} {self.devices}.\n  Remedy: {', or '.join(phase.levers)}."
+            f" {memory:g}{share}, and there {'are' if self.devices > 1 else 'is'} {self.devices}.{prompts}\n"
+            f"  Remedy: {', or '.join(levers)}."
         )
 
     def to_json(self, memory: float | None) -> dict[str, Json]:
         phases = [
             {
-                "stage": phase.stage, "what": phase.what, "total": phase.total, "parts": dict(phase.parts),
-                "fits": None if memory is None else phase.fits(memory * GIB),
+                "stage": phase.stage, "what": phase.what, "total": phase.total, "parts": dict(phase.parts), "share": phase.share,
+                "uncounted": list(phase.uncounted), "fits": None if memory is None else phase.fits(memory * GIB),
             }
             for phase in self.phases
         ]  # fmt: skip
         return {
-            "parameters": self.shape.parameters, "devices": self.devices, "sequence": self.sequence, "prompt_counted": self.counted,
+            "parameters": self.shape.parameters, "devices": self.devices, "sequence": self.sequence, "prompt": self.prompt,
+            "prompt_counted": self.source == "counted",
             "phases": phases, "unknown": list(self.unknown), "training_seconds": self.training_seconds,
         }  # fmt: skip
 
 
 def foresee(job: Run, shape: Shape, works: Sequence[Work], problems: Sequence[Problem] | None, hardware: Hardware) -> Outlook:
-    """What a run holds and computes; `works` are those of its stages, `problems` None where they are unknown."""
-    prompt, counted = _longest_prompt(job, problems, hardware)
+    """What a run holds and computes; `works` are those of its stages, `problems` None where they are unknown.
+
+    Raises `ConfigError` where it cannot be shared out over so many devices.
+    """
+    prompt, source = _longest_prompt(job, problems, hardware)
     sequence, devices = prompt + job.judge.max_new_tokens, hardware.gpus or devices_of(job)
-    found, unknown = list(_sampling(job, shape, sequence)), list[str]()
+    _check_devices(job, works, devices, given=hardware.gpus is not None)
+    found, unknown = list(_sampling(job, shape, sequence, works, hardware.gpus)), list[str]()
     seconds: Seconds = None if hardware.tflops is None else (0.0, 0.0)
     for stage, work in zip(_names(job), works, strict=True):
         if work.training is None:
             unknown.append(stage)
             continue
-        found += training(stage, shape, spread_by(job, work.training), sequence, devices)
-        seconds = _longer(seconds, shape, work.training, sequence, devices, hardware.tflops)
+        load = spread_by(job, work.training)
+        found += training(stage, shape, load, sequence, devices, prompt)
+        seconds = _longer(seconds, shape, load, sequence, devices, hardware.tflops)
     if not found and not unknown:
         unknown.append(f"engine {job.config.engine.use}")
-    return Outlook(shape, devices, sequence, counted, tuple(found), tuple(unknown), None if unknown else seconds)
+    return Outlook(shape, devices, sequence, prompt, source, tuple(found), tuple(unknown), None if unknown else seconds)
+
+
+def _check_devices(job: Run, works: Sequence[Work], devices: int, *, given: bool) -> None:
+    """Raise `ConfigError` where a stage cannot be shared out over the devices, one process on each."""
+    for index, (trainer, work) in enumerate(zip(job.config.stages, works, strict=True)):
+        try:
+            if given:
+                trainer.check_processes(devices)
+        except ValueError as error:
+            raise ConfigError(f"stages.{index}: {error}.\n  Remedy: change that, or plan for other devices (--gpus).") from None
+        load = None if work.training is None else work.training.rollouts
+        if isinstance(load, Sampling) and devices % load.spread:
+            _refuse_spread(f"stages.{index}: rollouts are sampled", load.spread, devices, "spread them over fewer")
+
+
+def _refuse_spread(who: str, spread: int, devices: int, lever: str) -> None:
+    there = f"there {'are' if devices > 1 else 'is'} {devices}"
+    raise ConfigError(
+        f"{who} by layers that are spread over {spread} devices, and {there}.\n  Remedy: {lever}, or plan for a multiple (--gpus)."
+    )
 
 
 def devices_of(job: Run) -> int:
@@ -114,34 +145,38 @@ def devices_of(job: Run) -> int:
 
 def spread_by(job: Run, load: Training) -> Training:
     """The same, with what the run's launch spreads over its devices."""
-    config = {} if job.config.launch is None else job.config.launch.accelerate()
-    kind: Spread = "nothing"
-    if config.get("distributed_type") == "FSDP":
-        options = config.get("fsdp_config") or {}
-        told = str(options.get("fsdp_sharding_strategy", options.get("fsdp_reshard_after_forward", True))).upper()
-        kind = STRATEGIES.get(told, "everything")
-    elif config.get("distributed_type") == "DEEPSPEED":
-        stage = (config.get("deepspeed_config") or {}).get("zero_stage", 2)
-        kind = "everything" if stage == 3 else "states" if stage else "nothing"
-    return load if kind == "nothing" else replace(load, spread=kind)
+    if job.config.launch is None:
+        return load
+    found = by_accelerate(job.config.launch.accelerate())
+    load = replace(load, uncounted=load.uncounted + found.uncounted, checkpointing=load.checkpointing or found.checkpointing)
+    if found.kind == "nothing":
+        return load
+    return replace(
+        load, spread=found.kind, replicas=job.config.launch.machines if found.by_machine else 1, offload=found.offload,
+        defers=load.defers and not found.each_batch,
+    )  # fmt: skip
 
 
 def _names(job: Run) -> list[str]:
     return [job.stage(index, job.base).name for index in range(1, len(job.config.stages) + 1)]
 
 
-def _sampling(job: Run, shape: Shape, sequence: int) -> Iterator[Phase]:
+def _sampling(job: Run, shape: Shape, sequence: int, works: Sequence[Work], gpus: int | None) -> Iterator[Phase]:
     with blamed_on(job.config.engine, "holds"):
         load = job.config.engine.holds(sequence)
-    if load is not None:
-        yield sampling("all", shape, load, f"sampling ({job.config.engine.use})")
+    if load is None:
+        return
+    if gpus is not None and load.spread > gpus:
+        _refuse_spread(f"engine: {job.config.engine.use} samples", load.spread, gpus, "spread them over fewer")
+    saved = [work.training.saved_bytes or 0.0 for work in works if work.training is not None]
+    yield sampling("all", shape, load, f"sampling ({job.config.engine.use})", max(saved, default=0.0))
 
 
-def _longest_prompt(job: Run, problems: Sequence[Problem] | None, hardware: Hardware) -> tuple[int, bool]:
+def _longest_prompt(job: Run, problems: Sequence[Problem] | None, hardware: Hardware) -> tuple[int, Source]:
     if hardware.prompt_tokens is not None:
-        return hardware.prompt_tokens, False
+        return hardware.prompt_tokens, "given"
     counts = None if problems is None or job.absent else prompt_counts(problems, job.judge, job.config.engine, job.base)
-    return (max(counts), True) if counts else (PROMPT, False)
+    return (max(counts), "counted") if counts else (PROMPT, "assumed")
 
 
 def _longer(seconds: Seconds, shape: Shape, load: Training, sequence: int, devices: int, tflops: float | None) -> Seconds:

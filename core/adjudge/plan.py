@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
@@ -29,6 +30,8 @@ Problems: TypeAlias = Sequence[Problem] | None
 RANGES = ("judgements", "steps", "matches", "input_tokens")
 AMOUNTS = ("likely_tokens", "most_tokens", "likely_seconds", "most_seconds", "likely_cost", "most_cost")
 """Fields of a `Part` that add up, as least and most and as plain numbers."""
+STAND_INS = (1, 100_003)
+"""Numbers of problems that are planned for where it is unknown: so far apart that no batch holds both, and the second no multiple."""
 COUNTED = 2000
 """Problems, evenly spread, whose prompts are counted for the mean of a larger set."""
 
@@ -217,8 +220,8 @@ def works_of(job: Run, train: Problems) -> list[Work]:
     """The work of every stage's training."""
     if train is not None:
         return [_work(trainer, train, job.judge) for trainer in job.config.stages]
-    one, two = ([_work(trainer, stand_ins(count), job.judge) for trainer in job.config.stages] for count in (1, 2))
-    return [_in_common(first, second) for first, second in zip(one, two, strict=True)]
+    few, many = ([_work(trainer, stand_ins(count), job.judge) for trainer in job.config.stages] for count in STAND_INS)
+    return [_in_common(first, second) for first, second in zip(few, many, strict=True)]
 
 
 def _work(trainer: StageTrainer, problems: Sequence[Problem], judge: Judge) -> Work:
@@ -226,13 +229,14 @@ def _work(trainer: StageTrainer, problems: Sequence[Problem], judge: Judge) -> W
         return trainer.plan(problems, judge)
 
 
-def stand_ins(count: int) -> list[Problem]:
+@cache
+def stand_ins(count: int) -> tuple[Problem, ...]:
     """Problems of which nothing is known but their number."""
-    return [Problem(str(number), "", ("", ""), 0) for number in range(count)]
+    return tuple(Problem(str(number), "", ("", ""), 0) for number in range(count))
 
 
 def _in_common(one: Work, two: Work) -> Work:
-    """What is planned alike for one problem and for two, and so does not depend on how many there are."""
+    """What is planned alike for one problem and for very many, and so does not depend on how many there are."""
     held = None if one.training is None else replace(one.training, sequences=None)
     if one.training == two.training:
         held = one.training

@@ -175,13 +175,15 @@ class Sampling:
     tokens: int
     """Tokens, prompts included, whose keys and values are held at once."""
     weight_bytes: float | None = None
-    """Bytes of a weight; None = as stored."""
+    """Bytes of a weight; None = as stored, or in half precision where the engine prefers that."""
     spread: int = 1
     """Devices that every layer is spread over."""
     share: float = 1.0
     """Share of a device's memory that it may take."""
     sleeps: bool = False
     """Whether it gives that share back while others work."""
+    own_limit: bool = False
+    """Whether one sequence as long as the model allows has to have room, as in vLLM where it is given no shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +204,24 @@ class Training:
     """Linear layers that the adapter goes to, by their names; none = all of a decoder layer."""
     reference: bool = False
     """Whether a second model is held to measure the distance from."""
+    passes: int = 0
+    """Passes over every sequence before its step, without a backward pass: the reference's, and that for the log-probabilities so far."""
     checkpointing: bool = False
     """Whether activations are made again in the backward pass."""
+    moment_bytes: float | None = None
+    """Bytes of one of AdamW's two moments of a weight; None = as many as the weight has that is trained."""
+    saved_bytes: float | None = None
+    """Bytes of a weight of the trained model as it is stored; None = as many as before the training."""
     spread: Literal["nothing", "states", "everything"] = "nothing"
     """What is spread over all devices: nothing, gradients and the optimiser's moments, or the weights too."""
+    replicas: int = 1
+    """Groups of devices each of which holds all that is spread, as machines do under FSDP's HYBRID_SHARD."""
+    defers: bool = False
+    """Whether gradients of micro-batches are summed whole on every device, and spread after a step's last, as FSDP does unless told."""
+    offload: bool = False
+    """Whether weights, gradients and moments are in the host's memory, and on the device only those of the layers at work."""
+    uncounted: tuple[str, ...] = ()
+    """Options that change what is held in a way that nobody counts, in words; memory is then neither refused nor promised."""
     rollouts: Sampling | Literal["none", "model", "elsewhere"] = "none"
     """Who samples what is trained on: nobody, the model in training, an engine beside it, or one on other devices."""
 

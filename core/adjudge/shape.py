@@ -23,8 +23,10 @@ from .records import Json
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Values of ``model_type`` whose weights are counted from the config."""
-STORED = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
+STORED = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1}
 """Bytes of a weight by the type that its file names."""
+PACKED = ("I32", "U32", "U8")
+"""Types of matrices in which several weights are packed into a number, as GPTQ, AWQ and bitsandbytes do."""
 PRECISIONS = {"float32": 4, "bfloat16": 2, "float16": 2}
 MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear layers of a decoder layer, by their usual names."""
@@ -47,6 +49,8 @@ class Shape:
     """Weights, an embedding that is also the head counted once."""
     weight_bytes: float = 2.0
     """Bytes in which a weight is stored, on average."""
+    limit: int | None = None
+    """Tokens of the longest sequence that it was made for; None = unknown."""
 
     @property
     def kv_numbers(self) -> int:
@@ -101,8 +105,9 @@ def published_name(model: str) -> str | None:
 
 def shape_of(config: Mapping[str, Json], where: str, weights: tuple[int, int] | None = None) -> Shape:
     """The shape that a ``config.json`` describes; `weights` are the number of stored ones and their bytes, where they are there."""
-    family = config.get("model_type")
-    if any("expert" in key and isinstance(value, int) and value > 1 for key, value in config.items()):
+    family, text = config.get("model_type"), config.get("text_config")
+    said = {**config, **(text if isinstance(text, Mapping) else {})}
+    if any("expert" in key and isinstance(value, int) and value > 1 for key, value in said.items()):
         raise ConfigError(f"{where}: a mixture of experts; how much memory it takes is not known here.\n  Remedy: plan without GPUs.")
     if family not in FAMILIES and weights is None:
         raise ConfigError(
@@ -111,7 +116,9 @@ def shape_of(config: Mapping[str, Json], where: str, weights: tuple[int, int] | 
         )
     size = _sizes(config, where)
     parameters, in_bytes = weights or (_counted(config, size), PRECISIONS.get(_precision(config), 2) * _counted(config, size))
-    return Shape(**size, parameters=parameters, weight_bytes=in_bytes / parameters)
+    limit = config.get("max_position_embeddings")
+    limit = limit if isinstance(limit, int) and limit > 0 else None
+    return Shape(**size, parameters=parameters, weight_bytes=in_bytes / parameters, limit=limit)
 
 
 def _precision(config: Mapping[str, Json]) -> str:
@@ -119,15 +126,23 @@ def _precision(config: Mapping[str, Json]) -> str:
 
 
 def _sizes(config: Mapping[str, Json], where: str) -> dict[str, int]:
-    try:
-        heads, width = config["num_attention_heads"], config["hidden_size"]
-        head = config.get("head_dim") or width // heads
-        return {
-            "layers": config["num_hidden_layers"], "width": width, "inner": config["intermediate_size"], "queries": heads * head,
-            "keys": (config.get("num_key_value_heads") or heads) * head, "vocabulary": config["vocab_size"],
-        }  # fmt: skip
-    except KeyError as error:
-        raise ConfigError(f"{where}: has no {error}, without which a model's size is unknown.\n  Remedy: see that it is whole.") from None
+    heads, width = _whole(config, "num_attention_heads", where), _whole(config, "hidden_size", where)
+    head = _whole({"head_dim": config.get("head_dim") or width // heads}, "head_dim", where)
+    keys = _whole({"num_key_value_heads": config.get("num_key_value_heads") or heads}, "num_key_value_heads", where)
+    return {
+        "layers": _whole(config, "num_hidden_layers", where), "width": width, "inner": _whole(config, "intermediate_size", where),
+        "queries": heads * head, "keys": keys * head, "vocabulary": _whole(config, "vocab_size", where),
+    }  # fmt: skip
+
+
+def _whole(config: Mapping[str, Json], name: str, where: str) -> int:
+    """A field that has to be a whole number above 0."""
+    if name not in config:
+        raise ConfigError(f"{where}: has no {name!r}, without which a model's size is unknown.\n  Remedy: see that it is whole.")
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{where}: has {name} {value!r}, which is no whole number above 0.\n  Remedy: see that it is whole.")
+    return value
 
 
 def _counted(config: Mapping[str, Json], size: Mapping[str, int]) -> int:
@@ -150,12 +165,34 @@ def _biased(config: Mapping[str, Json]) -> Iterator[str]:
 
 
 def stored(folder: FilePath) -> tuple[int, int] | None:
-    """Number and bytes of the weights in a folder's safetensors files, read from their headers; None where there are none."""
-    tensors = [tensor for file in sorted(folder.glob("*.safetensors")) for tensor in _header(file)]
-    counts = [prod(tensor["shape"]) for tensor in tensors]
+    """Number and bytes of the weights in a folder's safetensors files, read from their headers; None where there are none.
+
+    Raises `ConfigError` where a file is broken, or holds weights that are packed.
+    """
+    tensors = [(file, tensor) for file in _weight_files(folder) for tensor in _header(file)]
+    for file, tensor in tensors:
+        if tensor["dtype"] in PACKED and len(tensor["shape"]) > 1:
+            raise ConfigError(
+                f"{file}: has weights that are packed into {tensor['dtype']}, of which a header does not tell how many there are.\n"
+                "  Remedy: plan with --shape and the config.json of the model that was quantised."
+            )
+    counts = [prod(tensor["shape"]) for _, tensor in tensors]
     if not counts:
         return None
-    return sum(counts), sum(count * STORED.get(tensor["dtype"], 2) for count, tensor in zip(counts, tensors, strict=True))
+    return sum(counts), sum(count * STORED.get(tensor["dtype"], 2) for count, (_, tensor) in zip(counts, tensors, strict=True))
+
+
+def _weight_files(folder: FilePath) -> list[FilePath]:
+    """The files that transformers loads: those that the index names, or the only one; others may hold the same weights again."""
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    named = _read(index).get("weight_map")
+    if not isinstance(named, dict):
+        raise ConfigError(f"{index}: has no 'weight_map' that names files.\n  Remedy: copy the model again.")
+    return [folder / str(name) for name in sorted(set(named.values()), key=str)]
 
 
 def _header(file: FilePath) -> list[dict[str, Any]]:

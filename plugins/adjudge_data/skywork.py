@@ -37,6 +37,8 @@ class Skywork80k(RowSet):
     """Whether to keep the rows that give their labels away."""
     most_characters: Annotated[int, Field(gt=0)] | None = None
     """Leave out pairs of which prompt and answers have more characters than this, all three together; None = none."""
+    skip_bad_lines: bool = False
+    """Whether rows that cannot be used are left out and counted, instead of ending the job; a file that cannot be read ends it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides which of the two answers stands first; the rows themselves stay in their order."""
 
@@ -45,24 +47,37 @@ class Skywork80k(RowSet):
 
     def _problems(self, taken: set[str]) -> Iterator[Problem]:
         left_out: Counter[str] = Counter()
+        read = 0
         try:
             for _, rows in sources(self.data, FILES):
                 for problem in rows(lambda row: self._read(row, taken, left_out)):
+                    read += 1
                     if problem is not None:
                         yield problem
         finally:  # also when the reader has enough before the end
+            both = "" if self.part == "all" else ", of either part"
             for reason, count in left_out.items():
-                print(f"{self.data}: {count:,} pairs left out: {reason}", file=sys.stderr)
+                print(f"{self.data}: {count:,} of the {read:,} pairs read{both}, left out: {reason}", file=sys.stderr)
 
     def _read(self, row: dict[str, Any], taken: set[str], left_out: Counter[str]) -> Problem | None:
         """The row's problem; None for a row that is left out, and counted."""
+        try:
+            problem, reason = self._usable(row, taken)
+        except RowError as error:
+            if not self.skip_bad_lines:
+                raise RowError(f"{error} (skip_bad_lines: true leaves such rows out)") from None
+            problem, reason = None, "they cannot be used (skip_bad_lines)"
+        if problem is None:
+            left_out[reason] += 1
+        return problem
+
+    def _usable(self, row: dict[str, Any], taken: set[str]) -> tuple[Problem | None, str]:
+        """The row's problem, or None and why it is left out; raises `RowError`."""
         if not isinstance(row.get("source"), str):
             raise RowError("has no text in its field 'source', by which the rows that give their labels away are known")
         if row["source"] == LEAKING and not self.keep_magpie_ultra:
-            left_out[f"source {LEAKING}, which gives its labels away (keep_magpie_ultra: true keeps them)"] += 1
-            return None
-        problem = identified(preferred(row, self.seed), {**row, "meta": {"source": row["source"]}}, taken)
+            return None, f"source {LEAKING}, which gives its labels away (keep_magpie_ultra: true keeps them)"
+        problem = preferred(row, self.seed)
         if self.most_characters is not None and len(problem.prompt) + sum(map(len, problem.answers)) > self.most_characters:
-            left_out[f"longer than {self.most_characters:,} characters"] += 1
-            return None
-        return problem
+            return None, f"longer than {self.most_characters:,} characters"
+        return identified(problem, {**row, "meta": {"source": row["source"]}}, taken), ""

@@ -1,8 +1,9 @@
 """RM-R1's way of judging: name the kind of question, write a rubric or solve the problem first, compare, ``<answer>[[A]]</answer>``.
 
 The paper (arXiv 2505.02387) has a system turn for models tuned to follow instructions, with tags for every step, and one turn for the
-user alone for models distilled from a reasoner; it decodes greedily with at most 8,192 new tokens and shows the pair in a random
-order. Its training reward looks for the tag in the last 80 characters, its evaluation for ``[[A]]`` anywhere.
+user alone for models distilled from a reasoner; it trains with at most 8,192 new tokens. Its authors' evaluation scripts decode greedily
+and show the pair in a random order. The reward in their code looks for the tag in the last 80 characters, their evaluation for ``[[A]]``
+anywhere.
 Different here: the words of the prompts are our own, only the whole tag is a verdict, anywhere after the thinking, and two tags that
 differ are none.
 """
@@ -30,7 +31,7 @@ class RmR1(Judge):
     form: Literal["instruct", "reasoning"] = "instruct"
     """Whether a system turn lays down every step, or a reasoning model is asked in the user's turn and thinks as it likes."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
-    """Sampling temperature; 0 is greedy, as in the paper's evaluation."""
+    """Sampling temperature; 0 is greedy, as in its authors' evaluation."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 8192
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""
 

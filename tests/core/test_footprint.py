@@ -37,7 +37,13 @@ def test_what_is_spread_is_divided_and_what_is_not_is_not() -> None:
     for spread, weights, states in (("nothing", 4000, 8000), ("states", 4000, 1000), ("everything", 500, 1000)):
         load = replace(PLAIN, spread=spread, reference=True)
         parts = phase(TINY, load, "step", devices=8).parts
-        assert (parts["weights"][0], parts["optimiser"][0], parts["reference"][0]) == (weights, states, weights)
+        assert (parts["weights"][1], parts["optimiser"][0], parts["reference"][0]) == (weights, states, weights)
+
+
+def test_where_states_are_spread_a_copy_in_half_precision_may_be_all_that_is_whole() -> None:
+    parts = phase(TINY, replace(PLAIN, spread="states"), "step", devices=8).parts
+    assert (parts["weights"], parts["copies"]) == ((2000 + 500.0, 4000.0), (0.0, 2000.0))
+    assert phase(TINY, replace(PLAIN, spread="states"), "step").parts["weights"] == (4000.0, 4000.0), "nobody to share with"
 
 
 def test_an_adapter_alone_has_gradients_and_moments() -> None:
@@ -56,10 +62,51 @@ def test_four_bits_are_of_the_matrices_of_layers_alone() -> None:
     assert (least - adapter, most - adapter) == (matrices * 0.5 + 1200, matrices * 0.5 + 2400)
 
 
-def test_rollouts_of_the_model_itself_are_cached_whole() -> None:
-    parts = phase(TINY, replace(PLAIN, rollouts="model"), "rollouts", sequence=100, devices=4).parts
-    assert parts["keys and values"] == (4 * 100 * 2 * 2 * 4 * 2.0, 4 * 100 * 2 * 2 * 4 * 4.0)
-    assert "gradients" not in parts
+def test_rollouts_of_the_model_itself_are_cached_whole_and_their_prompts_read_at_once() -> None:
+    [rollouts, _] = training("1-grpo", TINY, replace(PLAIN, rollouts="model"), 100, 4, prompt=30)
+    assert rollouts.parts["keys and values"] == (4 * 100 * 2 * 2 * 4 * 2.0, 4 * 100 * 2 * 2 * 4 * 4.0)
+    assert rollouts.parts["activations"] == (0.0, 4 * 30 * 2 * (3 * 16 + 4 * 8))
+    assert "gradients" not in rollouts.parts
+
+
+def test_several_devices_that_spread_nothing_sum_gradients_in_buckets() -> None:
+    assert phase(TINY, PLAIN, "step", devices=2).parts["buckets"] == (0.0, 4000.0)
+    assert "buckets" not in phase(TINY, PLAIN, "step").parts
+    assert "buckets" not in phase(TINY, replace(PLAIN, spread="states"), "step", devices=2).parts
+
+
+def test_moments_in_eight_bits_and_those_of_embeddings_perhaps_not() -> None:
+    optimiser = phase(TINY, replace(PLAIN, moment_bytes=1.0), "step").parts["optimiser"]
+    assert optimiser == (2000.0, 2000.0 + 2 * 3 * 2 * 32 * 8)
+    adapter = replace(PLAIN, moment_bytes=1.0, rank=1)
+    assert phase(TINY, adapter, "step").parts["optimiser"] == (2.0 * trained_parameters(TINY, adapter),) * 2
+
+
+def test_what_is_in_the_hosts_memory_is_not_on_the_device_but_for_the_layers_at_work() -> None:
+    load = replace(PLAIN, spread="everything", offload=True, reference=True)
+    parts = phase(TINY, load, "step", devices=8).parts
+    assert [parts[name] for name in ("weights", "gradients", "optimiser", "reference")] == [(0.0, 0.0)] * 4
+    assert parts["copies"] == phase(TINY, replace(load, offload=False), "step", devices=8).parts["copies"]
+
+
+def test_groups_of_devices_hold_all_that_is_spread() -> None:
+    load = replace(PLAIN, spread="everything", replicas=2)
+    assert phase(TINY, load, "step", devices=8).parts["weights"] == (1000.0, 1000.0)
+
+
+def test_gradients_of_micro_batches_are_summed_whole_unless_they_are_spread_at_once() -> None:
+    load = replace(PLAIN, spread="everything", rows=1, defers=True)
+    whole = phase(TINY, load, "step", devices=8)
+    assert whole.parts["gradients"] == (500 + 2000.0, 500 + 4000.0)
+    assert "sync_each_batch" in whole.levers[0]
+    assert phase(TINY, replace(load, defers=False), "step", devices=8).parts["gradients"] == (500.0, 500.0)
+    assert phase(TINY, replace(load, rows=2), "step", devices=8).parts["gradients"] == (500.0, 500.0), "one micro-batch"
+    assert phase(TINY, replace(load, spread="nothing"), "step", devices=8).parts["gradients"] == (4000.0, 4000.0)
+
+
+def test_what_is_not_counted_is_neither_refused_nor_promised() -> None:
+    for one in training("1-sft", TINY, replace(PLAIN, uncounted=("trl.optim lion_8bit",)), 100, 1):
+        assert (one.fits(1), one.fits(1000 * GIB), one.uncounted) == (None, None, ("trl.optim lion_8bit",))
 
 
 def test_an_engine_beside_the_training_has_its_share_and_the_step_the_rest() -> None:
@@ -79,6 +126,20 @@ def test_an_engine_over_several_devices_holds_a_part_on_each() -> None:
     assert all(four[name][0] == one[name][0] / 4 for name in ("weights", "keys and values"))
 
 
+def test_a_trained_model_may_be_sampled_in_the_precision_that_it_is_stored_in() -> None:
+    assert sampling("all", TINY, Sampling(10), stored=4.0).parts["weights"] == (2000.0, 4000.0)
+    assert sampling("all", TINY, Sampling(10), stored=4.0).parts["keys and values"] == (10 * 16 * 2.0, 10 * 16 * 4.0)
+    assert sampling("all", TINY, Sampling(10, weight_bytes=2.0), stored=4.0).parts["weights"] == (2000.0, 2000.0)
+    assert sampling("all", replace(TINY, weight_bytes=4.0), Sampling(10)).parts["weights"] == (2000.0, 4000.0)
+
+
+def test_an_engine_without_a_limit_has_room_for_the_models_own() -> None:
+    long = replace(TINY, limit=5000)
+    assert sampling("all", long, Sampling(10, own_limit=True)).parts["keys and values"][0] == 5000 * 16 * 2
+    assert sampling("all", long, Sampling(10)).parts["keys and values"][0] == 10 * 16 * 2
+    assert sampling("all", TINY, Sampling(10, own_limit=True)).parts["keys and values"][0] == 10 * 16 * 2
+
+
 def test_the_verdict_is_perhaps_between_least_and_most() -> None:
     one = Phase("s", "w", {"weights": (10.0 * GIB, 20.0 * GIB)})
     assert one.total == (10.5 * GIB, 24.0 * GIB)
@@ -95,7 +156,11 @@ LOADS = st.builds(
     rank=st.sampled_from([0, 8]),
     reference=st.booleans(),
     checkpointing=st.booleans(),
+    moment_bytes=st.sampled_from([None, 1.0]),
     spread=st.sampled_from(["nothing", "states", "everything"]),
+    replicas=st.sampled_from([1, 2]),
+    defers=st.booleans(),
+    offload=st.booleans(),
     rollouts=st.sampled_from(["none", "model", "elsewhere"]),
 )
 
@@ -127,7 +192,7 @@ def test_a_pass_takes_two_operations_for_every_weight_and_token_and_attention_be
 
 @pytest.mark.parametrize(
     ("options", "passes"),
-    [({}, 3), ({"checkpointing": True}, 4), ({"checkpointing": True, "reference": True}, 5), ({"rank": 8}, 2)],
+    [({}, 3), ({"checkpointing": True}, 4), ({"checkpointing": True, "passes": 2}, 6), ({"rank": 8, "passes": 1}, 3)],
 )
 def test_a_step_is_so_many_passes(options: dict[str, Any], passes: int) -> None:
     assert training_flops(SEVEN, replace(PLAIN, **options), 10, 7) == 7 * passes * forward_flops(SEVEN, 10)

@@ -76,6 +76,7 @@ def test_published_models_have_their_published_size(name: str, billions: float) 
     shape = find_shape(f"models/{name.lower()}/", Path("not-there"))
     assert shape.parameters / 1e9 == pytest.approx(billions, abs=0.05 if billions > 10 else 0.005)
     assert shape.weight_bytes == 2
+    assert shape.limit == (None if name == "QwQ-32B" else 131_072)
 
 
 def test_every_published_model_is_tested() -> None:
@@ -101,7 +102,13 @@ def test_a_given_config_goes_before_the_folder(embedded: Path, tmp_path: Path) -
     [
         ({**SMALL, "model_type": "qwen2_moe", "num_experts": 8}, "a mixture of experts"),
         ({**SMALL, "model_type": "mamba"}, "models of type 'mamba' are counted from their weights"),
+        ({"model_type": "qwen3_5", "text_config": {**SMALL, "num_experts": 8}}, "a mixture of experts"),
         ({"model_type": "llama", "hidden_size": 8}, "has no 'num_attention_heads'"),
+        ({**SMALL, "model_type": "llama", "hidden_size": "48"}, "has hidden_size '48', which is no whole number above 0"),
+        ({**SMALL, "model_type": "llama", "hidden_size": 48.5}, "has hidden_size 48.5"),
+        ({**SMALL, "model_type": "llama", "num_attention_heads": 0}, "has num_attention_heads 0"),
+        ({**SMALL, "model_type": "llama", "num_attention_heads": 96}, "has head_dim 0"),
+        ({**SMALL, "model_type": "llama", "num_key_value_heads": -2}, "has num_key_value_heads -2"),
     ],
 )
 def test_what_cannot_be_counted_says_why(config: dict[str, Any], message: str) -> None:
@@ -116,9 +123,37 @@ def test_a_file_that_is_no_safetensors_is_named(tmp_path: Path, content: bytes) 
         stored(tmp_path)
 
 
+def write_header(file: Path, **tensors: tuple[str, list[int]]) -> None:
+    """A safetensors file without the numbers, of which nobody here reads any."""
+    header = json.dumps({"__metadata__": {}, **{name: {"dtype": dtype, "shape": shape} for name, (dtype, shape) in tensors.items()}})
+    file.write_bytes(struct.pack("<Q", len(header)) + header.encode())
+
+
+def test_weights_that_lie_there_twice_count_once(tmp_path: Path) -> None:
+    write_header(tmp_path / "model-1.safetensors", a=("BF16", [100, 48]))
+    write_header(tmp_path / "model-2.safetensors", b=("BF16", [10]))
+    write_header(tmp_path / "consolidated.safetensors", a=("BF16", [100, 48]), b=("BF16", [10]))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}))
+    assert stored(tmp_path) == (4810, 9620)
+    index.write_text("{}")
+    with pytest.raises(ConfigError, match="has no 'weight_map'"):
+        stored(tmp_path)
+    write_header(tmp_path / "model.safetensors", a=("F32", [5]))
+    assert stored(tmp_path) == (5, 20), "what transformers looks for first"
+
+
+@pytest.mark.parametrize("dtype", ["I32", "U8"])
+def test_packed_weights_are_unknown(tmp_path: Path, dtype: str) -> None:
+    write_header(tmp_path / "model.safetensors", qweight=(dtype, [100, 6]), g_idx=("I32", [48]))
+    with pytest.raises(ConfigError, match=rf"weights that are packed into {dtype}.*\n.*--shape"):
+        stored(tmp_path)
+    write_header(tmp_path / "model.safetensors", weight=("BF16", [100, 6]), g_idx=("I32", [48]))
+    assert stored(tmp_path) is not None, "a list of indices holds no weights"
+
+
 def test_other_families_are_counted_from_their_headers(tmp_path: Path) -> None:
-    header = json.dumps({"__metadata__": {}, "a": {"dtype": "BF16", "shape": [100, 48]}, "b": {"dtype": "F32", "shape": [10]}}).encode()
-    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    write_header(tmp_path / "model.safetensors", a=("BF16", [100, 48]), b=("F32", [10]))
     (tmp_path / "config.json").write_text(json.dumps({**SMALL, "model_type": "somebody's"}))
     shape = find_shape("x", tmp_path)
     assert (shape.parameters, shape.parameters * shape.weight_bytes) == (4810, 9640)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from adjudge.cli import app
 from adjudge.launch import Launch
+from adjudge.spreading import Spreading, by_accelerate
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "docs" / "runs" / "recipes").glob("*.yaml"))
@@ -111,21 +112,53 @@ def test_it_runs_scaled_down_to_the_embedded_judge(file: Path, tmp_path: Path) -
             assert ran.get(name) == written.get(name, ran.get(name))
 
 
-def test_accelerate_takes_the_configuration_of_the_recipes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "offload"), [("fsdp", False), ("fsdp-offload", True)])
+def test_accelerate_takes_the_configurations_of_the_recipes(name: str, offload: bool, tmp_path: Path) -> None:
     """Every name in it is one of accelerate's own, and a plan reads from it that weights are spread."""
     arguments = pytest.importorskip("accelerate.commands.config.config_args")
-    found = Launch(processes=8, config_file=ROOT / "docs" / "accelerate" / "fsdp.yaml").accelerate()
+    found = Launch(processes=8, config_file=ROOT / "docs" / "accelerate" / f"{name}.yaml").accelerate()
+    assert by_accelerate(found) == Spreading("everything", offload=offload)
     (tmp_path / "accelerate.yaml").write_text(yaml.safe_dump(found))
     loaded = arguments.load_config_from_file(str(tmp_path / "accelerate.yaml"))
     assert (loaded.distributed_type, loaded.num_processes, loaded.fsdp_config["fsdp_version"]) == ("FSDP", 8, 2)
 
 
-def test_the_table_of_plans_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def recipe_plans(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The benchmark, as a module."""
     monkeypatch.chdir(ROOT)
     spec = importlib.util.spec_from_file_location("recipe_plans", ROOT / "benchmarks" / "recipe_plans.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    table = module.table([module.plan(file) for file in RECIPES])
+    return module
+
+
+def test_the_table_of_plans_is_current(recipe_plans: Any) -> None:
+    table = recipe_plans.table([recipe_plans.plan(file) for file in RECIPES])
     assert (ROOT / "benchmarks" / "results" / "recipe_plans.md").read_text(encoding="utf-8") == table
+
+
+def test_the_tightest_phase_is_that_with_the_least_room_in_its_share(recipe_plans: Any, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "runs" / "recipes" / "rm-r1-style.yaml").read_text(encoding="utf-8")
+    tight = tmp_path / "tight.yaml"
+    command = f"# adjudge plan {tight} --gpus 8"
+    changed = re.sub(r"^# adjudge plan .*$", command, text, flags=re.MULTILINE).replace("utilization: 0.4", "utilization: 0.1")
+    tight.write_text(changed, encoding="utf-8")
+    found = recipe_plans.plan(tight)
+    assert (found["tightest"], found["share"], found["fits"], found["gpu_memory"]) == ("rollouts (vLLM)", 0.1, "not asked", None)
+    row = recipe_plans.row(found)
+    assert row[3:5] == ["not given", "rollouts (vLLM), in 10% of it"]
+
+
+@recipe
+def test_fsdp_spreads_gradients_at_once_and_vllm_has_a_limit(file: Path) -> None:
+    """Else every GPU would sum the gradients of all weights, and vLLM would ask for room for the longest sequence of all."""
+    data = read(file)
+    for stage in data["stages"]:
+        trl = stage.get("trl", {})
+        if data.get("launch"):
+            assert trl["accelerator_config"]["gradient_accumulation_kwargs"] == {"sync_each_batch": True}
+        if trl.get("use_vllm"):
+            assert trl["vllm_max_model_length"] == data["engine"]["max_model_len"]

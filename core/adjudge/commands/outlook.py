@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FITS = {True: "yes", False: "no", None: "perhaps"}
 ASSUMED = (
-    "Memory: bfloat16 by autocast, gradient and AdamW moments as precise as the weights that are trained, no whole matrix of scores or"
-    " logits; the most has a copy where the libraries may make one, a tenth lost to pieces, and 2 GiB for the driver."
+    "Memory: bfloat16 by autocast, gradient and AdamW moments as precise as the weights that are trained unless set otherwise, no whole"
+    " matrix of scores or logits; the most has a copy where the libraries may make one, a tenth lost to pieces, and 2 GiB for the driver."
 )
 
 
@@ -70,7 +70,7 @@ def _outlook(found: Planned, devices: Hardware, shape: Path | None) -> tuple[Out
 def print_memory(outlook: Outlook, devices: Hardware) -> None:
     """A line of the model, a row for every phase, and what was assumed."""
     many = f"{outlook.devices} device{'s' * (outlook.devices > 1)}"
-    prompt = "counted" if outlook.counted else "not counted"
+    prompt = "counted" if outlook.source == "counted" else f"not counted, up to {outlook.prompt:,} {outlook.source}"
     typer.echo(f"{'size':<11} {outlook.shape.parameters:,} parameters")
     typer.echo(f"{'memory':<11} of each of {many}, for sequences of up to {outlook.sequence:,} tokens (prompts {prompt})")
     columns, rows = ["stage", "phase", "GiB", "of which"], [_cells(phase) for phase in outlook.phases]
@@ -79,6 +79,8 @@ def print_memory(outlook: Outlook, devices: Hardware) -> None:
     print_table(columns, rows)
     for stage in outlook.unknown:
         typer.echo(f"Memory of {stage} is unknown: it does not say what it holds.")
+    for stage, options in {phase.stage: phase.uncounted for phase in outlook.phases if phase.uncounted}.items():
+        typer.echo(f"Memory of {stage} is neither refused nor promised, for this is not counted: {', '.join(options)}.")
     typer.echo(ASSUMED)
     if outlook.training_seconds is not None:
         best, worst = map(duration, outlook.training_seconds)

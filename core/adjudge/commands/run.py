@@ -63,6 +63,8 @@ def prepared(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool) ->
 
 def foreseen(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool, shape: Path | None = None) -> Run:
     """The same, to be planned alone: its model may be on another machine where its size is published, or given as a ``config.json``."""
+    from adjudge.artifacts import find_model
+    from adjudge.errors import ConfigError
     from adjudge.manager import Plugins
     from adjudge.run import Run
     from adjudge.shape import published_name
@@ -70,7 +72,13 @@ def foreseen(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool, sh
     plugins = Plugins.load()
     config = _config(file, sets, plugins, skip_bad_lines)
     known = shape is not None or published_name(config.model) is not None
-    return Run(config, plugins, absent=known and not Path(config.model).exists())
+    absent = known and not Path(config.model).exists()
+    if not absent:
+        try:
+            find_model(config.model)
+        except ConfigError as error:
+            raise ConfigError(f"{error} To plan for a model that is elsewhere: adjudge plan --shape FILE, its config.json.") from None
+    return Run(config, plugins, absent=absent)
 
 
 def _config(file: Path, sets: Sequence[str] | None, plugins: Plugins, skip_bad_lines: bool) -> RunConfig:
@@ -88,7 +96,24 @@ def leave_out_bad_lines(config: RunConfig) -> RunConfig:
 
 
 def tolerant(dataset: Dataset) -> Dataset:
-    return dataset.model_copy(update={"skip_bad_lines": True}) if "skip_bad_lines" in type(dataset).model_fields else dataset
+    """The same with `skip_bad_lines` set where it has that, in the data sets that it is made of too."""
+    found: Dataset = _tolerant(dataset)
+    return found
+
+
+def _tolerant(value: Any) -> Any:
+    from adjudge.components import Dataset, Options
+
+    if isinstance(value, dict):
+        return {name: _tolerant(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_tolerant(one) for one in value]
+    if not isinstance(value, Options):
+        return value
+    changed = {name: new for name in type(value).model_fields if (new := _tolerant(old := getattr(value, name))) != old}
+    if isinstance(value, Dataset) and "skip_bad_lines" in type(value).model_fields:
+        changed["skip_bad_lines"] = True
+    return value.model_copy(update=changed)
 
 
 def _print_results(results: list[dict[str, Any]]) -> None:

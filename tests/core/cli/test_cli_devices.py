@@ -19,6 +19,7 @@ data: {data}
 stages: [{{use: grpo, steps: 5, prompts_per_step: 4, group: 4, micro_batch: 1}}]
 evaluation: {{sets: {{held-out: {{use: preference, file: {folder}/not-there.jsonl}}}}}}
 """
+SMALL_BATCH = "engine={use: hf, batch_tokens: 8192}"
 CONFIG = {
     "model_type": "qwen2", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
     "vocab_size": 1000,
@@ -57,7 +58,7 @@ def test_a_run_of_it_is_refused(call: Call, elsewhere: Callable[..., Path]) -> N
 def test_a_model_of_unknown_size_is_a_mistake_as_ever(call: Call, elsewhere: Callable[..., Path]) -> None:
     for command in (["plan"], ["run", "--dry-run"]):
         done = call(*command, elsewhere("models/DeepSeek-R1-Distil-Qwen-1.5B"))
-        assert (done.exit_code, "no such folder" in done.stderr) == (2, True)
+        assert (done.exit_code, "no such folder" in done.stderr, "--shape FILE" in done.stderr) == (2, True, True)
 
 
 def test_a_config_tells_the_size_of_any_model(call: Call, elsewhere: Callable[..., Path], tmp_path: Path) -> None:
@@ -97,6 +98,51 @@ def test_what_cannot_fit_is_refused_with_the_reason_and_a_remedy(call: Call, els
     assert "one has 24, and there is 1." in done.stderr
     assert "optimiser 13.2" in done.stderr
     assert "Remedy: turn on gradient checkpointing, or train an adapter (lora)" in done.stderr
+    assert "Prompts were assumed to have up to 4,096 tokens." in done.stderr
+    given = call("plan", elsewhere(), "--gpu-memory", 24, "--prompt-tokens", 4096)
+    assert (given.exit_code, "assumed" in given.stderr) == (2, False)
+
+
+def test_a_step_count_that_depends_on_the_data_is_unknown_without_them(call: Call, elsewhere: Callable[..., Path]) -> None:
+    stage = "stages=[{use: sft, scorer: {use: rstar}, paths: 4, batch: 256}]"
+    told = json.loads(call("plan", elsewhere(), "--tflops", 100, "--set", stage, "--json").stdout)
+    [training] = [part for part in told["plan"]["parts"] if part["what"] == "training"]
+    assert (training["steps"], told["memory"]["training_seconds"]) == (None, None)
+
+
+def test_options_that_nobody_counts_are_named_and_nothing_is_refused_for_them(call: Call, elsewhere: Callable[..., Path]) -> None:
+    done = call("plan", elsewhere(), "--gpu-memory", 24, "--set", "stages.0.trl={optim: lion_8bit}", "--set", SMALL_BATCH)
+    assert done.exit_code == 0, done.output
+    assert "Memory of 1-grpo is neither refused nor promised, for this is not counted: trl.optim lion_8bit." in done.stdout
+    assert done.stdout.count("perhaps") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "gpus", "message"),
+    [
+        (["engine={use: vllm, tensor_parallel: 4}"], 1, "engine: vllm samples by layers that are spread over 4 devices, and there is 1"),
+        (
+            ["stages.0.trl={use_vllm: true, vllm_tensor_parallel_size: 4}"], 2,
+            "stages.0: rollouts are sampled by layers that are spread over 4 devices, and there are 2",
+        ),
+        ([], 3, "stages.0: a step of 16 cannot be shared out over 3 processes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_shared_out_over_the_devices_is_refused(
+    call: Call, elsewhere: Callable[..., Path], settings: list[str], gpus: int, message: str
+) -> None:
+    done = call("plan", elsewhere(), "--gpus", gpus, *(word for one in settings for word in ("--set", one)))
+    assert (done.exit_code, message in done.stderr, "Remedy" in done.stderr) == (2, True, True), done.output
+
+
+def test_a_model_that_stages_store_in_full_precision_is_sampled_in_it(call: Call, elsewhere: Callable[..., Path]) -> None:
+    def weights(*settings: str) -> Any:
+        told = json.loads(call("plan", elsewhere(), "--json", *(word for one in settings for word in ("--set", one))).stdout)["memory"]
+        return [size / told["parameters"] for size in told["phases"][0]["parts"]["weights"]]
+
+    assert weights() == [2, 4]
+    assert weights("engine={use: hf, dtype: bfloat16}") == [2, 2]
+    assert weights("stages=[]") == [2, 2]
 
 
 def test_what_fits_when_spread_or_trained_by_adapter(call: Call, elsewhere: Callable[..., Path]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, Dataset, Plugins, Problem
+from adjudge import ConfigError, DataError, Dataset, Plugins, Problem
+from adjudge.commands.run import tolerant
 from adjudge.config import validate
 from adjudge.testing import check_component
 
@@ -55,6 +57,19 @@ def test_a_size_is_met_exactly_and_every_part_is_within_one_of_its_share(shares:
 def test_a_part_that_is_too_small_is_named() -> None:
     with pytest.raises(ConfigError, match=r"parts.few: 5 of its problems are asked for, and it has 3"):
         load({"many": {"data": sums(20)}, "few": {"data": sums(3)}}, size=10)
+
+
+def test_bad_lines_are_skipped_in_every_part_of_a_mix(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"prompt": "p", "answers": ["a", "b"]}\n{}\n')
+    made = mix({"rows": {"data": {"use": "jsonl", "file": str(file)}}, "sums": {"data": sums(3)}})
+    with pytest.raises(DataError, match="line 2 has no field 'answers'"):
+        made.load()
+    skipping: Any = tolerant(made)
+    assert len(skipping.load()) == 2
+    assert skipping.parts["rows"].data.skip_bad_lines
+    assert skipping.parts["sums"] == made.parts["sums"], "which has no such option"  # type: ignore[attr-defined]
+    assert not made.parts["rows"].data.skip_bad_lines  # type: ignore[attr-defined]
 
 
 def test_a_mix_is_a_component_and_its_mistakes_have_a_place() -> None:

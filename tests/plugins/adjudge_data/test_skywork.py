@@ -40,7 +40,16 @@ def test_rows_that_give_their_label_away_are_left_out_and_counted(plugins: Plugi
         ("question 0", "helpsteer2"), ("question 2", "offsetbias"), ("question 4", "wildguard"),
     ]  # fmt: skip
     assert all(problem.answers[problem.label or 0].startswith("good") for problem in problems)
-    assert "2 pairs left out: source magpie_ultra, which gives its labels away" in capsys.readouterr().err
+    assert "2 of the 5 pairs read, left out: source magpie_ultra, which gives its labels away" in capsys.readouterr().err
+
+
+def test_the_count_says_that_it_is_of_both_parts_and_of_what_was_read(
+    plugins: Plugins, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(plugins, file, limit=2)
+    assert "1 of the 3 pairs read, left out" in capsys.readouterr().err
+    load(plugins, file, part="train", test_share=0.5)
+    assert "2 of the 5 pairs read, of either part, left out" in capsys.readouterr().err
 
 
 def test_they_can_be_kept(plugins: Plugins, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +69,7 @@ def test_long_pairs_are_left_out_and_counted(plugins: Plugins, file: Path, capsy
     with file.open("a") as out:
         out.write(json.dumps(long) + "\n")
     assert len(load(plugins, file, most_characters=100)) == 3
-    assert "1 pairs left out: longer than 100 characters" in capsys.readouterr().err
+    assert "1 of the 6 pairs read, left out: longer than 100 characters" in capsys.readouterr().err
 
 
 def test_parquet_and_a_folder_are_read_alike(plugins: Plugins, file: Path, tmp_path: Path) -> None:
@@ -90,6 +99,15 @@ def test_a_set_without_sources_is_another_set(plugins: Plugins, tmp_path: Path) 
     (tmp_path / "rows.jsonl").write_text(json.dumps({key: value for key, value in row(0).items() if key != "source"}) + "\n")
     with pytest.raises(DataError, match="line 1 has no text in its field 'source'"):
         load(plugins, tmp_path / "rows.jsonl")
+
+
+def test_rows_that_cannot_be_used_end_the_job_or_are_left_out(plugins: Plugins, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with file.open("a") as out:
+        out.write(json.dumps({**row(9), "chosen": []}) + "\n" + json.dumps(row(10)) + "\n")
+    with pytest.raises(DataError, match=r"line 6 has no field 'chosen'.*skip_bad_lines: true leaves such rows out"):
+        load(plugins, file)
+    assert len(load(plugins, file, skip_bad_lines=True)) == 4
+    assert "1 of the 7 pairs read, left out: they cannot be used" in capsys.readouterr().err
 
 
 def test_nothing_there_is_said(plugins: Plugins, tmp_path: Path) -> None:

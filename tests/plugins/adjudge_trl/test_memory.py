@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
+from trl import GRPOConfig, SFTConfig
 
 from adjudge import Judge, Plugins, Sampling, StageTrainer, Training
 from adjudge.footprint import training
@@ -20,37 +22,89 @@ def held_by(lora: Lora | None = None, table: dict[str, Any] | None = None, **mor
     return held(lora, table or {}, step=8, sequences=(8, 80), rows=2, **more)
 
 
+PLAIN = Training(8, (8, 80), 2, saved_bytes=4.0, defers=True)
+SPREAD = {"fsdp": "full_shard auto_wrap"}
+VLLM = {"use_vllm": True, "vllm_max_model_length": 900}
+IN_VLLM = Sampling(900, share=0.3)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (held_by(), Training(8, (8, 80), 2)),
-        (held_by(table={"gradient_checkpointing": True}), Training(8, (8, 80), 2, checkpointing=True)),
-        (held_by(table={"model_init_kwargs": {"dtype": "bfloat16"}}), Training(8, (8, 80), 2, weight_bytes=2.0)),
-        (held_by(Lora(r=4, target_modules=["q_proj"])), Training(8, (8, 80), 2, rank=4, targets=("q_proj",))),
-        (held_by(Lora(r=4, quantised=True)), Training(8, (8, 80), 2, rank=4, weight_bytes=0.52)),
-        (held_by(reference=True), Training(8, (8, 80), 2, reference=True)),
-        (held_by(Lora(), reference=True), Training(8, (8, 80), 2, rank=16)),
-        (held_by(samples=True), Training(8, (8, 80), 2, rollouts="model")),
-        (held_by(table={"use_vllm": True, "vllm_mode": "server"}, samples=True), Training(8, (8, 80), 2, rollouts="elsewhere")),
+        (held_by(), PLAIN),
+        (held_by(table={"gradient_checkpointing": True}), replace(PLAIN, checkpointing=True)),
+        (
+            held_by(table={"model_init_kwargs": {"dtype": "bfloat16"}}),
+            replace(PLAIN, weight_bytes=2.0, saved_bytes=2.0),
+        ),
+        (held_by(Lora(r=4, target_modules=["q_proj"])), replace(PLAIN, rank=4, targets=("q_proj",))),
+        (held_by(Lora(r=4, merge=False)), replace(PLAIN, rank=4, saved_bytes=None)),
+        (held_by(Lora(r=4, quantised=True)), replace(PLAIN, rank=4, weight_bytes=0.52, saved_bytes=None)),
+        (held_by(reference=True), replace(PLAIN, reference=True, passes=1)),
+        (held_by(Lora(), reference=True), replace(PLAIN, rank=16, passes=1)),
+        (held_by(samples=True), replace(PLAIN, rollouts="model")),
+        (held_by(table={"num_iterations": 2}, samples=True), replace(PLAIN, rollouts="model", passes=1)),
+        (held_by(table={"use_vllm": True, "vllm_mode": "server"}, samples=True), replace(PLAIN, rollouts="elsewhere", passes=1)),
+        (held_by(table=VLLM, samples=True), replace(PLAIN, rollouts=IN_VLLM, passes=1)),
+        (held_by(table=VLLM, samples=True, reference=True), replace(PLAIN, rollouts=IN_VLLM, passes=2, reference=True)),
+        (held_by(table={**VLLM, "vllm_importance_sampling_correction": False}, samples=True), replace(PLAIN, rollouts=IN_VLLM)),
         (
             held_by(table={"use_vllm": True, "vllm_gpu_memory_utilization": 0.4, "vllm_enable_sleep_mode": True}, samples=True),
-            Training(8, (8, 80), 2, rollouts=Sampling(0, share=0.4, sleeps=True)),
+            replace(PLAIN, rollouts=Sampling(0, share=0.4, sleeps=True, own_limit=True), passes=1),
         ),
-        (held_by(table={"fsdp": "full_shard auto_wrap"}), Training(8, (8, 80), 2, spread="everything")),
-        (held_by(table={"fsdp": "shard_grad_op"}), Training(8, (8, 80), 2, spread="states")),
-        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), Training(8, (8, 80), 2, spread="everything")),
-        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), Training(8, (8, 80), 2, spread="states")),
+        (held_by(table=SPREAD), replace(PLAIN, spread="everything")),
+        (
+            held_by(table={**SPREAD, "fsdp_config": {"activation_checkpointing": True}}),
+            replace(PLAIN, spread="everything", checkpointing=True),
+        ),
+        (
+            held_by(table={**SPREAD, "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}}),
+            replace(PLAIN, spread="everything", defers=False),
+        ),
+        (held_by(table={"fsdp": "full_shard offload"}), replace(PLAIN, spread="everything", offload=True)),
+        (held_by(table={"fsdp": "shard_grad_op"}), replace(PLAIN, spread="states")),
+        (held_by(table={"fsdp": True, "fsdp_config": {"reshard_after_forward": False}}), replace(PLAIN, spread="states")),
+        (held_by(table={"fsdp": "no_shard", "fsdp_config": {"version": 1}}), PLAIN),
+        (held_by(table={"fsdp": ["hybrid_shard"]}), replace(PLAIN, uncounted=("trl.fsdp hybrid_shard",))),
+        (
+            held_by(table={"fsdp": True, "fsdp_config": "no.json"}),
+            replace(PLAIN, uncounted=("trl.fsdp_config no.json, which cannot be read",)),
+        ),
+        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), replace(PLAIN, spread="everything", defers=False)),
+        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), replace(PLAIN, spread="states", defers=False)),
+        (held_by(table={"optim": "adamw_8bit"}), replace(PLAIN, moment_bytes=1.0)),
+        (held_by(table={"optim": "lion_8bit"}), replace(PLAIN, uncounted=("trl.optim lion_8bit",))),
+        (held_by(table={"activation_offloading": True}), replace(PLAIN, uncounted=("trl.activation_offloading",))),
+        (
+            held_by(table={"model_init_kwargs": {"device_map": "auto"}}),
+            replace(PLAIN, uncounted=("trl.model_init_kwargs.device_map",)),
+        ),
     ],
-    ids=str,
+    ids=lambda one: None if one is PLAIN else str(one),
 )
 def test_options_become_counts(found: Training, expected: Training) -> None:
     assert found == expected
 
 
+def test_the_names_that_are_read_are_those_of_the_installed_trl() -> None:
+    """What TRL called otherwise would be counted as if it had not been set."""
+    known = {field.name: field.default for field in fields(GRPOConfig)}
+    read = (
+        "model_init_kwargs", "gradient_checkpointing", "optim", "use_vllm", "vllm_mode", "vllm_importance_sampling_correction",
+        "vllm_max_model_length", "vllm_tensor_parallel_size", "vllm_gpu_memory_utilization", "vllm_enable_sleep_mode", "num_iterations",
+        "fsdp", "fsdp_config", "deepspeed", "accelerator_config", "use_liger_kernel",
+    )  # fmt: skip
+    assert set(read) <= known.keys()
+    assert "activation_offloading" in {field.name for field in fields(SFTConfig)}
+    assert known["vllm_importance_sampling_correction"] is True
+    assert (known["vllm_gpu_memory_utilization"], known["vllm_tensor_parallel_size"], known["num_iterations"]) == (0.3, 1, 1)
+    assert str(getattr(known["optim"], "value", known["optim"])).startswith("adamw_torch")
+
+
 def test_the_built_in_trainers_say_what_they_hold(plugins: Plugins) -> None:
     judge = plugins.pick(Judge, "rrm")()
     grpo = plugins.pick(StageTrainer, "grpo")(steps=5, prompts_per_step=4, group=2, beta=0.1).plan([], judge).training
-    assert grpo == Training(8, (40, 40), reference=True, rollouts="model")
+    assert grpo == Training(8, (40, 40), reference=True, passes=1, saved_bytes=4.0, defers=True, rollouts="model")
     assert plugins.pick(StageTrainer, "grpo")(lora={"r": 8}).plan([], judge).training.rank == 8
 
 
