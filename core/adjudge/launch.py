@@ -47,7 +47,7 @@ class Launch(Options):
 
     def accelerate(self) -> dict[str, Any]:
         """The configuration that accelerate is given: the user's own, if any, with processes and machines as they stand here."""
-        own = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": "no"} | self._own()
+        own = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO"} | self._own()
         if self.processes > 1 and own["distributed_type"] in ("NO", "MULTI_CPU"):
             own["distributed_type"] = "MULTI_GPU"  # accelerate's word for one process each through torchrun, whatever they compute on
         return own | {

@@ -71,7 +71,7 @@ class RolloutRewards:
         }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> Path:
-        sampled = Completion(text, tuple(ids), truncated=ids[-1] not in self.end_of_turn)
+        sampled = Completion(text, tuple(ids), truncated=self.end_of_turn.isdisjoint(ids[-1:]))
         return Path(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 

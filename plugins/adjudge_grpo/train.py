@@ -24,7 +24,7 @@ from adjudge import (
     stable_seed,
 )
 from adjudge_engines import load_tokenizer
-from adjudge_trl import Watched, fit, load, save, settings, start_trainer
+from adjudge_trl import Watched, check_machine, fit, give_back_memory, load, save, settings, start_trainer, whole_start
 
 from .head import use_token_logprobs
 from .rollouts import RolloutRewards, StepRecorder
@@ -34,14 +34,23 @@ if TYPE_CHECKING:
 
 
 def train(options: Grpo, stage: Stage) -> StageResult:
+    check_machine(stage, stage.model, options.lora, options.trl)
     tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code)
     stage.check_chat_template(tokenizer)
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
+    result = reinforce(options, stage, tokenizer, problems)
+    give_back_memory()
+    return result
+
+
+def reinforce(options: Grpo, stage: Stage, tokenizer: Any, problems: list[Problem]) -> StageResult:
+    """Train the stage's model on these problems, from the last checkpoint where there is one."""
     last, done = stage.newest_checkpoint()
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
     rows = prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step)
-    model, adapters = load(stage, stage.model, options.lora, options.trl)
+    start = whole_start(stage, stage.model, options.trl) if has_reference(options) else stage.model
+    model, adapters = load(stage, start, options.lora, options.trl)
 
     def make() -> SkippingGRPOTrainer:
         return SkippingGRPOTrainer(
@@ -68,7 +77,12 @@ def train(options: Grpo, stage: Stage) -> StageResult:
             f" learned (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
-    return StageResult(save(trainer, stage, stage.model, options.lora, options.trl), summary(problems, stage, steps))
+    return StageResult(save(trainer, stage, start, options.lora, options.trl), summary(problems, stage, steps))
+
+
+def has_reference(options: Grpo) -> bool:
+    """Whether TRL loads a second model, by the folder that the first one names; adapters are switched off instead."""
+    return options.beta > 0 and options.lora is None
 
 
 def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:

@@ -19,6 +19,7 @@ OURS = {
     "max_steps": "write the stage's 'epochs'",
     "num_train_epochs": "write the stage's 'epochs'",
     "max_length": "paths are trained on as a whole",
+    "packing": "a path is a row of its own, for packing cuts paths to one length",
     "completion_only_loss": "the prompt is left out of the loss in any case",
     "assistant_only_loss": "the prompt is left out of the loss in any case",
     "chat_template_path": "judges are asked with the model's own template, in training as elsewhere",
@@ -56,7 +57,7 @@ class Sft(StageTrainer):
     lora: Lora | None = None
     """Train low-rank adapters; None = all weights."""
     trl: Annotated[dict[str, Any], AfterValidator(checked_table("SFTConfig", OURS))] = {}
-    """Further options of TRL's ``SFTConfig`` by its own names, such as ``{gradient_checkpointing: true, packing: true}``."""
+    """Further options of TRL's ``SFTConfig`` by its own names, such as ``{gradient_checkpointing: true, pad_to_multiple_of: 8}``."""
 
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:

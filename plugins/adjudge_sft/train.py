@@ -13,7 +13,7 @@ from trl import SFTConfig, SFTTrainer
 from adjudge import Path, Stage, StageResult, defused, micro_batches, stable_seed
 from adjudge.rundir import Records
 from adjudge_engines import load_tokenizer
-from adjudge_trl import Watched, fit, load, numbers, save, settings, start_trainer
+from adjudge_trl import Watched, check_machine, fit, give_back_memory, load, numbers, save, settings, start_trainer
 
 from .select import select
 
@@ -25,10 +25,13 @@ IGNORED = -100
 
 def train(options: Sft, stage: Stage) -> StageResult:
     start = stage.base if options.start == "base" else stage.model
+    check_machine(stage, start, options.lora, options.trl)
     tokenizer = load_tokenizer(start, trust_remote_code=stage.trust_remote_code)
     stage.check_chat_template(tokenizer)
     chosen, metrics = select(options, stage)
-    return StageResult(fine_tune(options, stage, start, tokenizer, chosen), metrics)
+    model = fine_tune(options, stage, start, tokenizer, chosen)
+    give_back_memory()
+    return StageResult(model, metrics)
 
 
 def fine_tune(options: Sft, stage: Stage, start: FilePath, tokenizer: Any, chosen: Sequence[Path]) -> FilePath:

@@ -17,9 +17,34 @@ from adjudge.passed_on import check_passed_on
 from .memory import held
 
 if TYPE_CHECKING:
-    from .training import Watched, fit, load, numbers, save, settings, start_trainer
+    from .training import (
+        Watched,
+        check_machine,
+        fit,
+        give_back_memory,
+        load,
+        numbers,
+        save,
+        settings,
+        start_trainer,
+        whole_start,
+    )
 
-__all__ = ["Lora", "Watched", "checked_table", "fit", "held", "load", "numbers", "save", "settings", "start_trainer"]
+__all__ = [
+    "Lora",
+    "Watched",
+    "check_machine",
+    "checked_table",
+    "fit",
+    "give_back_memory",
+    "held",
+    "load",
+    "numbers",
+    "save",
+    "settings",
+    "start_trainer",
+    "whole_start",
+]
 
 OURS = {
     "output_dir": "write 'out' in the run file",

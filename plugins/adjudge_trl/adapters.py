@@ -3,88 +3,113 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 import torch
+from transformers.integrations import unset_hf_deepspeed_config
 
-from adjudge import ConfigError, Stage
+from adjudge import ConfigError, JobError, Stage
 from adjudge.artifacts import model_below
-from adjudge_engines import load_model, merge_adapter
+from adjudge_engines import load_model, load_tokenizer, merge_adapter
 
 from . import Lora
+from .checks import four_bits, peft_config
+from .failures import AGAIN, told
+from .sharded import gathered_by_fsdp
 
-PEFT = "LoRA is trained through peft, which is not installed.\n  Remedy: pip install 'adjudge[peft]'."
+LESS = "train adapters, lora: {}, or spread the model over several devices with launch.config_file."
 
 
 def load(stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> tuple[Any, Any]:
     """The model in `start`, in float32 unless `model_init_kwargs` in the `trl:` table says otherwise, and peft's settings or None."""
-    field = f"stages.{stage.index - 1}.lora"
-    options = {"dtype": torch.float32, **(table.get("model_init_kwargs") or {})}
-    if lora is None:
-        return load_model(start, trust_remote_code=stage.trust_remote_code, **options), None
-    if model_below(start) is not None and not lora.merge:
-        raise ConfigError(
-            f"{field}.merge: this stage starts from adapters, {start}, and adapters on top of them could be loaded by nothing else.\n"
-            "  Remedy: merge here or in the stage before."
-        )
-    config = _peft_config(lora, field)
-    if lora.quantised:
+    options = _options(table, torch.float32)
+    if lora is not None and lora.quantised:
         own_gpu = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-        options |= {"dtype": torch.bfloat16, "quantization_config": _four_bits(field), "device_map": own_gpu}
-    return load_model(start, trust_remote_code=stage.trust_remote_code, **options), config
+        four = four_bits(f"stages.{stage.index - 1}.lora")
+        options |= {"dtype": torch.bfloat16, "quantization_config": four, "device_map": own_gpu}
+    with told(stage, "the model", LESS):
+        model = load_model(start, trust_remote_code=stage.trust_remote_code, **options)
+    if lora is None:
+        return model.requires_grad_(True), None  # peft has frozen what it merged adapters into
+    return model, peft_config(lora, f"stages.{stage.index - 1}.lora")
 
 
-def _peft_config(lora: Lora, field: str) -> Any:
-    try:
-        from peft import LoraConfig
-    except ImportError:
-        raise ConfigError(f"{field}: {PEFT}") from None
-    return LoraConfig(r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.target_modules, task_type="CAUSAL_LM")
+def _options(table: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+    return {"dtype": dtype, **(table.get("model_init_kwargs") or {})}
 
 
-def _four_bits(field: str) -> Any:
-    """Settings of transformers for QLoRA's 4 bits; `ConfigError` where this machine cannot do it."""
-    from transformers import BitsAndBytesConfig
-    from transformers.utils import is_bitsandbytes_available
+def whole_start(stage: Stage, start: FilePath, table: Mapping[str, Any]) -> FilePath:
+    """A folder with the whole of the model in `start`, for what is loaded by its folder's name, as TRL loads a reference model.
 
-    if not torch.cuda.is_available() or not is_bitsandbytes_available():
-        lacks = "bitsandbytes, which is not installed" if torch.cuda.is_available() else "a GPU with CUDA, and torch finds none"
-        raise ConfigError(f"{field}.quantised: weights in 4 bits take {lacks}.\n  Remedy: leave quantised out, or train on such a machine.")
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
-    )
+    Where `start` holds adapters it is a new one, written by the main process and let go of with the stage's checkpoints.
+    """
+    if model_below(start) is None:
+        return start
+    folder = stage.checkpoints / "start"
+    if stage.crew.main:
+        with told(stage, "the model", LESS):
+            load_model(start, trust_remote_code=stage.trust_remote_code, **_options(table, torch.float32)).save_pretrained(folder)
+            load_tokenizer(start, trust_remote_code=stage.trust_remote_code).save_pretrained(folder)
+    stage.crew.wait()
+    return folder
 
 
 def save(trainer: Any, stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> FilePath:
-    """The trained model in the stage's folder, with tokenizer, chat template and ``judge.json``; every process has to call this."""
+    """The trained model in the stage's folder, with tokenizer, chat template and ``judge.json``; every process has to call this.
+
+    Raises `JobError` where it cannot be saved, or where what was saved is no model; checkpoints are left as they are.
+    """
     folder = stage.folder / "model"
-    if lora is None:
-        trainer.save_model(str(folder))
-    else:
-        _save_adapters(trainer, stage, start, folder if not lora.merge else stage.folder / "adapter")
+    saved = stage.folder / "adapter" if lora is not None and lora.merge else folder
     if trainer.is_world_process_zero():
-        if lora is not None and lora.merge:
-            _merge(trainer, stage, start, lora, table)
-        for pickled in folder.glob("training_args.bin"):
-            pickled.unlink()
-        stage.finish_model(folder)
+        for left in (folder, saved):  # what a stopped run left there must not pass for what is saved now
+            shutil.rmtree(left, ignore_errors=True)
+    with told(stage, "the trained model", f"save it where there is more, {AGAIN}"):
+        gathered_by_fsdp(trainer)
+        if lora is not None:
+            _name_below(trainer, start)
+        trainer.save_model(str(saved))
+        if trainer.is_world_process_zero():
+            _check_saved(stage, saved)
+            if lora is not None and lora.merge:
+                _merge(trainer, stage, start, saved, _options(table, "auto" if lora.quantised else torch.float32))
+                _check_saved(stage, folder)
+            for pickled in folder.glob("training_args.bin"):
+                pickled.unlink()
+            stage.finish_model(folder)
     trainer.accelerator.wait_for_everyone()
     return folder
 
 
-def _save_adapters(trainer: Any, stage: Stage, start: FilePath, folder: FilePath) -> None:
-    """Adapters that name the folder of the model below by its whole path."""
+def _name_below(trainer: Any, start: FilePath) -> None:
+    """Have the adapters name the folder of the model below by its whole path."""
     for config in trainer.accelerator.unwrap_model(trainer.model).peft_config.values():
         config.base_model_name_or_path = str((model_below(start) or start).resolve())
-    trainer.save_model(str(folder))
 
 
-def _merge(trainer: Any, stage: Stage, start: FilePath, lora: Lora, table: Mapping[str, Any]) -> None:
-    """A whole model: the one below loaded once more, unquantised and unsharded, with the adapters added to its weights."""
-    dtype = "auto" if lora.quantised else torch.float32
-    options = {"dtype": dtype, **(table.get("model_init_kwargs") or {})}
-    whole = merge_adapter(load_model(start, trust_remote_code=stage.trust_remote_code, **options), stage.folder / "adapter")
+def _merge(trainer: Any, stage: Stage, start: FilePath, adapter: FilePath, options: Mapping[str, Any]) -> None:
+    """A whole model: the one below loaded once more, unquantised and unsharded, with the adapters added to its weights.
+
+    The adapters go: where `start` holds some itself, they name a model below that is not the one they were trained on.
+    """
+    unset_hf_deepspeed_config()  # else ZeRO-3 would spread what is loaded over processes of which only this one is here
+    whole = merge_adapter(load_model(start, trust_remote_code=stage.trust_remote_code, **options), adapter)
     whole.save_pretrained(stage.folder / "model")
     trainer.processing_class.save_pretrained(stage.folder / "model")
+    shutil.rmtree(adapter)
+
+
+def _check_saved(stage: Stage, folder: FilePath) -> None:
+    """Raise `JobError` where the folder is not that of a model, so that nobody lets go of the checkpoints."""
+    try:
+        load_tokenizer(folder, trust_remote_code=stage.trust_remote_code)
+    except ConfigError as error:
+        reason = str(error).partition("\n")[0].removeprefix("model: ")
+        raise JobError(
+            f"stage {stage.name}: training is done, but what it saved is no model: {reason}\n"
+            "  Remedy: see how launch.config_file or the trl table has weights saved, and run again;"
+            f" the checkpoints in {stage.checkpoints} are kept."
+        ) from error

@@ -1,4 +1,7 @@
-"""Stops a training whose loss or gradient is not a finite number, before the weights are spoilt, and keeps the batch that did it."""
+"""Stops a training whose loss or gradient is not a finite number, before the weights are spoilt, and keeps the batch that did it.
+
+DeepSpeed takes its step within the backward pass, so a gradient is looked at after it: that step's weights are spoilt, and no checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,13 @@ class Watched:
         return norm
 
     def not_finite(self: Any, what: str, value: float) -> None:
-        """Save the step's batches, and raise a `JobError` that says where."""
+        """Save the step's batches, and raise a `JobError` that says where.
+
+        A gradient is no number in every process at once, so each of several keeps its share under its rank.
+        """
         step, batches = self._seen
-        file = save_batches(self.stage, step, batches, self.processing_class)
+        share = f"-rank-{self.accelerator.process_index}" if self.accelerator.num_processes > 1 else ""
+        file = save_batches(self.stage, f"step-{step}{share}", batches, self.processing_class)
         raise JobError(
             f"stage {self.stage.name}: in step {step} the {what} is {value}. Its batch is in {file} and, as text, beside it.\n"
             "  Remedy: a lower learning_rate, another precision (trl: {bf16: ...}), or data without that batch, in another folder 'out';"
@@ -47,14 +54,14 @@ class Watched:
         )
 
 
-def save_batches(stage: Stage, step: int, batches: Sequence[Mapping[str, Any]], tokenizer: Any) -> str:
-    """Every tensor of the batches, and every row of token ids as text; returns the file's name."""
+def save_batches(stage: Stage, name: str, batches: Sequence[Mapping[str, Any]], tokenizer: Any) -> str:
+    """Every tensor of the batches, and every row of token ids as text, in files of this name; returns that of the tensors."""
     folder = stage.folder / "not-finite"
-    tensors = {f"{number}.{name}": value for number, batch in enumerate(batches) for name, value in batch.items() if _is_tensor(value)}
-    texts = {name: tokenizer.batch_decode(value) for name, value in tensors.items() if name.endswith("_ids") and value.ndim == 2}
-    write_json(folder / f"step-{step}.json", texts)
-    file = folder / f"step-{step}.safetensors"
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, str(file))
+    tensors = {f"{number}.{key}": value for number, batch in enumerate(batches) for key, value in batch.items() if _is_tensor(value)}
+    texts = {key: tokenizer.batch_decode(value) for key, value in tensors.items() if key.endswith("_ids") and value.ndim == 2}
+    write_json(folder / f"{name}.json", texts)
+    file = folder / f"{name}.safetensors"
+    save_file({key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, str(file))
     return str(file)
 
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 import torch
 from datasets import disable_progress_bars
-from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from adjudge import ConfigError, JobError, Stage, stable_seed
+from adjudge import AdjudgeError, ConfigError, JobError, Stage, stable_seed
 from adjudge.stopping import sigterm_put_off
 
-from .adapters import load, save
+from .adapters import LESS, load, save, whole_start
+from .checks import check_machine
+from .failures import AGAIN, told
 from .finite import Watched
+from .sharded import gathered_by_deepspeed
 
-__all__ = ["Watched", "fit", "load", "numbers", "save", "settings", "start_trainer"]
+__all__ = [
+    "Watched", "check_machine", "fit", "give_back_memory", "load", "numbers", "save", "settings", "start_trainer", "whole_start",
+]  # fmt: skip
 
 Made = TypeVar("Made")
 
@@ -32,7 +38,8 @@ def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
-    passed_on = {name: value for name, value in table.items() if name != "model_init_kwargs"}  # those are for `load`
+    # What `load` takes is left out, and the rest copied: transformers writes into some of it, and a run file may name it for two stages.
+    passed_on = deepcopy({name: value for name, value in table.items() if name != "model_init_kwargs"})
     return {
         "report_to": "none",
         "disable_tqdm": True,
@@ -51,10 +58,16 @@ def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, Any]) -> Made:
-    """What `make` makes of TRL's settings and trainers; what they say about values in the `trl:` table is a `ConfigError`."""
+    """What `make` makes of TRL's settings and trainers; what they say about values in the `trl:` table is a `ConfigError`.
+
+    Raises `JobError` where memory, a disk or a server fails, which says nothing about the table.
+    """
     try:
-        return make()
-    except (ImportError, TypeError, ValueError, RuntimeError) as error:
+        with told(stage, "the model", LESS):
+            return make()
+    except AdjudgeError:
+        raise
+    except (ImportError, TypeError, ValueError, RuntimeError, OSError) as error:
         if not table:
             raise
         raise ConfigError(
@@ -65,28 +78,30 @@ def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, An
 def fit(trainer: Any, stage: Stage, last: FilePath | None) -> None:
     """Train, from this checkpoint where there is one. SIGTERM ends the step, saves a checkpoint, and stops.
 
-    Raises `JobError` where memory or disk is full, or where the checkpoint cannot be used.
+    Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used.
     """
+    remedy = "lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
     trainer.remove_callback(PrinterCallback)
+    gathered_by_deepspeed(trainer)
     with sigterm_put_off() as asked:
         trainer.add_callback(StopsWhenAsked(asked))
         try:
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise JobError(
-                f"stage {stage.name}: a training step does not fit into memory: {str(error).splitlines()[0]}\n"
-                "  Remedy: lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
-            ) from error
+            with told(stage, "a training step", remedy):
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
         except pickle.UnpicklingError as error:
             raise JobError(
-                f"stage {stage.name}: {last} holds something else than numbers, and is not read.\n"
-                "  Remedy: delete that checkpoint, and run again; the stage goes on from the one before it."
+                f"stage {stage.name}: {last} holds something else than numbers, and is not read.\n  Remedy: delete that checkpoint, {AGAIN}"
             ) from error
-        except (OSError, SafetensorError) as error:
-            raise JobError(
-                f"stage {stage.name}: a checkpoint in {stage.checkpoints} cannot be written or read: {error}\n"
-                "  Remedy: make room, and run again; the stage goes on from its last whole checkpoint."
-            ) from error
+
+
+def give_back_memory() -> None:
+    """Let go of a training, and of the device's memory that it took; to be called once what held its trainer has returned.
+
+    Model, trainer and optimiser refer to each other in circles, which Python takes apart when it happens to look, and torch keeps
+    what they held for itself; an engine that opens next would find the device full.
+    """
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 class StopsWhenAsked(TrainerCallback):  # type: ignore[misc]

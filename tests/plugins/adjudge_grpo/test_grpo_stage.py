@@ -150,3 +150,17 @@ def test_two_stages_of_a_run_go_through_the_problems_in_different_orders(tmp_pat
     assert one == prompts_of(list(made.problems), made, tokenizer, 60)["problem"]
     made.index = 3
     assert one != prompts_of(list(made.problems), made, tokenizer, 60)["problem"]
+
+
+def test_a_completion_without_a_token_is_an_outcome(tmp_path: FilePath, embedded: FilePath) -> None:
+    from types import SimpleNamespace
+
+    from adjudge_grpo.rollouts import RolloutRewards
+
+    made = stage(tmp_path, embedded)
+    rewards = RolloutRewards(Grpo(**SMALL, rules=[VerdictRule()]), made, list(made.problems), 0)
+    rewards.end_of_turn = {285}
+    completions = [[{"content": ""}], [{"content": "sum 85"}]]
+    found = rewards(completions * 2, [[], [5, 285]] * 2, [0] * 4, ["given"] * 4, SimpleNamespace(global_step=0))
+    assert [rollout["outcome"] for rollout in records(made, "rollouts")] == ["truncated", "unreadable"] * 2
+    assert found == [-1.0] * 4

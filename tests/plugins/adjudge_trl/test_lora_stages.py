@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from adjudge import ConfigError, Stage
@@ -62,8 +63,9 @@ def test_merged_adapters_are_a_whole_model(tmp_path: FilePath, embedded: FilePat
     changed = {name for name, value in after.items() if not value.equal(before[name])}
     assert changed, "something was learned"
     assert all("_proj" in name and name.endswith("weight") for name in changed), "linear layers alone have adapters"
-    adapter = load_file(made.folder / "adapter" / "adapter_model.safetensors")
-    assert {value.shape[0] for name, value in adapter.items() if "lora_A" in name} == {4}
+    ranks = {int(torch.linalg.matrix_rank((after[name] - before[name]).float(), rtol=1e-3)) for name in changed}
+    assert max(ranks) == 4
+    assert not (made.folder / "adapter").exists(), "they are in the model now"
     kept = {file.name for file in result.model.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "judge.json"} <= kept
     assert "adapter_config.json" not in kept
@@ -100,6 +102,57 @@ def test_a_reference_model_is_the_one_without_adapters(tmp_path: FilePath, embed
     steps = [json.loads(line) for line in (made.records_folder / "1-grpo-steps.jsonl").read_text().splitlines()]
     assert steps[0]["kl"] == pytest.approx(0, abs=1e-6)
     assert steps[1]["kl"] > 0
+
+
+def test_the_reference_model_of_a_stage_on_kept_adapters_has_them(tmp_path: FilePath, embedded: FilePath) -> None:
+    first = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path, embedded))
+    made = stage(tmp_path, first.model, 2)
+    result = grpo(beta=0.1).train(made)
+    steps = [json.loads(line) for line in (made.records_folder / "2-grpo-steps.jsonl").read_text().splitlines()]
+    assert steps[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert steps[1]["kl"] > 0
+    assert judged(result.model) == plainly(result.model)
+    made.drop_checkpoints()
+    assert {entry.name for entry in made.folder.iterdir()} == {"model"}, "what was written for the reference goes with the checkpoints"
+
+
+def test_a_stage_on_kept_adapters_trains_all_weights(tmp_path: FilePath, embedded: FilePath) -> None:
+    from adjudge_engines import load_model
+
+    first = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path, embedded))
+    second = Sft(scorer=Random(), paths=2, batch=8, learning_rate=1e-3).train(stage(tmp_path, first.model, 2, "sft"))
+    before, after = load_model(first.model).state_dict(), load_file(second.model / "model.safetensors")
+    assert not any(value.equal(before[name]) for name, value in after.items()), "those that have no adapters too"
+
+
+class ZeroThree:
+    """Stands for DeepSpeed's settings, which transformers asks whenever it loads a model while a training under ZeRO-3 is alive."""
+
+    config: dict[str, Any] = {}
+
+    def is_zero3(self) -> bool:
+        return True
+
+
+def test_adapters_are_merged_by_one_process_alone(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under ZeRO-3 transformers would spread the model that is loaded for it over all processes; here it fails, for want of DeepSpeed."""
+    from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
+
+    from adjudge_grpo import train
+    from adjudge_trl import fit
+
+    alive = ZeroThree()
+
+    def under_zero(*args: Any) -> None:
+        fit(*args)
+        set_hf_deepspeed_config(alive)
+
+    monkeypatch.setattr(train, "fit", under_zero)
+    try:
+        result = grpo(lora=Lora(r=4)).train(stage(tmp_path, embedded))
+    finally:
+        unset_hf_deepspeed_config()
+    assert judged(result.model) == plainly(result.model)
 
 
 def test_adapters_go_on_from_a_checkpoint(tmp_path: FilePath, embedded: FilePath) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path as FilePath
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,6 +87,31 @@ def test_fine_tuning_stops_likewise(tmp_path: FilePath, embedded: FilePath, monk
     with pytest.raises(JobError, match="stage 1-sft: in step 1 the loss is nan"):
         Sft(scorer=Random(), paths=4, batch=4).train(made)
     assert "0.input_ids" in json.loads((made.folder / "not-finite" / "step-1.json").read_text())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_each_process_keeps_its_own_batch(tmp_path: FilePath, embedded: FilePath, processes: int) -> None:
+    """A gradient is no number in all of them at once; two stand in for trainers of two processes."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    from adjudge_trl import Watched
+
+    made, tokenizer = stage(tmp_path, embedded), AutoTokenizer.from_pretrained(embedded)
+    for rank in range(processes):
+        trainer: Any = Watched()
+        trainer.stage, trainer.processing_class = made, tokenizer
+        trainer.accelerator = SimpleNamespace(process_index=rank, num_processes=processes)
+        trainer._seen = (3, ({"input_ids": torch.tensor([[rank + 1]])},))
+        with pytest.raises(JobError, match="in step 3 the gradient is nan"):
+            trainer.not_finite("gradient", float("nan"))
+    names = ["step-3"] if processes == 1 else ["step-3-rank-0", "step-3-rank-1"]
+    assert sorted(file.name for file in (made.folder / "not-finite").iterdir()) == sorted(
+        f"{name}.{kind}" for name in names for kind in ("json", "safetensors")
+    )
+    for rank, name in enumerate(names):
+        assert load_file(made.folder / "not-finite" / f"{name}.safetensors")["0.input_ids"].item() == rank + 1
 
 
 def test_a_model_whose_log_probabilities_are_no_numbers_judges_nothing(tmp_path: FilePath, embedded: FilePath) -> None:
@@ -198,12 +224,13 @@ def test_sigterm_before_training_stops_at_once(tmp_path: FilePath) -> None:
     assert "Traceback" not in stderr
 
 
-def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(tmp_path: FilePath) -> None:
-    """No file may grow beyond what a model's weights take, as on a disk that fills up when a checkpoint is written."""
-    process = start(tmp_path / "full", 4, 2, limit=500_000)
+@pytest.mark.parametrize("limit", [500_000, 3_000_000])
+def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(tmp_path: FilePath, limit: int) -> None:
+    """No file may grow beyond what a model's weights take, or else its optimiser's state, as on a disk that fills up just then."""
+    process = start(tmp_path / "full", 4, 2, limit)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 1, stderr
-    assert "stage 1-grpo: a checkpoint in" in stderr
+    assert "stage 1-grpo: a file cannot be written or read" in stderr
     assert "Remedy: make room, and run again" in stderr
     assert "Traceback" not in stderr
     process = start(tmp_path / "full", 4, 2)
@@ -223,5 +250,18 @@ def test_training_that_does_not_fit_into_memory_says_what_to_lower(
     monkeypatch.setattr(trl.GRPOTrainer, "compute_loss", full)
     with pytest.raises(
         JobError, match=r"a training step does not fit into memory: no memory left\n  Remedy: lower the stage's micro_batch"
+    ):
+        Grpo(**SMALL).train(stage(tmp_path, embedded))
+
+
+def test_a_server_that_is_gone_is_no_full_disk(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    import trl
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(trl.GRPOTrainer, "_generate", gone)
+    with pytest.raises(
+        JobError, match=r"stage 1-grpo: a server that training needs does not answer: .*reset by peer\n  Remedy: see that it is"
     ):
         Grpo(**SMALL).train(stage(tmp_path, embedded))

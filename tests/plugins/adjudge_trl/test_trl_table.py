@@ -38,9 +38,14 @@ def test_mistakes_in_the_table_are_told_by_place(plugins: Plugins) -> None:
 
 
 def test_each_stage_is_checked_against_its_own_settings(plugins: Plugins) -> None:
-    assert run({"use": "sft", "scorer": "random", "trl": {"packing": True}}, plugins)
+    assert run({"use": "sft", "scorer": "random", "trl": {"pad_to_multiple_of": 8}}, plugins)
     with pytest.raises(ConfigError, match=r"trl.use_vllm: SFTConfig has no such field"):
         run({"use": "sft", "scorer": "random", "trl": {"use_vllm": True}}, plugins)
+
+
+def test_packing_which_trl_does_only_with_paths_cut_to_a_length_is_refused(plugins: Plugins) -> None:
+    with pytest.raises(ConfigError, match=r"stages\.0\.trl\.packing: adjudge sets this itself: a path is a row of its own"):
+        run({"use": "sft", "scorer": "random", "trl": {"packing": True}}, plugins)
 
 
 def test_every_option_that_a_stage_sets_itself_is_refused(embedded: FilePath, tmp_path: FilePath) -> None:
@@ -67,6 +72,40 @@ def set_by(make: Any, options: Any, made: Stage) -> set[str]:
                 make(options, made)
     assert len(names) > 10
     return names
+
+
+@pytest.mark.parametrize("options", [Grpo(only="hard"), Sft(scorer=Random())])
+def test_several_gpus_without_a_launch_are_refused_before_anything_is_sampled(
+    embedded: FilePath, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch, options: Any
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    made = stage(tmp_path, embedded)
+    with pytest.raises(
+        ConfigError, match=r"launch: this one process sees 2 GPUs(.|\n)*launch: \{processes: 2\}(.|\n)*CUDA_VISIBLE_DEVICES=0"
+    ):
+        options.train(made)
+    assert not made.records_folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("rank", "table"), [("1", {}), (None, {"use_cpu": True}), (None, {"model_init_kwargs": {"device_map": "auto"}}), (None, None)]
+)
+def test_several_gpus_are_right_where_trl_takes_them(
+    embedded: FilePath, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch, rank: str | None, table: dict[str, Any] | None
+) -> None:
+    """In a launch, for a CPU, or with the layers spread over them; and one GPU is none too many."""
+    import torch
+
+    from adjudge_trl import check_machine
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1 if table is None else 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    check_machine(stage(tmp_path, embedded), embedded, None, table or {})
 
 
 def stage(folder: FilePath, model: FilePath, **changes: Any) -> Stage:
@@ -98,10 +137,12 @@ def test_mistakes_in_lora_are_told_by_place(plugins: Plugins, lora: dict[str, An
         run({"use": "grpo", "lora": lora}, plugins)
 
 
-def test_four_bits_need_a_gpu_and_say_so(embedded: FilePath, tmp_path: FilePath) -> None:
+def test_four_bits_need_a_gpu_and_say_so_before_anything_is_sampled(embedded: FilePath, tmp_path: FilePath) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
+    made = stage(tmp_path, embedded)
     with pytest.raises(ConfigError, match=r"stages\.0\.lora\.quantised: weights in 4 bits take a GPU with CUDA.*\n  Remedy"):
-        Grpo(lora={"quantised": True}).train(stage(tmp_path, embedded))  # type: ignore[arg-type]
+        Sft(scorer=Random(), lora={"quantised": True}).train(made)  # type: ignore[arg-type]
+    assert not made.records_folder.exists()

@@ -1,0 +1,133 @@
+"""FSDP and ZeRO-3 for real over two processes on a CPU: sharded weights take the steps of whole ones, and whole models come out.
+
+accelerate uses FSDP on accelerators alone. `BELIEF`, which every process imports, has it take a CPU for one and notes what each process
+holds; the rest is as on a node, with gloo in the place of NCCL. DeepSpeed knows CPUs, and is tried where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+DEEPSPEED = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed; it is no dependency of adjudge")
+KINDS = ["fsdp", pytest.param("deepspeed", marks=DEEPSPEED)]
+
+SHIPPED = Path(__file__).parents[2] / "docs" / "accelerate" / "fsdp.yaml"
+RUN = """
+out: {out}
+model: adjudge_arithmetic:model
+data: {{use: arithmetic, levels: [1, 2], size: 24}}
+launch: {{processes: 2{config}}}
+stages: [{{use: grpo, steps: 4, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1, {more}}}]
+"""
+BELIEF = """
+import os
+from pathlib import Path
+if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+    from accelerate import accelerator, state
+    start, shard = state.PartialState.__init__, accelerator.fsdp2_prepare_model
+
+    def started(self, *args, **options):
+        start(self, *args, **options)
+        if self.distributed_type == state.DistributedType.MULTI_CPU:
+            self.distributed_type = state.DistributedType.MULTI_GPU
+
+    def sharded(*args, **options):
+        model = shard(*args, **options)
+        held = sum(getattr(weight, "to_local", lambda weight=weight: weight)().numel() for weight in model.parameters())
+        whole = sum(weight.numel() for weight in model.parameters())
+        Path(__file__).with_name(f"held-{os.environ['RANK']}").write_text(str(held / whole))
+        return model
+
+    state.PartialState.__init__, accelerator.fsdp2_prepare_model = started, sharded
+"""
+
+
+def start(folder: Path, config: dict[str, Any] | None, more: str = "") -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(BELIEF)
+    (folder / "fsdp.yaml").write_text(yaml.safe_dump(config))
+    named = "" if config is None else f", config_file: {folder / 'fsdp.yaml'}"
+    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config=named, more=more))
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, "-m", "adjudge", "run", str(folder / "run.yaml")],
+        env={**os.environ, "PYTHONPATH": path, "DS_ACCELERATOR": "cpu"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    told, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, told
+
+
+def steps(folder: Path) -> list[dict[str, Any]]:
+    file = folder / "run" / "records" / "1-grpo-steps.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def config_of(kind: str, **changes: Any) -> dict[str, Any]:
+    """accelerate's configuration: the one in docs/ with other values in the place of some, or ZeRO-3 as `accelerate config` writes it."""
+    if kind == "deepspeed":
+        return {"distributed_type": "DEEPSPEED", "mixed_precision": "no", "deepspeed_config": {"zero_stage": 3, "zero3_init_flag": True}}
+    config = yaml.safe_load(SHIPPED.read_text())
+    fsdp = {name: changes.pop(name) for name in list(changes) if name.startswith("fsdp_")}
+    return {**config, **changes, "fsdp_config": {**config["fsdp_config"], **fsdp}}
+
+
+def model(folder: Path) -> Any:
+    """The stage's model, as transformers loads it, with every weight that the file should hold."""
+    from transformers import AutoModelForCausalLM
+
+    found, info = AutoModelForCausalLM.from_pretrained(folder / "run" / "stages" / "1-grpo" / "model", output_loading_info=True)
+    assert not info["missing_keys"]
+    return found
+
+
+def assert_shared_out(folder: Path, kind: str) -> None:
+    if kind == "fsdp":
+        held = [float((folder / f"held-{rank}").read_text()) for rank in (0, 1)]
+        assert held == pytest.approx([0.5, 0.5], abs=0.01)
+    else:
+        assert list((folder / "run").rglob("zero_pp_rank_1_*_optim_states.pt")), "each process saves its own part"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tmp_path: Path, kind: str) -> None:
+    """In full precision, with checkpoints that are sharded too."""
+    one, other = tmp_path / "sharded", tmp_path / "whole"
+    config = config_of(kind, mixed_precision="no", fsdp_state_dict_type="SHARDED_STATE_DICT")
+    process = start(one, config)
+    while len(steps(one)) < 3:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    pid = int((one / "run" / "stages" / "1-grpo" / "launch" / "pid-0.1").read_text())
+    os.kill(pid, signal.SIGKILL)
+    told, _ = process.communicate(timeout=60)
+    assert (process.returncode, "process 1 of 2 ended without a word" in told) == (1, True), told
+    assert_shared_out(one, kind)
+    before = steps(one)[0]
+    finish(start(one, config))
+    finish(start(other, None))
+    assert steps(one)[0] == before, "it went on from a checkpoint"
+    assert [step["loss"] for step in steps(one)] == pytest.approx([step["loss"] for step in steps(other)], abs=1e-5)
+    for weight, same in zip(model(one).parameters(), model(other).parameters(), strict=True):
+        assert (weight - same).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str) -> None:
+    """With the configuration as it is shipped."""
+    finish(start(tmp_path / "run", config_of(kind), "lora: {r: 4}"))
+    assert sum(weight.numel() for weight in model(tmp_path / "run").parameters()) > 100_000

@@ -1,0 +1,91 @@
+"""What memory, a server and a disk refuse is told apart, each with its own remedy; everything else passes as it is."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+import torch
+
+from adjudge import ConfigError, JobError, Stage
+from adjudge_engines import HfEngine
+from adjudge_judges import ArithmeticJudge
+from adjudge_trl import start_trainer
+from adjudge_trl.failures import told
+
+OfRequests = type("ConnectionError", (OSError,), {"__module__": "requests.exceptions"})
+"""TRL speaks to vLLM's server through requests, where that is installed; its errors are OSErrors without a file or a number."""
+
+
+def stage(folder: FilePath) -> Stage:
+    return Stage(1, "grpo", folder / "1-grpo", folder / "records", folder, folder, ArithmeticJudge(), HfEngine())
+
+
+def raises(error: Exception) -> Callable[[], Any]:
+    def make() -> Any:
+        raise error
+
+    return make
+
+
+def saved_by_torch() -> None:
+    """To a device that is always full."""
+    torch.save({"weights": torch.zeros(100_000)}, "/dev/full")
+
+
+MEMORY, SERVER, ROOM = "does not fit into memory", "a server that training needs does not answer", "Remedy: make room, and run again"
+ALLOWED = "Remedy: see that it is there and may be written, and run again"
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            raises(torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")),
+            f"a step {MEMORY}: CUDA out of memory.\n  Remedy: less.",
+        ),
+        (raises(MemoryError()), f"a step {MEMORY}: MemoryError\n"),
+        (lambda: torch.empty(10**15), MEMORY),
+        (raises(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")), SERVER),
+        (raises(TimeoutError("timed out")), SERVER),
+        (raises(OfRequests("HTTPConnectionPool(host='127.0.0.1', port=8000): Max retries exceeded")), SERVER),
+        (raises(OSError(errno.ENOSPC, "No space left on device")), ROOM),
+        (saved_by_torch, ROOM),
+        (raises(PermissionError(errno.EACCES, "Permission denied", "/a/file")), ALLOWED),
+        (lambda: FilePath("/no/such/folder/file").write_text(""), ALLOWED),
+    ],
+)
+def test_each_is_told_with_its_remedy(tmp_path: FilePath, make: Callable[[], Any], expected: str) -> None:
+    with pytest.raises(JobError) as caught, told(stage(tmp_path), "a step", "less."):
+        make()
+    assert str(caught.value).startswith("stage 1-grpo: ")
+    assert expected in str(caught.value)
+    assert "\n  Remedy: " in str(caught.value)
+    with pytest.raises(JobError, match="stage 1-grpo: "):
+        start_trainer(stage(tmp_path), make, {"bf16": True})
+
+
+@pytest.mark.parametrize("error", [OSError("Can't load the configuration"), ValueError("bf16"), KeyError("x"), JobError("told already")])
+def test_what_is_no_failure_from_outside_passes(tmp_path: FilePath, error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, told(stage(tmp_path), "a step", "less."):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [OSError("Can't load the configuration"), ValueError("bf16"), RuntimeError("no such device")])
+def test_what_is_left_is_blamed_on_the_table_where_there_is_one(tmp_path: FilePath, error: Exception) -> None:
+    with pytest.raises(ConfigError, match=r"stages\.0\.trl: \w+Error: .*\n  Remedy: mend these options"):
+        start_trainer(stage(tmp_path), raises(error), {"bf16": True})
+    with pytest.raises(type(error)) as caught:
+        start_trainer(stage(tmp_path), raises(error), {})
+    assert caught.value is error
+
+
+def test_a_mistake_outside_the_table_is_not_blamed_on_it(tmp_path: FilePath) -> None:
+    error = ConfigError("stages.0.temperature: the judge is greedy")
+    with pytest.raises(ConfigError) as caught:
+        start_trainer(stage(tmp_path), raises(error), {"bf16": True})
+    assert caught.value is error
