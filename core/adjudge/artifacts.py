@@ -38,7 +38,25 @@ def _folder_of(package: str, name: str) -> FilePath:
 
 
 def model_below(folder: FilePath) -> FilePath | None:
-    """The folder of the model that a folder of adapters is for; None for a folder that holds a whole model."""
+    """The folder of the model that a folder of adapters is for; None for a folder that holds a whole model.
+
+    Raises `ConfigError` where that is no folder, or adapters that lead back to where they came from.
+    """
+    below = last = _named_below(folder)
+    passed = [folder.resolve()]
+    while last is not None:
+        if last.resolve() in passed:
+            raise ConfigError(
+                f"model: {folder} holds adapters for the model in {below}, and from there base_model_name_or_path leads back to {last}.\n"
+                "  Remedy: write there where the whole model is that the adapters were made for."
+            )
+        passed.append(last.resolve())
+        last = _named_below(last)
+    return below
+
+
+def _named_below(folder: FilePath) -> FilePath | None:
+    """The folder that the settings of adapters name; None for a folder without adapters."""
     file = folder / "adapter_config.json"
     if not file.is_file():
         return None

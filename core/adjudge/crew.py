@@ -18,7 +18,9 @@ from .rundir import Record, Records
 POLL = 0.02
 """Seconds between two looks at what the other processes have done."""
 STOP = "stop"
-"""File that stands in a crew's folder once all of them were asked to stop."""
+"""File that stands in a crew's folder once all of them were asked to stop; it holds the number of the signal that asks them."""
+END = "end"
+"""Meeting at which a process is done, or after a stop has left; it is the last thing that it says."""
 Written = Callable[[Mapping[str, Json]], None]
 
 

@@ -15,20 +15,31 @@ class Terminated(KeyboardInterrupt):
     exit_code = 128 + signal.SIGTERM
 
 
-def follow_sigterm() -> None:
-    """From now on SIGTERM raises `Terminated` in the main thread, so that everything is closed on the way out."""
-    signal.signal(signal.SIGTERM, _terminate)
+class _Followed:
+    """The handler of SIGTERM while nothing puts it off."""
+
+    def __init__(self, together: Callable[[], None]) -> None:
+        self.together = together
+
+    def __call__(self, number: int, frame: Any) -> NoReturn:
+        raise Terminated
 
 
-def _terminate(number: int, frame: Any) -> NoReturn:
-    raise Terminated
+def follow_sigterm(together: Callable[[], None] = lambda: None) -> None:
+    """From now on SIGTERM raises `Terminated` in the main thread, so that everything is closed on the way out.
+
+    A process among several says how they wait for each other: `together` is called at the end of every block that puts SIGTERM off. So
+    nobody leaves such a block, and ends, while another one still writes its part of a checkpoint there.
+    """
+    signal.signal(signal.SIGTERM, _Followed(together))
 
 
 @contextmanager
 def sigterm_put_off() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether SIGTERM has come; then `Terminated` is raised at the end of the block, or by a second SIGTERM.
 
-    Outside the main thread, which alone hears signals, nothing is put off.
+    Of the processes of a launch each has to come to the block, at whose end they wait for each other. Outside the main thread, which
+    alone hears signals, nothing is put off.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -43,6 +54,8 @@ def sigterm_put_off() -> Iterator[Callable[[], bool]]:
     before = signal.signal(signal.SIGTERM, hear)
     try:
         yield heard.is_set
+        if isinstance(before, _Followed):
+            before.together()
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
     if heard.is_set():

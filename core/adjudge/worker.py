@@ -6,19 +6,23 @@ The folder is where it leaves its signs: that it is there, what it wrote, what w
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path as FilePath
+from typing import NoReturn
 
 from pydantic import TypeAdapter
 
+from . import errors
 from .config import RunConfig, validate
-from .crew import STOP, Crew
+from .crew import END, STOP, Crew
 from .errors import ConfigError
 from .manager import Plugins
 from .records import Json, Problem
@@ -27,39 +31,64 @@ from .rundir import write_json, write_whole
 from .stage import Stage
 from .stopping import follow_sigterm
 
+LEAVING = 10
+"""Seconds that Python may take to end a process that leaves, where libraries wait for others that have gone; then the kernel ends it."""
+
 
 def main(folder: FilePath) -> None:
-    """Do the task; exits with 0 also where it was asked to stop, so that the others are left to stop in their own time."""
-    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    crew = Crew(rank, size, folder)
-    _write_to(folder / f"rank-{rank}.log")
-    write_whole(folder / f"pid-{os.environ.get('GROUP_RANK', '0')}.{rank}", str(os.getpid()))
+    """Do the task together with the others; however it ends, this process does, and leaves word of it."""
+    crew = Crew(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")), folder)
+    _write_to(folder / f"rank-{crew.rank}.log")
     threading.Thread(target=_end_with_launcher, daemon=True).start()
-    follow_sigterm()
+    follow_sigterm(crew.wait)
     try:
+        write_whole(folder / f"pid-{os.environ.get('GROUP_RANK', '0')}.{crew.rank}", str(os.getpid()))
+        if (folder / STOP).exists():  # the others were asked before this process could be
+            raise KeyboardInterrupt
         found = work(crew)
         if crew.main:
             write_json(folder / "result.json", found)
-    except KeyboardInterrupt:
-        traceback.print_exc()
-        if not (folder / STOP).exists():  # torchrun ends it because another process has failed
-            raise SystemExit(1) from None
+        crew.meet(END)
     except BaseException as error:
-        traceback.print_exc()
-        write_json(folder / f"error-{rank}.json", {"rank": rank, "kind": type(error).__name__, "message": str(error)})
-        raise SystemExit(1) from None
-    crew.meet("end")
+        _leave(crew, error)
+
+
+def _leave(crew: Crew, error: BaseException) -> NoReturn:
+    """End this process without the others, soon and whatever they do.
+
+    After a stop it exits with 0, also where the others' leaving has made it fail: at any other status torchrun would end at once those that
+    are not ready yet.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    traceback.print_exception(error)
+    stopped = (crew.folder / STOP).exists()
+    if stopped:
+        (crew.folder / f"{END}.{crew.rank}").touch()
+    elif not isinstance(error, KeyboardInterrupt):  # torchrun sends that where another process has failed
+        write_json(crew.folder / f"error-{crew.rank}.json", {"rank": crew.rank, **_told(error)})
+    signal.alarm(LEAVING)
+    raise SystemExit(0 if stopped else 1)
+
+
+def _told(error: BaseException) -> dict[str, Json]:
+    """An error of ours by its class in `errors` and its message; any other one without a class, and with its type in the message."""
+    kind = next((cls.__name__ for cls in type(error).__mro__ if getattr(errors, cls.__name__, None) is cls), None)
+    return {"kind": kind, "message": str(error) if kind else f"{type(error).__name__}: {error}"}
 
 
 def work(crew: Crew) -> Json:
     """The task's outcome: a stage's model and metrics, or its evaluation."""
+    events = Events(crew)
+    for handler in (events, logging.StreamHandler()):
+        logging.getLogger("adjudge").addHandler(handler)
     task = json.loads((crew.folder / "task.json").read_text(encoding="utf-8"))
     plugins = Plugins.load()
     config = validate(RunConfig, task["config"], plugins, "the run file, as a worker reads it,")
     _check_size(config, crew)
     run = Run(config, plugins)
     stage = run.stage(task["stage"], FilePath(task["model"]))
-    stage.crew, stage.written = crew, _teller(crew)
+    stage.crew, stage.written = crew, events.tell
     problems = TypeAdapter(dict[str, list[Problem]]).validate_python(task["problems"])
     if task["trained"] is not None:
         return run.evaluate(stage, FilePath(task["trained"]), problems)
@@ -76,16 +105,24 @@ def _check_size(config: RunConfig, crew: Crew) -> None:
         )
 
 
-def _teller(crew: Crew) -> Callable[[Stage, str, Mapping[str, Json]], None]:
-    """Writes down the records that this process makes, for the run's observers, who are in the process that launched this one."""
-    file = crew.folder / f"events-{crew.rank}.jsonl"
+class Events(logging.Handler):
+    """Writes down what this process records and logs, for the process that launched it, which has the run's observers and its log."""
 
-    def tell(stage: Stage, name: str, record: Mapping[str, Json]) -> None:
-        event = {"name": name, "total": stage.totals.get(name), "record": record}
-        with suppress(OSError), file.open("a", encoding="utf-8") as events:  # it is for show: a full disk is told by the record itself
-            events.write(json.dumps(event, ensure_ascii=False) + "\n")
+    def __init__(self, crew: Crew) -> None:
+        super().__init__()
+        self.crew = crew
 
-    return tell
+    def tell(self, stage: Stage, name: str, record: Mapping[str, Json]) -> None:
+        self._write({"name": name, "total": stage.totals.get(name), "record": record})
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write({"rank": self.crew.rank, "level": record.levelno, "message": self.format(record)})
+
+    def _write(self, event: Mapping[str, Json]) -> None:
+        line = json.dumps(event, ensure_ascii=False) + "\n"
+        file = self.crew.folder / f"events-{self.crew.rank}.jsonl"
+        with suppress(OSError), file.open("ab", buffering=0) as events:  # it is for show: a full disk is told by the record itself
+            events.write(line.encode())  # at once, for libraries log from threads of their own
 
 
 def _write_to(log: FilePath) -> None:

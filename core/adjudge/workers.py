@@ -6,7 +6,9 @@ The main process writes what there is to do into a folder, the workers (`adjudge
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,23 +22,29 @@ from typing import Any
 import yaml
 
 from . import errors
-from .crew import STOP
+from .crew import END, STOP
 from .errors import AdjudgeError, JobError, PluginError
 from .launch import Launch
 from .records import Json
 from .rundir import at_work, write_json, write_whole
 from .stopping import Terminated
 
+log = logging.getLogger("adjudge.launch")
 LOOK = 0.05
 """Seconds between two looks at the workers."""
 GRACE = 15.0
-"""Seconds that the others have to end by themselves once one has failed; then they are killed."""
+"""Seconds that the others have to end by themselves once one has failed, or has left after a stop; then they are killed."""
 PATIENCE = 60.0
 """Seconds between two looks, from another machine, at whether the first one is at work."""
 ANNOUNCED = "launch.json"
 """File beside the stages' folders that tells the other machines of a launch."""
 LAST_LINES = 12
 """Lines of a failed worker's output that the message shows."""
+OTHER_LAUNCH = re.compile(
+    r"(ACCELERATE|FSDP|PARALLELISM_CONFIG|PET|TORCHELASTIC)_.*|((LOCAL|GROUP|ROLE)_)?RANK|((LOCAL|GROUP|ROLE)_)?WORLD_SIZE|ROLE_NAME"
+    r"|MASTER_(ADDR|PORT)"
+)
+"""Environment variables by which accelerate and torchrun tell processes of a launch; those of another one mean nothing in ours."""
 Heard = Callable[[str, int | None, Mapping[str, Json]], None]
 """Told of every record that a worker writes: the name of its file, how many there will be, the record."""
 
@@ -88,6 +96,9 @@ def _announced(out: FilePath) -> dict[str, Any] | None:
 class Workers:
     """The processes of one launch on this machine, and accelerate's own, which starts them."""
 
+    passed_on = False
+    """Whether those processes were asked to stop."""
+
     def __init__(self, options: Launch, folder: FilePath, name: str, heard: Heard | None = None, announced: FilePath | None = None) -> None:
         """`heard` and the file `announced`, which goes away once all processes are there, are for the first machine."""
         self.options, self.folder, self.name, self.heard, self.announced = options, folder, name, heard, announced
@@ -98,42 +109,65 @@ class Workers:
         settings = folder / f"accelerate-{options.machine_rank}.yaml"
         write_whole(settings, yaml.safe_dump(options.accelerate()))
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(settings), "--module", "adjudge.worker"]
-        with (folder / f"launcher-{options.machine_rank}.log").open("wb") as log:
+        with (folder / f"launcher-{options.machine_rank}.log").open("wb") as said:
             # The workers inherit this standard input, and end when it does: however this process ends, they do not outlive it.
             self.launcher = subprocess.Popen(
-                [*command, str(folder)], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=self._environment()
+                [*command, str(folder)], stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True, env=self._environment()
             )
 
     def _environment(self) -> dict[str, str]:
-        """Without accelerate's view of a launch that this process itself may be part of."""
+        """Without the view of a launch that this process itself may be part of."""
         cpu = {"ACCELERATE_USE_CPU": "true"} if self.options.accelerate().get("use_cpu") else {}
-        return {**{name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}, **cpu}
+        return {**{name: value for name, value in os.environ.items() if not OTHER_LAUNCH.fullmatch(name)}, **cpu}
 
     def watch(self) -> None:
-        """Hear what is written until all have ended; raises what went wrong. Ctrl-C and SIGTERM are passed on, a second one kills."""
+        """Hear what is written until all have ended; raises what went wrong. Ctrl-C and SIGTERM are passed on, a second one kills.
+
+        On another machine than the first, a stop that was asked for elsewhere is no failure: the first machine says what comes next.
+        """
         try:
             try:
                 self._until_ended()
             except KeyboardInterrupt as stop:
-                self._stop(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+                if not self._stopped:
+                    write_whole(self.folder / STOP, str(int(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)))
                 self._until_ended()
                 raise
         finally:
             self._kill()
-        self._hear()
+            self._hear()
+        if self.heard is None and self._stopped:
+            return
         if self.launcher.returncode or (self.heard and not (self.folder / "result.json").exists()):
             raise self._failure()
 
     def _until_ended(self) -> None:
-        failed_at: float | None = None
+        over_at: float | None = None
         while self.launcher.poll() is None:
             self._hear()
             self._withdraw()
-            if failed_at is None and self._failing():
-                failed_at = time.monotonic()
-            if failed_at is not None and time.monotonic() - failed_at > GRACE:
+            self._pass_on()
+            if over_at is None and (self._failing() or self._leaving()):
+                over_at = time.monotonic()
+            if over_at is not None and time.monotonic() - over_at > GRACE:
                 return
             time.sleep(LOOK)
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether this machine or another one was asked to stop."""
+        return (self.folder / STOP).exists()
+
+    def _pass_on(self) -> None:
+        """Ask the processes here to stop once that was asked for anywhere; only once, for a second signal would cut a checkpoint."""
+        if self._stopped and not self.passed_on:
+            self.passed_on = True
+            self._signal(signal.Signals(int((self.folder / STOP).read_text(encoding="utf-8"))))
+
+    def _leaving(self) -> bool:
+        """Whether, after a stop, a process has left or has not come yet; nobody writes a checkpoint then, see `follow_sigterm`."""
+        here = self.options.processes // self.options.machines
+        return self._stopped and (len(self._pids()) < here or any(self.folder.glob(f"{END}.*")))
 
     def _failing(self) -> bool:
         """Whether a process has failed, by its own word or without one."""
@@ -144,7 +178,7 @@ class Workers:
 
     def _said(self, rank: int) -> bool:
         """Whether a process has ended as it should, or said why not."""
-        return (self.folder / f"end.{rank}").exists() or (self.folder / f"error-{rank}.json").exists()
+        return (self.folder / f"{END}.{rank}").exists() or (self.folder / f"error-{rank}.json").exists()
 
     def _pids(self) -> dict[int, int]:
         """Processes on this machine by rank."""
@@ -165,7 +199,10 @@ class Workers:
             return
         for file in sorted(self.folder.glob("events-*.jsonl")):
             for event in self._new(file):
-                self.heard(event["name"], event["total"], event["record"])
+                if "level" in event:
+                    log.log(event["level"], "process %d of stage %s: %s", event["rank"], self.name, event["message"])
+                else:
+                    self.heard(event["name"], event["total"], event["record"])
 
     def _new(self, file: FilePath) -> Iterator[dict[str, Any]]:
         with file.open("rb") as events:
@@ -174,10 +211,6 @@ class Workers:
                 if line.endswith(b"\n"):
                     self.read[file] = self.read.get(file, 0) + len(line)
                     yield json.loads(line)
-
-    def _stop(self, number: signal.Signals) -> None:
-        (self.folder / STOP).touch()
-        self._signal(number)
 
     def _signal(self, number: signal.Signals) -> None:
         for rank, pid in self._pids().items():
@@ -196,14 +229,25 @@ class Workers:
 
     def _failure(self) -> AdjudgeError:
         """The first thing that went wrong: what a process raised, unless another had ended without a word before that."""
+        if self._stopped:
+            return JobError(
+                f"stage {self.name}: another machine was asked to stop, and so were all processes.\n"
+                "  Remedy: give every machine the same command; it goes on from the last checkpoint, finished records are kept."
+            )
         raised = min(self.folder.glob("error-*.json"), key=lambda file: file.stat().st_mtime, default=None)
         if self.gone and (raised is None or min(self.gone.values()) < raised.stat().st_mtime + 4 * LOOK):
             return self._silent(min(self.gone, key=lambda rank: self.gone[rank]))
         if raised is None:
             return self._not_started()
         error = json.loads(raised.read_text(encoding="utf-8"))
-        cls = getattr(errors, error["kind"], JobError)
-        return cls(error["message"] + (self._shown(f"rank-{error['rank']}.log") if cls is PluginError else ""))
+        shown = self._shown(f"rank-{error['rank']}.log")
+        if error["kind"] is None:
+            return JobError(
+                f"stage {self.name}: process {error['rank']} of {self.options.processes} raised {error['message']}{shown}\n"
+                "  Remedy: see to what it says; the same command goes on from the last checkpoint, finished records are kept."
+            )
+        cls: type[AdjudgeError] = getattr(errors, error["kind"])
+        return cls(error["message"] + (shown if cls is PluginError else ""))
 
     def _silent(self, rank: int) -> JobError:
         return JobError(

@@ -129,17 +129,34 @@ class HfSession:
 
 
 def _device(name: str | None) -> torch.device:
-    """The device asked for, or CUDA where there is any, a GPU of its own for each process of a launch, else CPU.
+    """The device asked for, or CUDA where there is any, else CPU; where CUDA stands without a number, each process has a GPU of its own.
 
-    Raises `ConfigError` where torch cannot use it.
+    Raises `ConfigError` where torch cannot use it, or processes would have to share it.
     """
-    own = f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
     try:
-        device = torch.device(name or (own if torch.cuda.is_available() else "cpu"))
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if device.type == "cuda" and torch.cuda.is_available():
+            device = _own_gpu(device)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).split("\n")[0]
         raise ConfigError(
-            f"engine.device: {name!r} cannot be used: {reason}\n  Remedy: leave it out, or name a device that torch has."
+            f"engine.device: {str(name or device)!r} cannot be used: {str(error).splitlines()[0]}\n"
+            f"  Remedy: {'leave it out, or ' if name else ''}name a device that torch has, for example cpu."
         ) from None
     return device
+
+
+def _own_gpu(device: torch.device) -> torch.device:
+    """This process's GPU among those of the machine, by what torchrun says of it."""
+    rank, processes = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device.index is not None and processes > 1:
+        raise ConfigError(
+            f"engine.device: all {processes} processes of this machine would have their model on {device}.\n"
+            "  Remedy: leave it out; each process of a launch then takes a GPU of its own."
+        )
+    if rank >= torch.cuda.device_count():
+        raise ConfigError(
+            f"launch.processes: {processes} of them are on this machine, where torch finds {torch.cuda.device_count()} GPU(s); each takes"
+            " one of its own.\n  Remedy: lower launch.processes, or see to CUDA_VISIBLE_DEVICES."
+        )
+    return device if device.index is not None or "LOCAL_RANK" not in os.environ else torch.device("cuda", rank)

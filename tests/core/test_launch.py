@@ -180,6 +180,7 @@ def test_accelerates_own_configuration_is_kept_and_numbers_are_the_run_files(tmp
     file.write_text("distributed_type: FSDP\nnum_processes: 64\nfsdp_config: {fsdp_version: 2}\n")
     found = Launch(processes=8, config_file=file).accelerate()
     assert (found["distributed_type"], found["num_processes"], found["fsdp_config"]) == ("FSDP", 8, {"fsdp_version": 2})
+    assert "mixed_precision" not in found, "accelerate refuses one beside a DeepSpeed file, which has its own"
     with pytest.raises(ConfigError, match=r"launch.config_file: .*none.yaml cannot be read"):
         Launch(config_file=tmp_path / "none.yaml").check()
 

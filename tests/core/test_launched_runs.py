@@ -168,12 +168,55 @@ def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on_from_it(tmp_pa
     assert [row["step"] for row in after] == list(range(1, 13))
 
 
-def test_two_machines_work_on_one_run(tmp_path: Path) -> None:
-    """Both are this one; they know of each other through the run folder and a port."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stop_while_sampling_ends_all_processes_and_loses_no_path(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(tmp_path, "{processes: 2}", SFT)
+    part = tmp_path / "run" / "records" / "1-sft-paths.jsonl.part1"
+    while not (part.exists() and part.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert told.endswith("adjudge: stopped\n")
+    made = [line for file in (tmp_path / "run" / "records").glob("1-sft-paths*") for line in file.read_text().splitlines()]
+    finish(start(tmp_path, "null", SFT))
+    assert set(made) <= set((tmp_path / "run" / "records" / "1-sft-paths.jsonl").read_text().splitlines())
+
+
+def two_machines() -> str:
+    """The `launch:` of two machines, which both are this one; they know of each other through the run folder and a port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    where = f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
+    return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
+
+
+def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path) -> None:
+    where = two_machines()
+    second = start(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run")
+    first = start(tmp_path / "first", f"{{{where}}}")
+    wait_for(first, tmp_path / "first", "1-grpo-steps", 2)
+    pid = int((tmp_path / "first" / "run" / "stages" / "1-grpo" / "launch" / "pid-1.1").read_text())
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=120)
+    assert first.returncode == 143
+    steps = records(tmp_path / "first", "1-grpo-steps")
+    saved = tmp_path / "first" / "run" / "stages" / "1-grpo" / "checkpoints" / f"checkpoint-{len(steps)}"
+    assert {"trainer_state.json", "rng_state_0.pth", "rng_state_1.pth"} <= {file.name for file in saved.iterdir()}
+    for _ in range(1000):
+        if not Path(f"/proc/{pid}").exists():
+            break
+        time.sleep(0.02)
+    assert not Path(f"/proc/{pid}").exists(), "the other machine's process has ended too"
+    assert second.poll() is None, "the other machine waits for the run to go on"
+    second.send_signal(signal.SIGTERM)
+    second.communicate(timeout=60)
+    assert second.returncode == 143
+
+
+def test_two_machines_work_on_one_run(tmp_path: Path) -> None:
+    where = two_machines()
     second = start(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run")
     stages, _ = finish(start(tmp_path / "first", f"{{{where}}}"))
     assert finish(second)[0] == stages

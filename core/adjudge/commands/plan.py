@@ -111,9 +111,8 @@ def planned(job: Run, rates: Rates, count: int | None = None) -> Planned:
     from adjudge.plan import plan_run, stand_ins
 
     train, tests, missing = job.find_problems()
-    if train is None and count is not None:
-        train = stand_ins(count)
-    return Planned(job, train, tests, missing, plan_run(job, train, tests, rates))
+    problems = stand_ins(count) if train is None and count is not None else train
+    return Planned(job, problems, tests, missing, plan_run(job, problems, tests, rates))
 
 
 def print_facts(found: Planned) -> None:
