@@ -38,7 +38,7 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,qlora,dev]'
 	touch $@
 
 # vLLM's build for CPUs takes the CPU build of torch and older transformers. It also asks for three packages that this project does not

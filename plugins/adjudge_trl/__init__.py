@@ -87,7 +87,7 @@ class Lora(Options):
     target_modules: str | list[str] = "all-linear"
     """Which modules get adapters, by the ends of their names, or as a pattern; ``all-linear`` = every linear layer but the head."""
     quantised: bool = False
-    """QLoRA: the model's own weights are held in 4 bits (NF4) while adapters are trained; takes CUDA and bitsandbytes."""
+    """QLoRA: the model's own weights are held in 4 bits (NF4) while adapters are trained; takes bitsandbytes."""
     merge: bool = True
     """Add the adapters to the model's weights at the end, so that the stage's model is a whole one; else it is a folder with adapters
     that names the folder of the model below."""

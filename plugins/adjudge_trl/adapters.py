@@ -27,9 +27,9 @@ def load(stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, A
     """The model in `start`, in float32 unless `model_init_kwargs` in the `trl:` table says otherwise, and peft's settings or None."""
     options = _options(table, torch.float32)
     if lora is not None and lora.quantised:
-        own_gpu = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+        here = int(os.environ.get("LOCAL_RANK", "0")) if torch.cuda.is_available() else "cpu"
         four = four_bits(f"stages.{stage.index - 1}.lora")
-        options |= {"dtype": torch.bfloat16, "quantization_config": four, "device_map": own_gpu}
+        options |= {"dtype": torch.bfloat16, "quantization_config": four, "device_map": {"": here}}
     with told(stage, "the model", LESS):
         model = load_model(start, trust_remote_code=stage.trust_remote_code, **options)
     if lora is None:

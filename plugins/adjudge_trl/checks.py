@@ -54,13 +54,15 @@ def peft_config(lora: Lora, field: str) -> Any:
 
 
 def four_bits(field: str) -> Any:
-    """Settings of transformers for QLoRA's 4 bits; `ConfigError` where this machine cannot do it."""
+    """Settings of transformers for QLoRA's 4 bits; `ConfigError` where bitsandbytes, which makes them, is not installed."""
     from transformers import BitsAndBytesConfig
     from transformers.utils import is_bitsandbytes_available
 
-    if not torch.cuda.is_available() or not is_bitsandbytes_available():
-        lacks = "bitsandbytes, which is not installed" if torch.cuda.is_available() else "a GPU with CUDA, and torch finds none"
-        raise ConfigError(f"{field}.quantised: weights in 4 bits take {lacks}.\n  Remedy: leave quantised out, or train on such a machine.")
+    if not is_bitsandbytes_available():
+        raise ConfigError(
+            f"{field}.quantised: weights in 4 bits take bitsandbytes, which is not installed.\n"
+            "  Remedy: pip install 'adjudge[qlora]', or leave quantised out."
+        )
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
     )

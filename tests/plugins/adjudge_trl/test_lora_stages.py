@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import adjudge_trl
 from adjudge import ConfigError, Stage
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
@@ -30,6 +31,9 @@ def stage(folder: FilePath, model: FilePath, index: int = 1, use: str = "grpo") 
 
 def grpo(**changes: Any) -> Grpo:
     return Grpo(**{"steps": 2, "prompts_per_step": 4, "group": 4, "learning_rate": 1e-3, **changes})
+
+
+QLORA = Lora(r=4, alpha=8, quantised=True)
 
 
 def judged(folder: FilePath) -> list[str]:
@@ -70,6 +74,25 @@ def test_merged_adapters_are_a_whole_model(tmp_path: FilePath, embedded: FilePat
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "judge.json"} <= kept
     assert "adapter_config.json" not in kept
     assert "training_args.bin" not in kept, "no pickles"
+    assert judged(result.model) == plainly(result.model)
+
+
+@pytest.mark.parametrize("trainer", [grpo(lora=QLORA), Sft(scorer=Random(), paths=4, batch=8, learning_rate=1e-3, lora=QLORA)])
+def test_adapters_on_four_bits_are_added_to_the_whole_weights(tmp_path: FilePath, embedded: FilePath, trainer: Any) -> None:
+    made = stage(tmp_path, embedded, use=trainer.use)
+    in_training, _ = adjudge_trl.load(made, embedded, trainer.lora, {})
+    layer = in_training.model.layers[0].mlp.up_proj
+    assert (type(layer).__name__, layer.weight.dtype, layer.weight.numel()) == (
+        "Linear4bit",
+        torch.uint8,
+        layer.in_features * layer.out_features / 2,
+    )
+    result = trainer.train(made)
+    before, after = load_file(embedded / "model.safetensors"), load_file(result.model / "model.safetensors")
+    changed = {name for name, value in after.items() if not value.equal(before[name])}
+    assert changed, "something was learned"
+    ranks = {int(torch.linalg.matrix_rank((after[name] - before[name]).float(), rtol=1e-3)) for name in changed}
+    assert max(ranks) == 4, "what was lost to four bits is not in the model"
     assert judged(result.model) == plainly(result.model)
 
 

@@ -137,12 +137,11 @@ def test_mistakes_in_lora_are_told_by_place(plugins: Plugins, lora: dict[str, An
         run({"use": "grpo", "lora": lora}, plugins)
 
 
-def test_four_bits_need_a_gpu_and_say_so_before_anything_is_sampled(embedded: FilePath, tmp_path: FilePath) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
+def test_four_bits_take_bitsandbytes_and_say_so_before_anything_is_sampled(
+    embedded: FilePath, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.utils.is_bitsandbytes_available", lambda: False)
     made = stage(tmp_path, embedded)
-    with pytest.raises(ConfigError, match=r"stages\.0\.lora\.quantised: weights in 4 bits take a GPU with CUDA.*\n  Remedy"):
+    with pytest.raises(ConfigError, match=r"stages\.0\.lora\.quantised: weights in 4 bits take bitsandbytes.*\n  Remedy"):
         Sft(scorer=Random(), lora={"quantised": True}).train(made)  # type: ignore[arg-type]
     assert not made.records_folder.exists()
