@@ -127,12 +127,19 @@ class VllmEngine(Engine):
         return {**options, "adapter": content, **versions}
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
+        """Raises `ConfigError` for a prompt that leaves no room for a judgement in `max_model_len`."""
         arguments.check_extra(self.extra)
-        return _count_tokens(model, prompts)
+        counts = _count_tokens(model, prompts)
+        arguments.check_room(self.max_model_len, counts)
+        return counts
 
     def holds(self, sequence: int) -> Sampling | None:
-        """One sequence at least, in its share of the memory; what is left of that goes to more of them."""
-        return Sampling(sequence, PRECISIONS.get(self.dtype), self.tensor_parallel, self.gpu_memory_utilization)
+        """One sequence at least, in its share of the memory; what is left of that goes to more of them.
+
+        vLLM refuses to start where one of `max_model_len` does not fit; without it that is as long as the model was made for.
+        """
+        longest, own_limit = max(sequence, self.max_model_len or 0), self.max_model_len is None
+        return Sampling(longest, PRECISIONS.get(self.dtype), self.tensor_parallel, self.gpu_memory_utilization, own_limit=own_limit)
 
 
 def _count_tokens(model: FilePath, prompts: Sequence[list[Message]]) -> list[int]:

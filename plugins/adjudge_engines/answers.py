@@ -11,7 +11,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import Any
 
-from adjudge import Completion, ConfigError
+from adjudge import Completion
 
 from .texts import Texts
 
@@ -34,6 +34,13 @@ class Refused(Fault):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, again=False)
+
+
+class OtherText(Fault):
+    """The tokens of an answer write another text than its own: either one is damaged, or they were read by another model's tokenizer."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer's tokens, read by engine.tokenizer, write another text than its own")
 
 
 def read_chat(body: str, texts: Texts | None = None) -> Completion:
@@ -149,12 +156,9 @@ def _exact(choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] 
     if not isinstance(ids, list) or not ids or not all(type(token) is int and 0 <= token < size for token in ids):
         return None
     written, ends = texts.ends(ids)
-    answer = text.rpartition("</think>")[2].strip()
+    answer = text.rpartition("</think>")[2].removeprefix("<think>").strip()  # the mark may have stood in the prompt
     if answer not in written:
-        raise ConfigError(
-            "engine.tokenizer: it reads another text from the endpoint's tokens than the endpoint itself.\n"
-            "  Remedy: name the folder of the model that is served."
-        )
+        raise OtherText
     if "</think>" in text and "</think>" not in written:  # a mark that the tokenizer does not write
         return None
     logprobs = tuple(value for _, value in tokens) if tokens is not None and len(tokens) == len(ids) else None

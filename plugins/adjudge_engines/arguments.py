@@ -30,18 +30,22 @@ OURS = {
     "gpu_memory_utilization": "write engine.gpu_memory_utilization",
     "max_model_len": "write engine.max_model_len",
     "enforce_eager": "write engine.eager",
-    "data_parallel_size": "vLLM has it in its server alone: start 'vllm serve MODEL --data-parallel-size N' and name the engine openai",
 }
 """Arguments that are not to be passed on, and why."""
+COPIES = "vLLM has copies of a model in its server alone: start 'vllm serve MODEL --data-parallel-size N' and name the engine openai"
+"""Why nothing is passed on that begins with ``data_parallel``."""
+WITHIN = "vLLM would live in this process, and keep its memory; leave it out, or write mp or ray"
+"""Why no ``distributed_executor_backend`` is passed on that is somebody else's launch."""
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks of an adapter that vLLM can be made ready for."""
 
 
 def not_ours(extra: dict[str, Any]) -> dict[str, Any]:
     """Validates what is to be passed on as it is: nothing that adjudge sets itself."""
-    for name in extra:
-        if name in OURS:
-            raise ValueError(f"{name!r} cannot be passed on: {OURS[name]}")
+    for name, value in extra.items():
+        why = COPIES if name.startswith("data_parallel") else WITHIN if value == "external_launcher" else OURS.get(name)
+        if why:
+            raise ValueError(f"{name!r} cannot be passed on: {why}")
     return extra
 
 
@@ -57,6 +61,16 @@ def check_extra(extra: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"engine.extra.{name}: vLLM has no such engine argument{hint}\n  Remedy: see the fields of vllm.EngineArgs.")
+
+
+def check_room(longest: int | None, prompts: Iterable[int]) -> None:
+    """Raise `ConfigError` where a prompt of so many tokens leaves no room for a judgement in the longest sequence that is asked for."""
+    prompt = max(prompts, default=0)
+    if longest is not None and prompt >= longest:
+        raise ConfigError(
+            f"engine.max_model_len: a prompt has {prompt} tokens, and {longest} are for a prompt and its judgement together.\n"
+            "  Remedy: raise it by more than judge.max_new_tokens, or leave it out."
+        )
 
 
 def check_installed() -> None:

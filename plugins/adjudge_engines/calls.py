@@ -34,13 +34,16 @@ class Pace:
     def __init__(self, per_minute: float | None) -> None:
         self.interval = 60 / per_minute if per_minute else 0.0
         self.free = time.monotonic()
+        self._first = asyncio.Lock()
 
     async def turn(self) -> None:
-        now = time.monotonic()
-        begin = max(now, self.free)
-        self.free = begin + self.interval
-        if begin > now:
-            await asyncio.sleep(begin - now)
+        """Callers stand in line, and the first looks again when it wakes, so that a wait that was asked for meanwhile holds for all."""
+        async with self._first:
+            begin = time.monotonic()
+            while (left := self.free - time.monotonic()) > 0:
+                begin = self.free
+                await asyncio.sleep(left)
+            self.free = begin + self.interval
 
     def hold(self, seconds: float) -> None:
         self.free = max(self.free, time.monotonic() + seconds)

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path as FilePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import ConfigError, Engine, Message, Session
 from adjudge.records import Json
@@ -101,6 +101,12 @@ class OpenAiEngine(Engine):
     """Folder with the served model's tokenizer; with it exact tokens (vLLM tells them), scores of given texts, and token counts."""
     weights: str | None = None
     """What is served, in your words, such as a revision: completions are then cached under it; None = not, for a name is no weights."""
+
+    @model_validator(mode="after")
+    def _special_tokens_are_written_by_nobody(self) -> Self:
+        if self.tokenizer is not None and self.extra.get("skip_special_tokens") is False:
+            raise ValueError("with a tokenizer texts are read from tokens, special ones apart: leave extra.skip_special_tokens out")
+        return self
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from adjudge import Completion, ConfigError, JobError, Message, defused
 
-from .answers import Fault, Refused, read_chat, read_echo
+from .answers import Fault, OtherText, Refused, read_chat, read_echo
 from .background import Background
 from .calls import Endpoint
 from .endpoint import OpenAiEngine
@@ -35,6 +35,8 @@ class OpenAiSession:
     def __init__(self, options: OpenAiEngine, key: str | None) -> None:
         self.options = options
         self.texts = None if options.tokenizer is None else _texts(options.tokenizer)
+        self.right_tokenizer = False
+        """Whether an answer has come whose tokens wrote its text."""
         self.endpoint = Endpoint(options, key)
         self.background = Background()
 
@@ -69,13 +71,24 @@ class OpenAiSession:
         if len(failures) >= self.options.give_up_after:
             return Completion("", error=f"not asked: {len(failures)} calls failed one after the other, the last with: {failures[-1]}")
         try:
-            completion = await self.endpoint.ask("chat", body, lambda text: read_chat(text, self.texts))
+            completion = await self.endpoint.ask("chat", body, self._read)
         except Refused as fault:
             completion = Completion("", error=str(fault))
         except Fault as fault:
             failures.append(str(fault))
             return Completion("", error=str(fault))
         failures.clear()
+        return completion
+
+    def _read(self, answer: str) -> Completion:
+        """The completion. Raises `Fault`, and `ConfigError` where no answer yet has shown that the tokenizer is the model's."""
+        try:
+            completion = read_chat(answer, self.texts)
+        except OtherText as fault:
+            if self.right_tokenizer:
+                raise
+            raise ConfigError(f"engine.tokenizer: {fault}.\n  Remedy: name the folder of the model that is served.") from None
+        self.right_tokenizer |= bool(completion.token_ids and completion.text.strip())
         return completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -10,22 +10,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
-from multiprocessing.connection import wait
 from pathlib import Path as FilePath
-from threading import Thread
 from typing import Any
 
-# Read by vLLM when it is imported. Its log must not come between the lines that a command prints, and memory is given back by ending
-# the processes that hold it. Whoever has set one of these is not overruled.
-for _name, _value in {
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-}.items():
+# Read by vLLM when it is imported. Its log must not come between the lines that a command prints. Whoever has set one of these is not
+# overruled.
+for _name, _value in {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}.items():
     os.environ.setdefault(_name, _value)
 
-import psutil  # noqa: E402
 from transformers import AutoConfig, GenerationConfig  # noqa: E402
 from vllm import LLM, SamplingParams  # noqa: E402
 from vllm.lora.request import LoRARequest  # noqa: E402
@@ -35,11 +27,12 @@ from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 
+from .processes import Processes, heard_when_interrupted, of_its_own  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
 from .weights import load_tokenizer  # noqa: E402
 
-SECONDS = 10
-"""How long a worker may take to end by itself when the engine is closed."""
+ENDED = ("stop", "length")
+"""How a completion ends that is one."""
 
 
 class VllmSession:
@@ -51,33 +44,23 @@ class VllmSession:
         config = AutoConfig.from_pretrained(whole, trust_remote_code=trust)
         self.vocabulary: int = config.get_text_config(decoder=True).vocab_size
         self.lora = None if adapter is None else LoRARequest("adapter", 1, str(adapter.absolute()))
-        self.llm: Any = _started(str(whole), arguments)
-        context = self.llm.llm_engine.model_config.max_model_len
-        self.texts = Texts(tokenizer, ends_of_turn=_generation(whole, config).eos_token_id, context=context)
+        self.texts = Texts(tokenizer, ends_of_turn=_generation(whole, config).eos_token_id, context=None)
         self._numbers = count()
-        self._core = self.llm.llm_engine.engine_core
-        self._processes = self._core.resources.engine_manager.processes
-        self._below = _children(self._processes)
-        """Kept, for a process that is killed no longer tells whom it had started."""
-        Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        """A process that is killed says nothing, and vLLM would wait for its answer for ever."""
-        wait([process.sentinel for process in self._processes])
-        self._core.outputs_queue.put_nowait(EngineDeadError())
+        self._finished: dict[str, Any] = {}
+        """Outputs by request that whoever asked for them has not been handed yet."""
+        self.llm: Any = _started(str(whole), arguments)
+        self._processes = Processes(self.llm.llm_engine.engine_core)
+        try:
+            self.texts.context = self.llm.llm_engine.model_config.max_model_len
+            self._processes.watch()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End vLLM's processes, and wait until their memory is free."""
-        below = [*self._below, *_children(self._processes)]
-        self._core.shutdown()
-        for process in self._processes:
-            process.join()
-        _, left = psutil.wait_procs(below, timeout=SECONDS)
-        for child in left:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-        psutil.wait_procs(left)
-        del self.llm
+        self._processes.end()
+        self.llm = None
 
     def sample(
         self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
@@ -112,15 +95,18 @@ class VllmSession:
 
     def _answers(self, prompts: Sequence[list[int]], asked: Sequence[SamplingParams]) -> Iterator[tuple[int, Any]]:
         """What vLLM says to each prompt, with its index, as it finishes; what nobody waits for any more is called off."""
-        engine, waiting = self.llm.llm_engine, {}
+        engine, waiting = self.llm.llm_engine, dict[str, int]()
         try:
             for index, (prompt, parameters) in enumerate(zip(prompts, asked, strict=True)):
                 number = str(next(self._numbers))
-                engine.add_request(number, {"prompt_token_ids": prompt}, parameters, lora_request=self.lora)
                 waiting[number] = index
+                engine.add_request(number, {"prompt_token_ids": prompt}, parameters, lora_request=self.lora)
             while waiting:
-                for output in engine.step():
-                    yield waiting.pop(output.request_id), output
+                ready = self._finished.keys() & waiting.keys()
+                if not ready:
+                    self._finished |= {output.request_id: output for output in engine.step()}
+                for number in ready:
+                    yield waiting.pop(number), _whole(self._finished.pop(number))
         except EngineDeadError as error:
             waiting.clear()
             raise JobError(
@@ -129,17 +115,22 @@ class VllmSession:
                 " kept."
             ) from error
         finally:
+            for number in waiting:
+                self._finished.pop(number, None)
             if waiting:
-                engine.abort_request(list(waiting))
+                with suppress(EngineDeadError):  # it must not take the place of what ended the waiting
+                    engine.abort_request(list(waiting))
 
 
-def _children(processes: Sequence[Any]) -> list[psutil.Process]:
-    """Every process that these have started, themselves or through others; none of one that has ended."""
-    found: list[psutil.Process] = []
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            found += psutil.Process(process.pid).children(recursive=True)
-    return found
+def _whole(output: Any) -> Any:
+    """The output, unless it was called off, as all are when vLLM's process is told to end: what there is of it is no judgement."""
+    ended = output.outputs[0].finish_reason
+    if ended not in ENDED:
+        raise JobError(
+            f"engine vllm: a completion was called off ({ended}), as all are when vLLM's process is told to end.\n"
+            "  Remedy: run again; finished records are kept."
+        )
+    return output
 
 
 def _parameters(**given: Any) -> SamplingParams:
@@ -151,7 +142,8 @@ def _started(folder: str, arguments: dict[str, Any]) -> LLM:
     if current_platform.is_cpu():  # vLLM 0.31 ends there where it reads a seeded prompt in pieces: torch cannot rewind a CPU's generator
         arguments = {"enable_chunked_prefill": False, **arguments}
     try:
-        return LLM(model=folder, **arguments)
+        with heard_when_interrupted(), of_its_own():
+            return LLM(model=folder, **arguments)
     except Exception as error:  # settings that vLLM refuses and memory that is not there come as errors of many kinds
         raise ConfigError(
             f"engine: vLLM could not load {folder}: {error}\n"

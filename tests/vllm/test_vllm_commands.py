@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from adjudge_arithmetic import ArithmeticDataset
+from adjudge_engines import HfEngine
+from adjudge_judges import ArithmeticJudge
+
 ENGINE = "{use: vllm, dtype: float32, eager: true, extra: {kv_cache_memory_bytes: 268435456}}"
 RUN = """
 out: {out}
@@ -42,7 +46,7 @@ def test_judge_prints_json_alone_and_remembers_it() -> None:
     assert again.stdout == done.stdout
 
 
-def test_a_run_goes_through_and_its_records_have_logprobs(tmp_path: Path) -> None:
+def test_a_run_goes_through_and_its_records_have_logprobs(tmp_path: Path, embedded: Path) -> None:
     out, file = tmp_path / "out", tmp_path / "run.yaml"
     file.write_text(RUN.format(out=out, engine=ENGINE))
     done = adjudge("run", file)
@@ -58,6 +62,20 @@ def test_a_run_goes_through_and_its_records_have_logprobs(tmp_path: Path) -> Non
     resumed = adjudge("run", file)
     assert resumed.returncode == 0, resumed.stderr
     assert rows(out / "records" / "1-sft-paths.jsonl") == paths
+    measured = rows(out / "records" / "1-sft-evaluation-graded.jsonl")
+    assert apart(out / "stages" / "1-sft" / "model", measured) < 1e-3 < apart(embedded, measured), "what was measured is what was trained"
+
+
+def apart(model: Path, judgements: list[dict[str, Any]]) -> float:
+    """The largest difference between log-probabilities on record and those of a model, in nats."""
+    problems = {problem.id: problem for problem in ArithmeticDataset(part="test", levels=[1, 2], size=20).load()}
+    found = []
+    with HfEngine(dtype="float32").open(model) as session:
+        for row in judgements:
+            prompt = ArithmeticJudge().ask(problems[row["problem_id"]], row["order"])
+            [values] = session.logprobs(prompt, [row["completion"]["token_ids"]])
+            found += [abs(one - other) for one, other in zip(values, row["completion"]["logprobs"], strict=True)]
+    return float(max(found))
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,15 @@ def test_what_nobody_waits_for_is_called_off(session: Session) -> None:
     assert ids(sample(session, PROMPTS[:4], SEEDS[:4])) == ids(before)
 
 
+def test_who_samples_twice_at_a_time_gets_both(session: Session) -> None:
+    settings: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 112}
+    expected = dict(session.sample(PROMPTS, seeds=SEEDS, **settings))
+    one, other = session.sample(PROMPTS, seeds=SEEDS, **settings), session.sample(PROMPTS[:8], seeds=SEEDS[:8], **settings)
+    found = [next(one)]
+    assert dict(other) == {index: expected[index] for index in range(8)}
+    assert dict([*found, *one]) == expected
+
+
 # Mistakes -----------------------------------------------------------------------------------------------------------------
 
 

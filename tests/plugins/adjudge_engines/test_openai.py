@@ -258,6 +258,7 @@ def test_an_empty_account_is_not_busy(endpoint: Any) -> None:
         {"base_url": "file:///etc/passwd"},
         {"extra": {"n": 4}},
         {"extra": {"stream": True}},
+        {"extra": {"skip_special_tokens": False}, "tokenizer": "anywhere"},
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], plugins: Plugins) -> None:
@@ -382,8 +383,19 @@ def test_exact_tokens_where_the_endpoint_tells_them(endpoint: Any, embedded: Fil
 
 def test_another_models_tokenizer_is_noticed(endpoint: Any, embedded: FilePath) -> None:
     endpoint.behave = lambda request: endpoint.chat("entirely other words", choice={"token_ids": [5, 6, 7]})
-    with opened(endpoint, tokenizer=embedded) as session, pytest.raises(ConfigError, match="reads another text"):
+    with opened(endpoint, tokenizer=embedded) as session, pytest.raises(ConfigError, match=r"engine\.tokenizer: .*write another text"):
         ask(session, "x")
+
+
+def test_a_damaged_answer_of_the_right_model_fails_and_ends_nothing(endpoint: Any, embedded: FilePath) -> None:
+    with opened(endpoint, tokenizer=embedded, concurrency=1) as session:
+        ids = list(session.tokenize("fine").token_ids)
+        said = {"bad": "entirely other words"}
+        endpoint.behave = lambda request: endpoint.chat(said.get(request.prompt, "fine"), choice={"token_ids": ids})
+        first, bad, last = ask(session, "a", "bad", "b")
+    assert [(one.text, one.error) for one in (first, last)] == [("fine", None)] * 2
+    assert bad.error == "the answer's tokens, read by engine.tokenizer, write another text than its own"
+    assert [request.prompt for request in endpoint.requests].count("bad") == 3, "it was asked for again"
 
 
 def test_given_tokens_are_scored_through_an_echo(endpoint: Any, embedded: FilePath) -> None:

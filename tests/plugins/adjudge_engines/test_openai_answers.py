@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjudge import Completion, ConfigError
+from adjudge import Completion
 from adjudge_arithmetic.tokenizer import build_tokenizer
-from adjudge_engines.answers import Fault, Refused, read_chat, read_echo
+from adjudge_engines.answers import Fault, OtherText, Refused, read_chat, read_echo
 from adjudge_engines.texts import Texts
 
 
@@ -98,10 +98,19 @@ def test_tokens_end_where_their_characters_end_and_an_end_of_turn_writes_nothing
         (("<|channel|>", "so", "<|final|>", "yes", "<|end|>"), (-1, 9, -1, 20, -1)),
     ],
 )
-def test_marks_around_the_thinking_need_not_be_the_models_own(written: tuple[str, ...], ends: tuple[int, ...]) -> None:
-    one = read_chat(body("yes", reasoning="so", logprobs=tokens(*written)))
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_marks_around_the_thinking_need_not_be_the_models_own(field: str, written: tuple[str, ...], ends: tuple[int, ...]) -> None:
+    one = read_chat(body("yes", **{field: "so"}, logprobs=tokens(*written)))
     assert one.text == "<think>so</think>yes"
     assert one.ends == ends
+    assert one.logprobs == (-0.5,) * len(written)
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("written", [("yes",), ("so", "ye"), ("soy", "es")])
+def test_log_probabilities_of_a_part_beside_thinking_are_not_told(field: str, written: tuple[str, ...]) -> None:
+    """OpenAI tells those of the answer alone; a token over both sides of a mark belongs to neither."""
+    assert read_chat(body("yes", **{field: "so"}, logprobs=tokens(*written))) == Completion("<think>so</think>yes")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +187,7 @@ def texts() -> Texts:
 @given(st.text(max_size=6), st.lists(st.integers(-2, 400) | st.booleans() | st.none(), max_size=6) | st.none(), st.integers(0, 6))
 def test_token_ids_are_believed_only_where_they_write_the_answer(texts: Texts, text: str, ids: Any, told: int) -> None:
     choice = json.loads(body(text, logprobs=tokens(*["x"] * told)))["choices"][0]
-    with contextlib.suppress(ConfigError):
+    with contextlib.suppress(OtherText):
         one = read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
         if one.token_ids:
             assert one.token_ids == tuple(ids)
@@ -187,6 +196,27 @@ def test_token_ids_are_believed_only_where_they_write_the_answer(texts: Texts, t
             assert one.logprobs is None or len(one.logprobs) == len(ids) == told
         else:
             assert one.text == text
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize(
+    ("written", "ended", "content", "thinking"),
+    [
+        ("<think>so</think>yes", "stop", "yes", "so"),
+        ("so</think>\n\nyes", "stop", "\n\nyes", "so"),
+        ("so far", "length", None, "so far"),
+        ("<think>so far", "length", None, "so far"),
+    ],
+)
+def test_thinking_is_read_from_the_tokens_whether_its_first_mark_stood_in_the_prompt_or_not(
+    texts: Texts, field: str, written: str, ended: str, content: str | None, thinking: str
+) -> None:
+    ids = texts.tokenizer(written, add_special_tokens=False)["input_ids"]
+    choice = json.loads(body(content, ended, tokens(*["x"] * len(ids)), **{field: thinking}))["choices"][0]
+    one = read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
+    assert (one.text, one.token_ids, one.truncated) == (written, tuple(ids), ended == "length")
+    assert one.ends[-1] == len(written)
+    assert one.logprobs == (-0.5,) * len(ids)
 
 
 def test_an_echo_is_of_all_tokens_that_were_given() -> None:

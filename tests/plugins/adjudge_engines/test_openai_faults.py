@@ -16,12 +16,14 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from adjudge_engines import OpenAiEngine
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("openai") is None, reason="the openai client is not installed")
 SHARE = 0.2
 KEY = "sk-never-to-be-seen-0123456789"
+FIRST = "the first of all"
 VERDICT = "7+8=15 carry 1\n\\boxed{Assistant 1}"
 
 
@@ -30,6 +32,8 @@ def faults(endpoint: Any, good: Any) -> dict[str, Any]:
     reply = endpoint.Reply
     twice = json.loads(good.body)
     twice["choices"] *= 2
+    other = json.loads(good.body)
+    other["choices"][0]["message"]["content"] += " or not"
     return {
         "busy": reply(status=429, headers={"retry-after": "0.01"}),
         "busy without a word": reply("{}", status=429, headers={"retry-after": "soon"}),
@@ -45,21 +49,28 @@ def faults(endpoint: Any, good: Any) -> dict[str, Any]:
         "no content": endpoint.chat(None),
         "no end": endpoint.chat("half an ans", ended=None),
         "empty": reply(""),
+        **({"other tokens": reply(json.dumps(other))} if "token_ids" in good.body else {}),
     }
 
 
-@pytest.mark.parametrize("size", [600, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_with_a_fifth_of_all_replies_faulty_every_call_ends_typed(endpoint: Any, size: int) -> None:
+@pytest.mark.parametrize(("size", "exact"), [(600, False), (600, True), pytest.param(10_000, False, marks=pytest.mark.slow)])
+def test_with_a_fifth_of_all_replies_faulty_every_call_ends_typed(endpoint: Any, embedded: FilePath, size: int, exact: bool) -> None:
+    """Also those whose tokens write another text than theirs, once an answer has shown that the tokenizer is the right one."""
+    tokenizer = AutoTokenizer.from_pretrained(embedded)
     seen: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     answered: Counter[str] = Counter()
+
+    def right(name: str) -> Any:
+        text = f"{name} {hashlib.sha256(name.encode()).hexdigest()}"
+        return endpoint.chat(text, choice={"token_ids": tokenizer(text)["input_ids"]} if exact else None)
 
     def behave(request: Any) -> Any:
         name = request.prompt
         seen[name] += 1
         chance = random.Random(f"{name} {seen[name]}")
-        good = endpoint.chat(f"{name} {hashlib.sha256(name.encode()).hexdigest()}")
-        if chance.random() < SHARE:
+        good = right(name)
+        if name != FIRST and chance.random() < SHARE:
             kind, fault = chance.choice(sorted(faults(endpoint, good).items(), key=lambda item: item[0]))
             kinds[kind] += 1
             return fault
@@ -68,15 +79,22 @@ def test_with_a_fifth_of_all_replies_faulty_every_call_ends_typed(endpoint: Any,
 
     endpoint.behave = behave
     names = [f"prompt {number}" for number in range(size)]
-    engine = OpenAiEngine(base_url=endpoint.url, model="m", concurrency=64, tries=2, first_wait=0.01, longest_wait=1.0, read_seconds=2.0)
+    engine = OpenAiEngine(
+        base_url=endpoint.url, model="m", concurrency=64, tries=2, first_wait=0.01, longest_wait=1.0, read_seconds=2.0,
+        tokenizer=embedded if exact else None,
+    )  # fmt: skip
     with engine.open(FilePath("x")) as session:
+        settings: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 64}
+        [(_, first)] = session.sample([[{"role": "user", "content": FIRST}]], seeds=[0], **settings)
         prompts = [[{"role": "user", "content": name}] for name in names]
-        found = list(session.sample(prompts, seeds=range(size), temperature=1.0, top_p=1.0, max_new_tokens=64))
+        found = list(session.sample(prompts, seeds=range(size), **settings))
+    assert first.error is None
     assert sorted(index for index, _ in found) == list(range(size)), "none lost, none twice"
     for index, one in found:
         name = names[index]
         if one.error is None:
             assert one.text == f"{name} {hashlib.sha256(name.encode()).hexdigest()}", "an answer is its own prompt's"
+            assert one.token_ids == (tuple(tokenizer(one.text)["input_ids"]) if exact else ())
             assert answered[name]
         else:
             assert one.text == ""
@@ -84,7 +102,8 @@ def test_with_a_fifth_of_all_replies_faulty_every_call_ends_typed(endpoint: Any,
             assert seen[name] == 2, "failed after the last try and not before"
     failed = sum(one.error is not None for _, one in found) / size
     assert 0.01 < failed < 0.12, "a fifth of a fifth"
-    assert len(kinds) == len(faults(endpoint, endpoint.chat()))
+    assert ("other tokens" in kinds) == exact
+    assert len(kinds) == len(faults(endpoint, right("x")))
     assert sum(kinds.values()) == pytest.approx(SHARE * sum(seen.values()), rel=0.25)
 
 

@@ -34,6 +34,8 @@ def test_it_keeps_what_every_component_promises(plugins: Plugins) -> None:
         ({"extra": {"seed": 1}}, "'seed' cannot be passed on: every prompt has a seed of its own"),
         ({"extra": {"tensor_parallel_size": 2}}, r"write engine\.tensor_parallel"),
         ({"extra": {"data_parallel_size": 2}}, "vllm serve MODEL --data-parallel-size N"),
+        ({"extra": {"data_parallel_backend": "ray"}}, "vLLM has copies of a model in its server alone"),
+        ({"extra": {"distributed_executor_backend": "external_launcher"}}, "vLLM would live in this process"),
         ({"extra": {"logprobs_mode": "processed_logprobs"}}, "at temperature 1"),
         ({"gpu_memory_utilization": 1.5}, "gpu_memory_utilization: Input should be less than or equal to 1"),
         ({"tensor_parallel": 0}, "tensor_parallel: Input should be greater than 0"),
@@ -66,6 +68,27 @@ def write_adapter(folder: FilePath, rank: object) -> FilePath:
 def test_prompts_are_counted_as_hf_counts_them(embedded: FilePath) -> None:
     prompts = [ArithmeticJudge().prompt(problem, "given") for problem in ArithmeticDataset(size=4).load()]
     assert VllmEngine().count_tokens(embedded, prompts) == HfEngine().count_tokens(embedded, prompts)
+
+
+def test_a_prompt_that_fills_the_longest_sequence_is_told_before_anything_is_loaded(embedded: FilePath) -> None:
+    prompts = [ArithmeticJudge().prompt(problem, "given") for problem in ArithmeticDataset(size=4).load()]
+    longest = max(VllmEngine().count_tokens(embedded, prompts) or ())
+    assert VllmEngine(max_model_len=longest + 1).count_tokens(embedded, prompts)
+    with pytest.raises(ConfigError, match=rf"engine\.max_model_len: a prompt has {longest} tokens, and {longest} are for"):
+        VllmEngine(max_model_len=longest).count_tokens(embedded, prompts)
+
+
+def test_it_holds_one_sequence_as_long_as_vllm_insists_on() -> None:
+    def tokens(engine: VllmEngine) -> int | None:
+        held = engine.holds(5000)
+        return None if held is None else held.tokens
+
+    assert tokens(VllmEngine()) == tokens(VllmEngine(max_model_len=4096)) == 5000
+    assert tokens(VllmEngine(max_model_len=32768)) == 32768
+    for engine, own_limit in ((VllmEngine(), True), (VllmEngine(max_model_len=4096), False)):
+        held = engine.holds(5000)
+        assert held is not None
+        assert held.own_limit is own_limit
 
 
 @pytest.mark.parametrize(
