@@ -208,6 +208,11 @@ class Engine(Component):
         """Load the model folder; everything it holds is released when the context ends."""
         raise NotImplementedError
 
+    def on_top(self) -> str | None:
+        """What this engine puts on top of any model that it opens, such as an adapter, as messages name it; a run with stages refuses it,
+        for it was not made for what they train."""
+        return None
+
     def identity(self) -> Json | None:
         """What completions depend on besides the files of the model folder, prompt, seed and sampling settings, as JSON values: options,
         versions of what samples, contents of other files. None = not told, and nothing that this engine says is cached."""

@@ -62,10 +62,10 @@ class Run:
                 f"engine: {self.config.engine.use!r} is answered by a model of its own, which the stages do not change.\n"
                 "  Remedy: name an engine that loads models here, for example hf or vllm, and serve the trained model afterwards."
             )
-        if self.config.stages and (adapter := getattr(self.config.engine, "adapter", None)) is not None:
+        if self.config.stages and (on_top := self.config.engine.on_top()) is not None:
             raise ConfigError(
-                f"engine.adapter: {adapter} would lie on top of every stage's weights, which it was not made for, while stages train"
-                " without it.\n  Remedy: leave it out; to train on from these adapters, write their folder as model."
+                f"engine: {on_top} would lie on top of every stage's weights, which it was not made for, while stages train"
+                " without it.\n  Remedy: leave it out; to train on from adapters, write their folder as model."
             )
 
     def stage(self, index: int, model: FilePath) -> Stage:

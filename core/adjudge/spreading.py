@@ -44,13 +44,17 @@ class Spreading:
 
 def by_accelerate(config: Mapping[str, Any]) -> Spreading:
     """What a configuration of accelerate spreads."""
-    parallel = config.get("parallelism_config") or {}
+    sections = {name: config.get(name) or {} for name in ("fsdp_config", "deepspeed_config", "parallelism_config")}
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            return Spreading(uncounted=(f"{name}, which is no mapping",))
+    parallel = sections["parallelism_config"]
     sizes = {name: size for name in PARALLEL if (size := parallel.get(f"parallelism_config_{name}", parallel.get(name, 1))) not in (1, "1")}
     found, kind = Spreading(), str(config.get("distributed_type", "NO"))
     if kind == "FSDP":
-        found = by_fsdp(config.get("fsdp_config") or {})
+        found = by_fsdp(sections["fsdp_config"])
     elif kind == "DEEPSPEED":
-        found = by_deepspeed(_deepspeed(config.get("deepspeed_config") or {}))
+        found = by_deepspeed(_deepspeed(sections["deepspeed_config"]))
     elif kind not in WHOLE:
         found = Spreading(uncounted=(f"distributed_type {kind}",))
     others = tuple(f"parallelism_config's {name} {size}" for name, size in sizes.items())

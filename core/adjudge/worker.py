@@ -116,7 +116,10 @@ class Events(logging.Handler):
         self._write({"name": name, "total": stage.totals.get(name), "record": record})
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._write({"rank": self.crew.rank, "level": record.levelno, "message": self.format(record)})
+        try:
+            self._write({"rank": self.crew.rank, "level": record.levelno, "message": self.format(record)})
+        except Exception:  # as every handler does: a line that cannot be made is told on standard error, and ends nothing
+            self.handleError(record)
 
     def _write(self, event: Mapping[str, Json]) -> None:
         line = json.dumps(event, ensure_ascii=False) + "\n"

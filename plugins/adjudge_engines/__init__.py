@@ -119,6 +119,9 @@ class VllmEngine(Engine):
             "generation_config": "vllm",
         }
 
+    def on_top(self) -> str | None:
+        return None if self.adapter is None else f"the adapter {self.adapter}"
+
     def identity(self) -> Json | None:
         """Every option but the share of memory, the content of the adapter, and the versions of what samples."""
         options = self.model_dump(mode="json", exclude={"gpu_memory_utilization"})

@@ -156,13 +156,17 @@ def _exact(choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] 
     if not isinstance(ids, list) or not ids or not all(type(token) is int and 0 <= token < size for token in ids):
         return None
     written, ends = texts.ends(ids)
-    answer = text.rpartition("</think>")[2].removeprefix("<think>").strip()  # the mark may have stood in the prompt
-    if answer not in written:
-        raise OtherText
     if "</think>" in text and "</think>" not in written:  # a mark that the tokenizer does not write
         return None
+    if _after_thinking(written) != _after_thinking(text):
+        raise OtherText
     logprobs = tuple(value for _, value in tokens) if tokens is not None and len(tokens) == len(ids) else None
     return Completion(written, tuple(ids), ends, logprobs, truncated=cut)
+
+
+def _after_thinking(text: str) -> str:
+    """What a judgement says in the end; its opening mark may have stood in the prompt, and its last character may be half there."""
+    return text.rpartition("</think>")[2].strip().removeprefix("<think>").strip().rstrip("\ufffd")
 
 
 def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]] | None, *, cut: bool) -> Completion:

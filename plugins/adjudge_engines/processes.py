@@ -109,6 +109,11 @@ class Processes:
         self._client.resources.engine_dead = True
         self._client.outputs_queue.put_nowait(EngineDeadError())
 
+    def check(self) -> None:
+        """Raise vLLM's own error where one of them has ended: the error that is put in its queue then reaches only the first who waits."""
+        if self._client.resources.engine_dead:
+            raise EngineDeadError
+
     def end(self) -> None:
         """End them, and wait until their memory is free; those that have ended stay so."""
         below = [*self._below, *self._started()]

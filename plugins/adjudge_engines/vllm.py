@@ -104,6 +104,7 @@ class VllmSession:
             while waiting:
                 ready = self._finished.keys() & waiting.keys()
                 if not ready:
+                    self._processes.check()
                     self._finished |= {output.request_id: output for output in engine.step()}
                 for number in ready:
                     yield waiting.pop(number), _whole(self._finished.pop(number))

@@ -105,7 +105,12 @@ def checked_table(config: str, ours: Mapping[str, str]) -> Callable[[dict[str, A
         found: type = getattr(trl, config)
         return found
 
-    return lambda table: check_passed_on(table, settings, {**OURS, **ours})
+    def check(table: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(table.get("model_init_kwargs"), str):  # TRL's own command line takes text there
+            raise ValueError("model_init_kwargs: write a mapping, for example {dtype: bfloat16}")
+        return check_passed_on(table, settings, {**OURS, **ours})
+
+    return check
 
 
 def __getattr__(name: str) -> Any:

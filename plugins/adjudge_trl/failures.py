@@ -43,6 +43,8 @@ def _message(stage: Stage, doing: str, remedy: str, error: Exception) -> str | N
             f"a server that training needs does not answer: {_first_line(error)}\n"
             f"  Remedy: see that it is up and can be reached, such as vLLM's for trl: {{vllm_mode: server}}, {AGAIN}"
         )
+    if isinstance(error, SafetensorError) and "deserializing" in str(error):
+        return f"weights cannot be read, for their file is damaged: {_first_line(error)}\n  Remedy: copy or save them again."
     if not _of_a_file(error):
         return None
     full = not isinstance(error, OSError) or error.errno in NO_ROOM

@@ -25,7 +25,7 @@ def run(plugins: Plugins, folder: FilePath, stages: list[Any]) -> Run:
 
 def test_an_adapter_on_top_of_what_stages_train_is_refused(plugins: Plugins, tmp_path: FilePath) -> None:
     with pytest.raises(
-        ConfigError, match=r"engine\.adapter: .*adapter would lie on top of every stage's weights.*\n  Remedy: leave it out"
+        ConfigError, match=r"engine: the adapter .*adapter would lie on top of every stage's weights.*\n  Remedy: leave it out"
     ):
         run(plugins, tmp_path, [{"use": "grpo"}])
     assert not (tmp_path / "out").exists()

@@ -64,6 +64,11 @@ def test_deepspeed_in_a_mapping_and_in_a_file(zero: dict[str, Any], expected: Sp
     assert by_accelerate(named) == expected, "the file counts, as accelerate says"
 
 
+@pytest.mark.parametrize("name", ["fsdp_config", "deepspeed_config", "parallelism_config"])
+def test_a_section_that_is_no_mapping_is_named(name: str) -> None:
+    assert by_accelerate({"distributed_type": "DEEPSPEED", name: "ds.json"}) == Spreading(uncounted=(f"{name}, which is no mapping",))
+
+
 @pytest.mark.parametrize("content", [None, "no JSON", "[3]", '{"zero_optimization": 3}'])
 def test_settings_of_deepspeed_that_cannot_be_read_are_named(content: str | None, tmp_path: Path) -> None:
     if content is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -15,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from adjudge import JobError, PluginError
+from adjudge import Crew, JobError, PluginError
 from adjudge.launch import Launch
 from adjudge.stopping import Terminated
+from adjudge.worker import Events
 from adjudge.workers import Workers, _alive, in_processes
 
 PLUGIN = '''
@@ -307,3 +309,10 @@ def test_what_only_looks_like_a_launch_stays_in_the_environment(monkeypatch: pyt
     assert {name: found.get(name) for name in kept} == kept
     assert not {"RANK", "PET_NNODES"} & set(found)
     assert set(os.environ) >= {"RANK", "PET_NNODES"}
+
+
+def test_a_line_that_cannot_be_made_ends_nothing(tmp_path: FilePath) -> None:
+    events = Events(Crew(1, 2, tmp_path))
+    for words, given in (("%d batches", ("many",)), ("%d batches", (2,))):
+        events.handle(logging.LogRecord("adjudge", logging.WARNING, __file__, 1, words, given, None))
+    assert [json.loads(line)["message"] for line in (tmp_path / "events-1.jsonl").read_text().splitlines()] == ["2 batches"]

@@ -116,6 +116,8 @@ def test_accelerate_takes_the_configurations_of_the_recipes(name: str, offload: 
     arguments = pytest.importorskip("accelerate.commands.config.config_args")
     found = Launch(processes=8, config_file=ROOT / "docs" / "accelerate" / f"{name}.yaml").accelerate()
     assert by_accelerate(found) == Spreading("everything", offload=offload)
+    launch = pytest.importorskip("accelerate.commands.launch").launch_command_parser()
+    assert found["fsdp_config"].keys() <= {action.dest for action in launch._actions}
     (tmp_path / "accelerate.yaml").write_text(yaml.safe_dump(found))
     loaded = arguments.load_config_from_file(str(tmp_path / "accelerate.yaml"))
     assert (loaded.distributed_type, loaded.num_processes, loaded.fsdp_config["fsdp_version"]) == ("FSDP", 8, 2)

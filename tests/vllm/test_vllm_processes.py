@@ -118,11 +118,13 @@ def test_a_process_that_is_told_to_end_leaves_no_half_judgements(embedded: FileP
     with ENGINE.open(embedded) as session:
         expected = dict(answers(session))
         [main] = [process for process in running(mark) if process.children()]
-        found = answers(session)
-        kept = [next(found)]
+        found, other = answers(session), answers(session)
+        kept = [next(found), next(other)]
         main.terminate()
         with pytest.raises(JobError, match=r"was called off|its process ended"):
             kept.extend(found)
+        with pytest.raises(JobError, match=r"was called off|its process ended"):
+            kept.extend(other)
         assert all(one == expected[index] for index, one in kept)
         with pytest.raises(JobError, match="its process ended"):
             list(answers(session))

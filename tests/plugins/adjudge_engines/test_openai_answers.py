@@ -192,10 +192,18 @@ def test_token_ids_are_believed_only_where_they_write_the_answer(texts: Texts, t
         if one.token_ids:
             assert one.token_ids == tuple(ids)
             assert texts.ends(ids) == (one.text, one.ends)
-            assert text.strip() in one.text
+            assert one.text.strip().rstrip("\ufffd") == text.strip().rstrip("\ufffd")
             assert one.logprobs is None or len(one.logprobs) == len(ids) == told
         else:
             assert one.text == text
+
+
+@pytest.mark.parametrize("content", ["1", "", "37+48=8"])
+def test_token_ids_that_write_more_than_the_answer_are_those_of_another_text(texts: Texts, content: str) -> None:
+    ids = texts.tokenizer("37+48=85", add_special_tokens=False)["input_ids"]
+    choice = json.loads(body(content))["choices"][0]
+    with pytest.raises(OtherText):
+        read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load
 
 from adjudge import ConfigError, JobError, Stage
 from adjudge_engines import HfEngine
@@ -36,6 +37,10 @@ def saved_by_torch() -> None:
     torch.save({"weights": torch.zeros(100_000)}, "/dev/full")
 
 
+def damaged_weights() -> None:
+    load(b'\x10\x00\x00\x00\x00\x00\x00\x00{"a": "a tensor"}')
+
+
 MEMORY, SERVER, ROOM = "does not fit into memory", "a server that training needs does not answer", "Remedy: make room, and run again"
 ALLOWED = "Remedy: see that it is there and may be written, and run again"
 
@@ -54,6 +59,7 @@ ALLOWED = "Remedy: see that it is there and may be written, and run again"
         (raises(OfRequests("HTTPConnectionPool(host='127.0.0.1', port=8000): Max retries exceeded")), SERVER),
         (raises(OSError(errno.ENOSPC, "No space left on device")), ROOM),
         (saved_by_torch, ROOM),
+        (damaged_weights, "weights cannot be read, for their file is damaged"),
         (raises(PermissionError(errno.EACCES, "Permission denied", "/a/file")), ALLOWED),
         (lambda: FilePath("/no/such/folder/file").write_text(""), ALLOWED),
     ],

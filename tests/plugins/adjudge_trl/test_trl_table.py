@@ -37,6 +37,11 @@ def test_mistakes_in_the_table_are_told_by_place(plugins: Plugins) -> None:
     ]
 
 
+def test_settings_of_the_model_are_no_text(plugins: Plugins) -> None:
+    with pytest.raises(ConfigError, match=r"stages\.0\.trl: .*model_init_kwargs: write a mapping"):
+        run({"use": "grpo", "trl": {"model_init_kwargs": '{"dtype": "bfloat16"}'}}, plugins)
+
+
 def test_each_stage_is_checked_against_its_own_settings(plugins: Plugins) -> None:
     assert run({"use": "sft", "scorer": "random", "trl": {"pad_to_multiple_of": 8}}, plugins)
     with pytest.raises(ConfigError, match=r"trl.use_vllm: SFTConfig has no such field"):
