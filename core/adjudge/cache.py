@@ -60,11 +60,23 @@ class Cache:
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
-            self._open.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead(self._open)
             self._open.execute("PRAGMA synchronous = NORMAL")
             self._open.executescript(TABLES)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Let readers and a writer work at once. Of those who find a new file together all but one are told at once that it is locked."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     @property
     def usable(self) -> bool:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path as FilePath
+from threading import Barrier
 from typing import Any, Literal
 
 import pytest
@@ -284,6 +286,21 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: FilePath) -> None:
     found = [cache.get(f"{name}-{number}") for name in "ab" for number in range(150)]
     assert [one.text for one in found if one] == [f"{name} {number}" for name in "ab" for number in range(150)]
     cache.close()
+
+
+def test_all_who_find_a_new_file_together_can_use_it(tmp_path: FilePath) -> None:
+    for round_ in range(20):
+        together = Barrier(6)
+
+        def opened(_: int, file: FilePath = tmp_path / f"{round_}.sqlite", together: Barrier = together) -> bool:
+            together.wait()
+            cache = Cache(file)
+            usable = cache.usable
+            cache.close()
+            return usable
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(opened, range(6))) == [True] * 6
 
 
 def test_a_killed_process_leaves_every_answer_that_it_had(tmp_path: FilePath) -> None:
