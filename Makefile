@@ -13,6 +13,7 @@ demo: $(VENV)/installed  ## train the embedded judge through all three stages an
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
 	$(BIN)/pytest
+	PYTHONPATH=$(CURDIR)/$(VENV)/qlora $(BIN)/pytest -k "four_bits or lora-24gb" tests/plugins/adjudge_trl tests/docs/test_recipes.py
 
 test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environment of its own
 	$(VLLM)/bin/pytest tests/vllm
@@ -34,11 +35,13 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 	$(BIN)/python benchmarks/fresh.py
 	$(BIN)/python docs/generate.py
 
-# torch goes first and by itself: where pip finds its CPU build, that satisfies everyone who asks for torch later.
+# torch goes first and by itself: where pip finds its CPU build, that satisfies everyone who asks for torch later. bitsandbytes lies
+# aside, for the tests of 4 bits alone: every process that imports peft would wait for it, and the suite starts many.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,qlora,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/qlora --no-deps bitsandbytes
 	touch $@
 
 # vLLM's build for CPUs takes the CPU build of torch and older transformers. It also asks for three packages that this project does not

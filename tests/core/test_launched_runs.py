@@ -168,16 +168,15 @@ def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on_from_it(tmp_pa
     assert [row["step"] for row in after] == list(range(1, 13))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stop_while_sampling_ends_all_processes_and_loses_no_path(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_a_stop_while_sampling_ends_all_processes_and_loses_no_path(tmp_path: Path) -> None:
     process = start(tmp_path, "{processes: 2}", SFT)
     part = tmp_path / "run" / "records" / "1-sft-paths.jsonl.part1"
     while not (part.exists() and part.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None
         time.sleep(0.002)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
+    assert process.returncode == 130, told
     assert told.endswith("adjudge: stopped\n")
     made = [line for file in (tmp_path / "run" / "records").glob("1-sft-paths*") for line in file.read_text().splitlines()]
     finish(start(tmp_path, "null", SFT))

@@ -91,6 +91,8 @@ def scaled_down(file: Path, out: Path) -> list[str]:
         found |= {f"stages.{index}.{name}": value for name, value in small.items() if name in stage}
         if stage.get("trl", {}).get("use_vllm"):
             found[f"stages.{index}.trl.use_vllm"] = False
+        if stage.get("lora", {}).get("quantised") and importlib.util.find_spec("bitsandbytes") is None:
+            found[f"stages.{index}.lora.quantised"] = False
     return [word for name, value in found.items() for word in ("--set", f"{name}={json.dumps(value)}")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -77,6 +78,7 @@ def test_merged_adapters_are_a_whole_model(tmp_path: FilePath, embedded: FilePat
     assert judged(result.model) == plainly(result.model)
 
 
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes lies aside; 'make test' runs this with it")
 @pytest.mark.parametrize("trainer", [grpo(lora=QLORA), Sft(scorer=Random(), paths=4, batch=8, learning_rate=1e-3, lora=QLORA)])
 def test_adapters_on_four_bits_are_added_to_the_whole_weights(tmp_path: FilePath, embedded: FilePath, trainer: Any) -> None:
     made = stage(tmp_path, embedded, use=trainer.use)
