@@ -178,6 +178,8 @@ class Sampling:
     """Bytes of a weight; None = as stored, or in half precision where the engine prefers that."""
     spread: int = 1
     """Devices that every layer is spread over."""
+    copies: int = 1
+    """Copies of the model, each on devices of its own."""
     share: float = 1.0
     """Share of a device's memory that it may take."""
     sleeps: bool = False

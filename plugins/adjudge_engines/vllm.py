@@ -27,6 +27,7 @@ from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 
+from .copies import Copies  # noqa: E402
 from .processes import Processes, heard_when_interrupted, of_its_own  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
 from .weights import load_tokenizer  # noqa: E402
@@ -48,10 +49,10 @@ class VllmSession:
         self._numbers = count()
         self._finished: dict[str, Any] = {}
         """Outputs by request that whoever asked for them has not been handed yet."""
-        self.llm: Any = _started(str(whole), arguments)
-        self._processes = Processes(self.llm.llm_engine.engine_core)
+        self.engine: Any = _started(str(whole), arguments)
+        self._processes = Processes(self.engine.engine_core)
         try:
-            self.texts.context = self.llm.llm_engine.model_config.max_model_len
+            self.texts.context = self.engine.model_config.max_model_len
             self._processes.watch()
         except BaseException:
             self.close()
@@ -59,8 +60,12 @@ class VllmSession:
 
     def close(self) -> None:
         """End vLLM's processes, and wait until their memory is free."""
-        self._processes.end()
-        self.llm = None
+        try:
+            if isinstance(self.engine, Copies):
+                self.engine.close()
+        finally:
+            self.engine = None
+            self._processes.end()
 
     def sample(
         self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
@@ -95,7 +100,7 @@ class VllmSession:
 
     def _answers(self, prompts: Sequence[list[int]], asked: Sequence[SamplingParams]) -> Iterator[tuple[int, Any]]:
         """What vLLM says to each prompt, with its index, as it finishes; what nobody waits for any more is called off."""
-        engine, waiting = self.llm.llm_engine, dict[str, int]()
+        engine, waiting = self.engine, dict[str, int]()
         try:
             for index, (prompt, parameters) in enumerate(zip(prompts, asked, strict=True)):
                 number = str(next(self._numbers))
@@ -128,7 +133,7 @@ def _whole(output: Any) -> Any:
     ended = output.outputs[0].finish_reason
     if ended not in ENDED:
         raise JobError(
-            f"engine vllm: a completion was called off ({ended}), as all are when vLLM's process is told to end.\n"
+            f"engine vllm: a completion was called off ({ended}), as all are when a process of vLLM's is told to end, or a copy's ends.\n"
             "  Remedy: run again; finished records are kept."
         )
     return output
@@ -139,12 +144,13 @@ def _parameters(**given: Any) -> SamplingParams:
     return SamplingParams(**given, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
-def _started(folder: str, arguments: dict[str, Any]) -> LLM:
+def _started(folder: str, arguments: dict[str, Any]) -> Any:
+    """vLLM's engine, or what is asked in the same way where there are several copies of the model."""
     if current_platform.is_cpu():  # vLLM 0.31 ends there where it reads a seeded prompt in pieces: torch cannot rewind a CPU's generator
         arguments = {"enable_chunked_prefill": False, **arguments}
     try:
         with heard_when_interrupted(), of_its_own():
-            return LLM(model=folder, **arguments)
+            return Copies(folder, arguments) if arguments["data_parallel_size"] > 1 else LLM(model=folder, **arguments).llm_engine
     except Exception as error:  # settings that vLLM refuses and memory that is not there come as errors of many kinds
         raise ConfigError(
             f"engine: vLLM could not load {folder}: {error}\n"

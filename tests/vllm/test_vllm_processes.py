@@ -135,7 +135,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from adjudge_engines import VllmEngine
-engine = VllmEngine(dtype="float32", eager=True, extra={"kv_cache_memory_bytes": 2**28})
+copies = int(sys.argv[2])
+engine = VllmEngine(dtype="float32", eager=True, data_parallel=copies, extra={"kv_cache_memory_bytes": 2**28})
 prompt = [{"role": "user", "content": "1+1"}]
 with engine.open(Path(sys.argv[1])) as session:
     print("open", flush=True)
@@ -145,22 +146,26 @@ with engine.open(Path(sys.argv[1])) as session:
 
 
 @pytest.mark.parametrize(
-    ("when", "how"),
+    ("copies", "when", "how"),
     [
-        ("loading", "all are interrupted"),
-        ("loading", "it is interrupted"),
-        ("sampling", "all are interrupted"),
-        ("sampling", "it is interrupted"),
-        ("sampling", "it is killed"),
+        (1, "loading", "all are interrupted"),
+        (1, "loading", "it is interrupted"),
+        (1, "sampling", "all are interrupted"),
+        (1, "sampling", "it is interrupted"),
+        (1, "sampling", "it is killed"),
+        (2, "loading", "it is interrupted"),
+        (2, "sampling", "all are interrupted"),
+        (2, "sampling", "it is interrupted"),
+        (2, "sampling", "it is killed"),
     ],
 )
-def test_nothing_is_left_when_whoever_opened_it_is_stopped(embedded: FilePath, mark: str, when: str, how: str) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(embedded)]
+def test_nothing_is_left_when_whoever_opened_it_is_stopped(embedded: FilePath, mark: str, copies: int, when: str, how: str) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(embedded), str(copies)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         try:
             if when == "loading":
-                wait_until(lambda: len(running(mark)) >= 3, "vLLM has started a process, and that one another")
+                wait_until(lambda: len(running(mark)) >= 2 + copies, "vLLM has started a process for each copy, and more")
             else:
                 assert process.stdout.readline() == "open\n"
                 time.sleep(0.5)

@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -18,6 +19,7 @@ from adjudge_engines import HfEngine, VllmEngine
 from adjudge_judges import ArithmeticJudge
 
 ENGINE = VllmEngine(dtype="float32", eager=True, extra={"kv_cache_memory_bytes": 2**28})
+COPIES = ENGINE.model_copy(update={"data_parallel": 2})
 JUDGE = ArithmeticJudge()
 PROMPTS = [JUDGE.prompt(problem, "given") for problem in ArithmeticDataset(size=48, levels=[1, 2, 3, 4], part="test").load()]
 SEEDS = list(range(len(PROMPTS)))
@@ -25,9 +27,9 @@ NEAR = 1e-3
 """Nats per token."""
 
 
-@pytest.fixture(scope="module")
-def session(embedded: FilePath) -> Iterator[Session]:
-    with ENGINE.open(embedded) as opened:
+@pytest.fixture(scope="module", params=[ENGINE, COPIES], ids=["one", "two copies"])
+def session(embedded: FilePath, request: pytest.FixtureRequest) -> Iterator[Session]:
+    with request.param.open(embedded) as opened:
         yield opened
 
 
@@ -147,6 +149,17 @@ def test_who_samples_twice_at_a_time_gets_both(session: Session) -> None:
     assert dict([*found, *one]) == expected
 
 
+def test_copies_share_the_prompts_out_and_answer_as_one_does(embedded: FilePath) -> None:
+    settings: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 112}
+    with COPIES.open(embedded) as copies:
+        answers = copies.sample(PROMPTS, seeds=SEEDS, **settings)
+        found = [next(answers)]
+        assert set(copies.engine.engine_core.reqs_in_flight.values()) == {b"\0\0", b"\1\0"}  # type: ignore[attr-defined]
+        found.extend(answers)
+    with ENGINE.open(embedded) as one:
+        assert dict(found) == dict(one.sample(PROMPTS, seeds=SEEDS, **settings))
+
+
 # Mistakes -----------------------------------------------------------------------------------------------------------------
 
 
@@ -182,7 +195,12 @@ def started() -> set[Any]:
     """Every process of vLLM that this one has started."""
     import psutil
 
-    return {child for child in psutil.Process().children(recursive=True) if "resource_tracker" not in " ".join(child.cmdline())}
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # one that has just ended has no command any more
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child)
+    return found
 
 
 def test_memory_is_free_when_the_engine_is_closed_and_a_folders_sampling_settings_do_not_count(
@@ -202,15 +220,18 @@ def test_memory_is_free_when_the_engine_is_closed_and_a_folders_sampling_setting
     assert len(set(ids(found))) > 1
 
 
-def test_an_engine_that_is_killed_is_told_and_nothing_is_left_of_it(embedded: FilePath) -> None:
+@pytest.mark.parametrize("engine", [ENGINE, COPIES], ids=["one", "two copies"])
+def test_an_engine_that_is_killed_is_told_and_nothing_is_left_of_it(embedded: FilePath, engine: VllmEngine) -> None:
     before = started()
-    with ENGINE.open(embedded) as opened:
+    with engine.open(embedded) as opened:
         answers = opened.sample(PROMPTS, seeds=SEEDS, temperature=1.0, top_p=1.0, max_new_tokens=112)
         assert next(answers)[1].text
         held = started() - before
         next(process for process in held if process.children()).kill()
-        with pytest.raises(JobError, match="its process ended"):
+        with pytest.raises(JobError, match=r"its process ended|was called off"):  # for another copy ends in order
             list(answers)
+        with pytest.raises(JobError, match="its process ended"):
+            sample(opened, PROMPTS, SEEDS)
     gone_by = time.monotonic() + 20
     while any(process.is_running() for process in held) and time.monotonic() < gone_by:
         time.sleep(0.2)

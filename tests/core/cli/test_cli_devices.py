@@ -122,6 +122,10 @@ def test_options_that_nobody_counts_are_named_and_nothing_is_refused_for_them(ca
     [
         (["engine={use: vllm, tensor_parallel: 4}"], 1, "engine: vllm samples by layers that are spread over 4 devices, and there is 1"),
         (
+            ["engine={use: vllm, tensor_parallel: 2, data_parallel: 4}"], 4,
+            "engine: vllm samples by 4 copies of the model, on 8 devices, and there are 4",
+        ),
+        (
             ["stages.0.trl={use_vllm: true, vllm_tensor_parallel_size: 4}"], 2,
             "stages.0: rollouts are sampled by layers that are spread over 4 devices, and there are 2",
         ),

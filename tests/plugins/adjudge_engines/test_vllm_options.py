@@ -33,8 +33,8 @@ def test_it_keeps_what_every_component_promises(plugins: Plugins) -> None:
     [
         ({"extra": {"seed": 1}}, "'seed' cannot be passed on: every prompt has a seed of its own"),
         ({"extra": {"tensor_parallel_size": 2}}, r"write engine\.tensor_parallel"),
-        ({"extra": {"data_parallel_size": 2}}, "vllm serve MODEL --data-parallel-size N"),
-        ({"extra": {"data_parallel_backend": "ray"}}, "vLLM has copies of a model in its server alone"),
+        ({"extra": {"data_parallel_size": 2}}, r"write engine\.data_parallel"),
+        ({"extra": {"data_parallel_rank": 1}}, "for one of several processes that ask"),
         ({"extra": {"distributed_executor_backend": "external_launcher"}}, "vLLM would live in this process"),
         ({"extra": {"logprobs_mode": "processed_logprobs"}}, "at temperature 1"),
         ({"gpu_memory_utilization": 1.5}, "gpu_memory_utilization: Input should be less than or equal to 1"),
@@ -47,9 +47,9 @@ def test_a_mistake_is_told_with_its_field(plugins: Plugins, options: dict[str, A
         engine(plugins, options)
 
 
-def test_answers_depend_on_all_but_the_share_of_memory(tmp_path: FilePath) -> None:
+def test_answers_depend_on_all_but_the_share_of_memory_and_the_copies(tmp_path: FilePath) -> None:
     plain = VllmEngine().identity()
-    assert VllmEngine(gpu_memory_utilization=0.5).identity() == plain
+    assert VllmEngine(gpu_memory_utilization=0.5, data_parallel=2).identity() == plain
     for other in (VllmEngine(dtype="float32"), VllmEngine(eager=True), VllmEngine(extra={"quantization": "fp8"})):
         assert other.identity() != plain
     adapter = write_adapter(tmp_path, 4)
