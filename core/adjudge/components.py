@@ -99,6 +99,8 @@ class Component(Options):
 
 
 Some = TypeVar("Some", bound=Component)
+THINK = "/?think(?:ing)?"
+"""What a think-mark is called; in angle brackets it begins or ends thinking."""
 
 
 def named_once(components: list[Some]) -> list[Some]:
@@ -258,7 +260,7 @@ class Judge(Component):
 
 
 def _without_marks(text: str) -> str:
-    return re.sub(r"<(?=/?think(?:ing)?>)", "< ", text)
+    return re.sub(rf"<(?={THINK}>)", "< ", text)
 
 
 class Dataset(Component):
