@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError
+from torch.distributed.checkpoint import CheckpointException
 
 from adjudge import AdjudgeError, JobError, Stage
 
@@ -32,6 +33,15 @@ def told(stage: Stage, doing: str, remedy: str) -> Iterator[None]:
         if (message := _message(stage, doing, remedy, error)) is None:
             raise
         raise JobError(f"stage {stage.name}: {message}") from error
+
+
+@contextmanager
+def one_cause() -> Iterator[None]:
+    """Raise what a process raised where torch, as it saves or reads shards, tells every process that some have failed."""
+    try:
+        yield
+    except CheckpointException as error:
+        raise next(iter(error.failures.values()))[0] from error
 
 
 def _message(stage: Stage, doing: str, remedy: str, error: Exception) -> str | None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
+def deepspeeds_settings(trainer: Any) -> dict[str, Any]:
+    """DeepSpeed's own configuration; empty where something else trains."""
+    found: dict[str, Any] = trainer.accelerator.state.deepspeed_plugin.deepspeed_config if trainer.is_deepspeed_enabled else {}
+    return found
+
+
 def gathered_by_deepspeed(trainer: Any) -> None:
     """To be called before training starts, when ZeRO-3's engine reads it: else it saves its own files, and no model."""
-    plugin = trainer.accelerator.state.deepspeed_plugin if trainer.is_deepspeed_enabled else None
-    zero = {} if plugin is None else plugin.deepspeed_config["zero_optimization"]
+    zero = deepspeeds_settings(trainer).get("zero_optimization", {})
     if zero.get("stage") == 3:
         zero["stage3_gather_16bit_weights_on_model_save"] = True
 

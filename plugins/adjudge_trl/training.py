@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import pickle
 import warnings
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -16,13 +15,14 @@ from datasets import disable_progress_bars
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from adjudge import AdjudgeError, ConfigError, JobError, Stage, stable_seed
+from adjudge import AdjudgeError, ConfigError, Stage, stable_seed
 from adjudge.stopping import sigterm_put_off
 
 from .adapters import LESS, load, save, whole_start
 from .checks import check_machine
-from .failures import AGAIN, told
+from .failures import one_cause, told
 from .finite import Watched
+from .pickles import check_reader, read_as_data
 from .sharded import gathered_by_deepspeed
 
 __all__ = [
@@ -78,20 +78,16 @@ def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, An
 def fit(trainer: Any, stage: Stage, last: FilePath | None) -> None:
     """Train, from this checkpoint where there is one. SIGTERM ends the step, saves a checkpoint, and stops.
 
-    Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used.
+    Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used, and `ConfigError`
+    where DeepSpeed is set to have its checkpoints read past torch.
     """
     remedy = "lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
     trainer.remove_callback(PrinterCallback)
+    check_reader(trainer)
     gathered_by_deepspeed(trainer)
-    with sigterm_put_off() as asked:
+    with sigterm_put_off() as asked, told(stage, "a training step", remedy), read_as_data(trainer, stage, last), one_cause():
         trainer.add_callback(StopsWhenAsked(asked))
-        try:
-            with told(stage, "a training step", remedy):
-                trainer.train(resume_from_checkpoint=str(last) if last else None)
-        except pickle.UnpicklingError as error:
-            raise JobError(
-                f"stage {stage.name}: {last} holds something else than numbers, and is not read.\n  Remedy: delete that checkpoint, {AGAIN}"
-            ) from error
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
 def give_back_memory() -> None:

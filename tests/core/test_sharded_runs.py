@@ -1,14 +1,17 @@
 """FSDP and ZeRO-3 for real over two processes on a CPU: sharded weights take the steps of whole ones, and whole models come out.
 
 accelerate uses FSDP on accelerators alone. `BELIEF`, which every process imports, has it take a CPU for one and notes what each process
-holds; the rest is as on a node, with gloo in the place of NCCL. DeepSpeed knows CPUs, and is tried where it is installed.
+holds; the rest is as on a node, with gloo in the place of NCCL. DeepSpeed knows CPUs, and is tried where it is installed. A launch mostly
+costs what its processes import: none is started that another one of these, or a fork, can stand for.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +21,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from adjudge.artifacts import find_model
 
 pytestmark = pytest.mark.slow
 DEEPSPEED = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed; it is no dependency of adjudge")
@@ -29,7 +34,32 @@ out: {out}
 model: adjudge_arithmetic:model
 data: {{use: arithmetic, levels: [1, 2], size: 24}}
 launch: {{processes: 2{config}}}
-stages: [{{use: grpo, steps: 4, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1, {more}}}]
+reporters: []
+stages: [{{use: grpo, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1, {more}}}]
+"""
+STEPS = "steps: 3"
+UNSHARDED = """
+import os, sys
+from pathlib import Path
+import adjudge_grpo.train
+from adjudge import Plugins
+from adjudge.config import read_run_file
+from adjudge.crew import Crew
+from adjudge.run import Run
+
+folder, port = Path(sys.argv[1]), sys.argv[2]
+def train(rank):
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    plugins = Plugins.load()
+    run = Run(read_run_file(folder / "run.yaml", [], plugins), plugins)
+    stage = run.stage(1, run.base)
+    stage.crew, stage.problems = Crew(rank, 2, folder), run.load_problems()[0]
+    run.train(stage)
+
+other = os.fork()
+train(int(other == 0))
+if other:
+    sys.exit(os.waitpid(other, 0)[1])
 """
 BELIEF = """
 import os
@@ -54,12 +84,11 @@ if os.environ.get("ACCELERATE_USE_FSDP") == "true":
 """
 
 
-def start(folder: Path, config: dict[str, Any] | None, more: str = "") -> subprocess.Popen[str]:
+def start(folder: Path, config: dict[str, Any], more: str = STEPS) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(BELIEF)
     (folder / "fsdp.yaml").write_text(yaml.safe_dump(config))
-    named = "" if config is None else f", config_file: {folder / 'fsdp.yaml'}"
-    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config=named, more=more))
+    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config=f", config_file: {folder / 'fsdp.yaml'}", more=more))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         [sys.executable, "-m", "adjudge", "run", str(folder / "run.yaml")],
@@ -86,12 +115,15 @@ def config_of(kind: str, **changes: Any) -> dict[str, Any]:
     return {**config, **changes, "fsdp_config": {**config["fsdp_config"], **fsdp}}
 
 
-def model(folder: Path) -> Any:
-    """The stage's model, as transformers loads it, with every weight that the file should hold."""
-    from transformers import AutoModelForCausalLM
+def weights(folder: Path) -> dict[str, Any]:
+    """The stage's model, which has to hold every weight of the one that it started from, whole; FSDP's has a tied head once more."""
+    from safetensors.torch import load_file
 
-    found, info = AutoModelForCausalLM.from_pretrained(folder / "run" / "stages" / "1-grpo" / "model", output_loading_info=True)
-    assert not info["missing_keys"]
+    start = load_file(find_model("adjudge_arithmetic:model") / "model.safetensors")
+    saved = load_file(folder / "run" / "stages" / "1-grpo" / "model" / "model.safetensors")
+    found = {name: saved[name] for name in start}
+    assert all(found[name].shape == weight.shape for name, weight in start.items())
+    assert any(not found[name].equal(weight) for name, weight in start.items()), "it was trained"
     return found
 
 
@@ -103,13 +135,55 @@ def assert_shared_out(folder: Path, kind: str) -> None:
         assert list((folder / "run").rglob("zero_pp_rank_1_*_optim_states.pt")), "each process saves its own part"
 
 
+def unsharded(folder: Path) -> None:
+    """The same run with whole weights in each of two processes, forked from one that has imported what they need."""
+    folder.mkdir()
+    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config="", more=STEPS))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    done = subprocess.run(
+        [sys.executable, "-c", UNSHARDED, str(folder), port], check=False, timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+class Malicious:
+    """What runs when it is unpickled."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.sign,)
+
+
+def assert_code_is_not_run(stopped: Path, folder: Path, config: dict[str, Any]) -> None:
+    """A copy of the stopped run, in whose checkpoints the second process's part holds code as well, ends with a message."""
+    import torch
+
+    shutil.copytree(stopped, folder)
+    for file in (folder / "run").rglob("zero_pp_rank_1_*_optim_states.pt"):
+        states = torch.load(file, weights_only=False)
+        torch.save({**states, "more": Malicious(folder / "it-ran")}, file)
+    process = start(folder, config)
+    told, _ = process.communicate(timeout=100)
+    assert (process.returncode, "Traceback" in told) == (1, False), told
+    assert "holds something else than numbers, and is not read. It names " in told
+    assert "Remedy: delete that checkpoint, and run again" in told
+    assert not (folder / "it-ran").exists()
+    torch.load(file, weights_only=False)
+    assert (folder / "it-ran").exists(), "elsewhere it does what it was made for"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tmp_path: Path, kind: str) -> None:
-    """In full precision, with checkpoints that are sharded too."""
+    """In full precision, with checkpoints that are sharded too. What FSDP's may hold is tested where they are read, without a launch."""
     one, other = tmp_path / "sharded", tmp_path / "whole"
     config = config_of(kind, mixed_precision="no", fsdp_state_dict_type="SHARDED_STATE_DICT")
     process = start(one, config)
-    while len(steps(one)) < 3:
+    while len(steps(one)) < 2:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
     pid = int((one / "run" / "stages" / "1-grpo" / "launch" / "pid-0.1").read_text())
@@ -117,17 +191,19 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tm
     told, _ = process.communicate(timeout=60)
     assert (process.returncode, "process 1 of 2 ended without a word" in told) == (1, True), told
     assert_shared_out(one, kind)
+    if kind == "deepspeed":
+        assert_code_is_not_run(one, tmp_path / "spoilt", config)
     before = steps(one)[0]
     finish(start(one, config))
-    finish(start(other, None))
+    unsharded(other)
     assert steps(one)[0] == before, "it went on from a checkpoint"
     assert [step["loss"] for step in steps(one)] == pytest.approx([step["loss"] for step in steps(other)], abs=1e-5)
-    for weight, same in zip(model(one).parameters(), model(other).parameters(), strict=True):
-        assert (weight - same).abs().max() < 1e-5
+    same = weights(other)
+    assert all((weight - same[name]).abs().max() < 1e-5 for name, weight in weights(one).items())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str) -> None:
     """With the configuration as it is shipped."""
-    finish(start(tmp_path / "run", config_of(kind), "lora: {r: 4}"))
-    assert sum(weight.numel() for weight in model(tmp_path / "run").parameters()) > 100_000
+    finish(start(tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
+    weights(tmp_path / "run")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed.checkpoint as shards
 from safetensors.torch import load
 
 from adjudge import ConfigError, JobError, Stage
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
 from adjudge_trl import start_trainer
-from adjudge_trl.failures import told
+from adjudge_trl.failures import one_cause, told
 
 OfRequests = type("ConnectionError", (OSError,), {"__module__": "requests.exceptions"})
 """TRL speaks to vLLM's server through requests, where that is installed; its errors are OSErrors without a file or a number."""
@@ -72,6 +73,15 @@ def test_each_is_told_with_its_remedy(tmp_path: FilePath, make: Callable[[], Any
     assert "\n  Remedy: " in str(caught.value)
     with pytest.raises(JobError, match="stage 1-grpo: "):
         start_trainer(stage(tmp_path), make, {"bf16": True})
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+def test_a_disk_that_is_full_for_shards_is_told_like_any_other(tmp_path: FilePath) -> None:
+    (tmp_path / "__0_0.distcp").symlink_to("/dev/full")
+    with pytest.raises(JobError) as caught, told(stage(tmp_path), "a step", "less."), one_cause():
+        shards.save({"weights": torch.zeros(100_000)}, checkpoint_id=tmp_path)
+    assert str(caught.value).startswith("stage 1-grpo: a file cannot be written")
+    assert ROOM in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [OSError("Can't load the configuration"), ValueError("bf16"), KeyError("x"), JobError("told already")])

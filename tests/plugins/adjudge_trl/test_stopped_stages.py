@@ -23,6 +23,7 @@ from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Random
 from adjudge_sft import Sft
+from adjudge_trl.pickles import STRICT
 
 pytestmark = pytest.mark.slow
 SMALL: dict[str, Any] = {"steps": 3, "prompts_per_step": 2, "group": 4, "learning_rate": 1e-4, "save_every": 1}
@@ -144,11 +145,15 @@ class Malicious:
         return FilePath.touch, (self.sign,)
 
 
-def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: FilePath) -> None:
+def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What TRL's trainers read first and last is read by the rule; their first step is free of it."""
+    import trl
+
     made, sign = stage(tmp_path, embedded), tmp_path / "it-ran"
     Grpo(**{**SMALL, "steps": 2}).train(made)
     last, step = made.newest_checkpoint()
     assert last is not None
+    whole = (last / "optimizer.pt").read_bytes()
     with zipfile.ZipFile(last / "optimizer.pt") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(last / "optimizer.pt", "w") as archive:
@@ -157,6 +162,17 @@ def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: 
     with pytest.raises(JobError, match=rf"stage 1-grpo: .*checkpoint-{step} holds something else than numbers, and is not read"):
         Grpo(**SMALL).train(made)
     assert not sign.exists()
+    (last / "optimizer.pt").write_bytes(whole)
+    seen = []
+    for verb in ("_load_from_checkpoint", "_load_rng_state", "compute_loss"):
+
+        def noted(*args: Any, verb: str = verb, before: Any = getattr(trl.GRPOTrainer, verb), **options: Any) -> Any:
+            seen.append((verb, STRICT in os.environ))
+            return before(*args, **options)
+
+        monkeypatch.setattr(trl.GRPOTrainer, verb, noted)
+    Grpo(**SMALL).train(made)
+    assert list(dict.fromkeys(seen)) == [("_load_from_checkpoint", True), ("_load_rng_state", True), ("compute_loss", False)]
 
 
 RUN_FILE = """
