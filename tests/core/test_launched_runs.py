@@ -1,4 +1,7 @@
-"""Runs over two processes for real: the same paths as with one, GRPO's groups across processes, kills and stops, two machines."""
+"""Runs over two processes for real: the same paths as with one, GRPO's groups across processes, kills and stops, two machines.
+
+A launch costs what its processes import, several times what they do; so a run that goes on after one end is ended once more on its way.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from adjudge.cli import app
 
 pytestmark = pytest.mark.slow
 
@@ -32,25 +39,38 @@ GRPO = "{use: grpo, steps: 12, prompts_per_step: 5, group: 4, learning_rate: 5.0
 BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 200}}")
 
 
-def start(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out: Path | None = None) -> subprocess.Popen[str]:
+def written(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out: Path | None = None) -> str:
+    """A run file."""
     folder.mkdir(exist_ok=True)
     file = folder / "run.yaml"
     file.write_text(RUN_FILE.format(out=out or folder / "run", launch=launch, stages=stages, sets=sets))
-    return subprocess.Popen(
-        [sys.executable, "-m", "adjudge", "run", str(file), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return str(file)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[list[dict[str, Any]], str]:
-    out, told = process.communicate(timeout=400)
-    assert process.returncode == 0, told
-    stages: list[dict[str, Any]] = json.loads(out)["stages"]
-    return stages, told
+def start(file: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "adjudge", "run", file, "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(file: str) -> tuple[list[dict[str, Any]], str]:
+    """What a run says of its stages and of its progress; its main process is this one, which need not import everything once more."""
+    done = CliRunner().invoke(app, ["run", file, "--json"])
+    assert done.exit_code == 0, done.output
+    stages: list[dict[str, Any]] = json.loads(done.stdout)["stages"]
+    return stages, done.stderr
 
 
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
     file = folder / "run" / "records" / f"{name}.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def lines(file: Path) -> list[str]:
+    """With their ends, so that one which is half written shows; none where there is no file."""
+    try:
+        return file.read_text().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
 
 
 def wait_for(process: subprocess.Popen[str], folder: Path, name: str, count: int) -> None:
@@ -68,7 +88,7 @@ def workers(folder: Path, stage: str) -> dict[int, int]:
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
     """A run over two processes, once for all tests that look at it."""
     folder = tmp_path_factory.mktemp("launched") / "two"
-    return folder, *finish(start(folder, "{processes: 2}", *BOTH))
+    return folder, *finish(written(folder, "{processes: 2}", *BOTH))
 
 
 def apart(one: Path, other: Path) -> float:
@@ -82,7 +102,7 @@ def apart(one: Path, other: Path) -> float:
 
 def test_two_processes_choose_the_paths_that_one_chooses_and_train_as_well(two: Any, tmp_path: Path) -> None:
     folder, stages, told = two
-    alone, _ = finish(start(tmp_path / "one", "null", *BOTH))
+    alone, _ = finish(written(tmp_path / "one", "null", *BOTH))
     for name in ("0-base-evaluation-test", "1-sft-paths", "1-sft-selected"):
         here, there = ({row["id"]: row["completion"]["text"] for row in records(one, name)} for one in (folder, tmp_path / "one"))
         assert here == there, name
@@ -119,8 +139,9 @@ def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
         assert told["skipped_groups"] == pytest.approx(uniform / 5)
 
 
-def test_a_killed_process_ends_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    process = start(tmp_path, "{processes: 2}")
+def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    file = written(tmp_path, "{processes: 2}", GRPO.replace("steps: 12", "steps: 20"))
+    process = start(file)
     wait_for(process, tmp_path, "1-grpo-steps", 3)
     os.kill(workers(tmp_path, "1-grpo")[1], signal.SIGKILL)
     killed = time.monotonic()
@@ -131,70 +152,64 @@ def test_a_killed_process_ends_the_run_and_the_same_command_goes_on(tmp_path: Pa
     assert "rank-1.log" in told
     assert "Traceback (most recent call last)" not in told.split("adjudge: stage", maxsplit=1)[0]
     before = {row["step"]: row for row in records(tmp_path, "1-grpo-steps")}
-    stages, _ = finish(start(tmp_path, "{processes: 2}"))
-    after = records(tmp_path, "1-grpo-steps")
-    assert [row["step"] for row in after] == list(range(1, 13))
-    assert sum(before.get(row["step"]) == row for row in after) >= 2, "it went on from a checkpoint"
-    assert len({row["id"] for row in records(tmp_path, "1-grpo-rollouts")}) == len(records(tmp_path, "1-grpo-rollouts")) == 12 * 20
-    assert stages[1]["metrics"]["steps"] == 12
 
-
-def test_a_kill_while_sampling_loses_no_path_and_one_process_may_go_on(tmp_path: Path) -> None:
-    process = start(tmp_path, "{processes: 2}", SFT)
-    parts = tmp_path / "run" / "records" / "1-sft-paths.jsonl.part0"
-    while not (parts.exists() and parts.read_bytes().count(b"\n") >= 4):
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.kill()  # the first process itself, without a word to the others
-    process.wait()
-    made = [line for file in (tmp_path / "run" / "records").glob("1-sft-paths*") for line in file.read_text().splitlines()[:-1]]
-    finish(start(tmp_path, "null", SFT))
-    kept = (tmp_path / "run" / "records" / "1-sft-paths.jsonl").read_text().splitlines()
-    assert set(made) <= set(kept)
-    assert len(kept) == 40 * 3
-
-
-def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on_from_it(tmp_path: Path) -> None:
-    process = start(tmp_path, "{processes: 2}")
-    wait_for(process, tmp_path, "1-grpo-steps", 2)
+    process = start(file)
+    wait_for(process, tmp_path, "1-grpo-steps", len(before) + 1)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == 143
     steps = records(tmp_path, "1-grpo-steps")
+    assert len(before) < len(steps) < 20, "it was stopped on its way"
+    assert sum(before.get(row["step"]) == row for row in steps) >= 2, "it went on from a checkpoint"
     assert (tmp_path / "run" / "stages" / "1-grpo" / "checkpoints" / f"checkpoint-{len(steps)}" / "trainer_state.json").exists()
-    finish(start(tmp_path, "{processes: 2}"))
-    after = records(tmp_path, "1-grpo-steps")
+
+    stages, _ = finish(file)
+    after, rollouts = records(tmp_path, "1-grpo-steps"), records(tmp_path, "1-grpo-rollouts")
     assert after[: len(steps)] == steps, "no step was made again"
-    assert [row["step"] for row in after] == list(range(1, 13))
+    assert [row["step"] for row in after] == list(range(1, 21))
+    assert len({row["id"] for row in rollouts}) == len(rollouts) == 20 * 20
+    assert stages[1]["metrics"]["steps"] == 20
 
 
-def test_a_stop_while_sampling_ends_all_processes_and_loses_no_path(tmp_path: Path) -> None:
-    process = start(tmp_path, "{processes: 2}", SFT)
-    part = tmp_path / "run" / "records" / "1-sft-paths.jsonl.part1"
-    while not (part.exists() and part.read_bytes().count(b"\n") >= 2):
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert told.endswith("adjudge: stopped\n")
-    made = [line for file in (tmp_path / "run" / "records").glob("1-sft-paths*") for line in file.read_text().splitlines()]
-    finish(start(tmp_path, "null", SFT))
-    assert set(made) <= set((tmp_path / "run" / "records" / "1-sft-paths.jsonl").read_text().splitlines())
+def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path) -> None:
+    """The kill is of the first process itself, without a word to the others; the stop ends all of them."""
+    folder, made = tmp_path / "run" / "records", set[str]()
+    for number, part, enough in ((signal.SIGKILL, 0, 4), (signal.SIGINT, 1, 2)):
+        process, file = start(written(tmp_path, "{processes: 2}", SFT)), folder / f"1-sft-paths.jsonl.part{part}"
+        while len({line for line in lines(file) if line.endswith("\n")} - made) < enough:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+        there = {line for file in folder.glob("1-sft-paths*") for line in lines(file)}
+        if number == signal.SIGINT:
+            assert process.returncode == 130, told
+            assert told.endswith("adjudge: stopped\n")
+            assert all(line.endswith("\n") for line in there)
+        assert made <= there
+        made = {line for line in there if line.endswith("\n")}
+    finish(written(tmp_path, "null", SFT))
+    kept = lines(folder / "1-sft-paths.jsonl")
+    assert made <= set(kept)
+    assert len(kept) == 40 * 3
 
 
 def two_machines() -> str:
-    """The `launch:` of two machines, which both are this one; they know of each other through the run folder and a port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
+    """The `launch:` of two machines, which both are this one; they know of each other through the run folder and a port.
+
+    The port is none of those that the kernel gives to whoever asks for any, as other tests may do at the same time.
+    """
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
+    raise AssertionError("no port is free")
 
 
 def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path) -> None:
     where = two_machines()
-    second = start(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run")
-    first = start(tmp_path / "first", f"{{{where}}}")
+    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
+    first = start(written(tmp_path / "first", f"{{{where}}}"))
     wait_for(first, tmp_path / "first", "1-grpo-steps", 2)
     pid = int((tmp_path / "first" / "run" / "stages" / "1-grpo" / "launch" / "pid-1.1").read_text())
     first.send_signal(signal.SIGTERM)
@@ -216,7 +231,9 @@ def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp
 
 def test_two_machines_work_on_one_run(tmp_path: Path) -> None:
     where = two_machines()
-    second = start(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run")
-    stages, _ = finish(start(tmp_path / "first", f"{{{where}}}"))
-    assert finish(second)[0] == stages
+    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
+    stages, _ = finish(written(tmp_path / "first", f"{{{where}}}"))
+    out, told = second.communicate(timeout=60)
+    assert second.returncode == 0, told
+    assert json.loads(out)["stages"] == stages
     assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == list(range(1, 13))

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from adjudge.cli import app
 
 pytestmark = pytest.mark.slow
 
@@ -41,24 +44,31 @@ KILLED_IN = (
 """Record files whose first lines are the sign to kill."""
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def run_file(folder: Path) -> str:
     folder.mkdir(exist_ok=True)
     file = folder / "run.yaml"
     file.write_text(RUN_FILE.format(out=folder / "run"))
-    return subprocess.Popen([sys.executable, "-m", "adjudge", "run", str(file), "--json"], stdout=subprocess.PIPE, text=True)
+    return str(file)
 
 
 def finish(folder: Path) -> list[dict[str, Any]]:
-    process = start(folder)
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0
-    stages: list[dict[str, Any]] = json.loads(out)["stages"]
+    """Here and not in a process of its own, which would import everything once more."""
+    done = CliRunner().invoke(app, ["run", run_file(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    stages: list[dict[str, Any]] = json.loads(done.stdout)["stages"]
     return stages
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """A run that nobody stopped, and what it said of its stages."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, finish(folder)
 
 
 def kill_in(folder: Path, name: str) -> None:
     """Run until a record file has two lines, then kill without warning."""
-    process = start(folder)
+    process = subprocess.Popen([sys.executable, "-m", "adjudge", "run", run_file(folder)], stdout=subprocess.DEVNULL)
     file = folder / "run" / "records" / f"{name}.jsonl"
     while not (file.exists() and file.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None, f"the run ended before {name} had two records"
@@ -77,9 +87,9 @@ def numbers(stages: list[dict[str, Any]]) -> list[Any]:
     return [(stage["name"], stage["metrics"], stage["evaluation"]) for stage in stages]
 
 
-def test_kill_in_every_stage(tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    expected = finish(whole)
+def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+    unstopped, expected = whole
+    killed = tmp_path / "killed"
     seen: dict[Path, int] = {}
     for name in KILLED_IN:
         kill_in(killed, name)
@@ -92,7 +102,7 @@ def test_kill_in_every_stage(tmp_path: Path) -> None:
     assert (killed / "run" / "report.html").stat().st_size > 10_000
     manifest = json.loads((killed / "run" / "manifest.json").read_text())
     assert len(manifest["starts"]) == len(KILLED_IN) + 1
-    found, reference = records(killed), records(whole)
+    found, reference = records(killed), records(unstopped)
     assert found.keys() == reference.keys()
     for name, rows in found.items():
         ids = [row["id"] for row in rows]
@@ -101,8 +111,8 @@ def test_kill_in_every_stage(tmp_path: Path) -> None:
     assert numbers(stages) == numbers(expected)
 
 
-def test_a_complete_run_is_left_as_it_is(tmp_path: Path) -> None:
-    first = finish(tmp_path)
-    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file() and "records" in file.parts}
-    assert numbers(finish(tmp_path)) == numbers(first)
+def test_a_complete_run_is_left_as_it_is(whole: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, first = whole
+    before = {file: file.stat().st_mtime_ns for file in (folder / "run").rglob("*") if file.is_file() and "records" in file.parts}
+    assert numbers(finish(folder)) == numbers(first)
     assert before == {file: file.stat().st_mtime_ns for file in before}
