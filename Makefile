@@ -6,20 +6,22 @@ VLLM := .venv-vllm
 DEMO ?= docs/runs/demo.yaml
 # For torch alone, for example the index with CPU builds: make demo TORCH_ARGS="--index-url URL"
 TORCH_ARGS ?=
+# The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-vllm fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST_ARGS)
 	PYTHONPATH=$(CURDIR)/$(VENV)/qlora $(BIN)/pytest -k "four_bits or lora-24gb" tests/plugins/adjudge_trl tests/docs/test_recipes.py
 
 test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environment of its own
 	$(VLLM)/bin/pytest tests/vllm
 
 fast: $(VENV)/installed  ## the suite without the trainings
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow"
 
 check: $(VENV)/installed  ## format, lint, types
 	$(BIN)/ruff format --check .

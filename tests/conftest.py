@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path as FilePath
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adjudge import Plugins
 from adjudge.artifacts import find_model
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads that share a core with another worker's spin while they wait, and cost it many times over
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast a machine is, is no property
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
