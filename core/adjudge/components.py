@@ -99,8 +99,6 @@ class Component(Options):
 
 
 Some = TypeVar("Some", bound=Component)
-THINK = "/?think(?:ing)?"
-"""What a think-mark is called; in angle brackets it begins or ends thinking."""
 
 
 def named_once(components: list[Some]) -> list[Some]:
@@ -260,7 +258,7 @@ class Judge(Component):
 
 
 def _without_marks(text: str) -> str:
-    return re.sub(rf"<(?={THINK}>)", "< ", text)
+    return re.sub(r"<(?=/?think(?:ing)?>)", "< ", text)
 
 
 class Dataset(Component):

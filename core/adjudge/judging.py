@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .components import THINK, Judge, Metrics, RewardRule, Session
+from .components import Judge, Metrics, RewardRule, Session
 from .config import dump
 from .errors import ConfigError, JobError, PluginError, blamed_on, number_or_none
 from .records import Completion, Json, Message, Order, Outcome, Path, Problem, Verdict, stable_id, stable_seed
 
-MARK = re.compile(f"<{THINK}>")
+BARS = re.compile("<[|｜].+[|｜]>")
+"""Chat markup of most models, whether or not they call it special."""
 
 
 class PromptTooLong(ConfigError):
@@ -142,16 +143,14 @@ def _one_each(sampled: Iterable[tuple[int, Completion]], size: int) -> Iterator[
 
 
 def defused(messages: Sequence[Message], tokenizer: Any) -> list[Message]:
-    """The chat turns with a space in every token of chat markup that stands in their text: special ones, and those the template writes.
+    """The chat turns with a space in every token of chat markup that stands in their text: special ones, and what stands between bars.
 
     An answer that holds ``<|im_end|>`` would otherwise end the user's turn and could speak for the judge. DeepSeek's ``<｜Assistant｜>``
-    does the same and is no special token. Think-marks that are none either stay, for they may be the judge's own words: `Judge.ask` sees
-    to the others. `tokenizer` is one of transformers'; engines and trainers that apply a chat template do so to defused turns.
+    does the same and is no special token. Other added tokens, such as ``<tool_call>``, begin no turn and stay as they are; for think-marks
+    see `Judge.ask`. `tokenizer` is one of transformers'; engines and trainers that apply a chat template do so to defused turns.
     """
-    template = str(getattr(tokenizer, "chat_template", None) or "")  # a mapping of several shows its text too
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    structural = {token.content for token in added if token.special or (token.content in template and not MARK.fullmatch(token.content))}
-    marks = {*tokenizer.all_special_tokens, *structural}
+    marks = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special or BARS.fullmatch(token.content))}
     found = []
     for message in messages:
         text = message["content"]
