@@ -80,7 +80,7 @@ def read_as_data(trainer: Any, stage: Stage, last: FilePath | None) -> Iterator[
             named = re.search(r"GLOBAL (\S+)", str(error))
             what = f" It names {named[1]}." if named else ""
             raise JobError(
-                f"stage {stage.name}: {last} holds something else than numbers, and is not read.{what}\n"
+                f"stage {stage.name}: {last} is damaged, or holds something else than numbers, and is not read.{what}\n"
                 f"  Remedy: delete that checkpoint, {AGAIN}"
             ) from error
 
@@ -126,7 +126,8 @@ def _deepspeeds_own() -> list[Any]:
 
 def check_contents(folder: FilePath) -> None:
     """Raise `pickle.UnpicklingError` for a table of contents in this folder, or below it, that is none, or names anything else as well."""
-    for file in sorted(folder.rglob("*.metadata")):
+    below = (FilePath(place) / name for place, _, names in os.walk(folder, followlinks=True) for name in names)
+    for file in sorted(file for file in below if file.name.endswith(".metadata")):
         with file.open("rb") as data:
             try:
                 Contents(data).load()

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -194,20 +192,13 @@ def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on
     assert len(kept) == 40 * 3
 
 
-def two_machines() -> str:
-    """The `launch:` of two machines, which both are this one; they know of each other through the run folder and a port.
-
-    The port is none of those that the kernel gives to whoever asks for any, as other tests may do at the same time.
-    """
-    for port in range(20_000 + os.getpid() % 10_000, 32_000):
-        with socket.socket() as free, suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
-    raise AssertionError("no port is free")
+def two_machines(port: int) -> str:
+    """The `launch:` of two machines, which both are this one; they know of each other through the run folder and a port."""
+    return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
 
 
-def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path) -> None:
-    where = two_machines()
+def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path, free_port: int) -> None:
+    where = two_machines(free_port)
     second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
     first = start(written(tmp_path / "first", f"{{{where}}}"))
     wait_for(first, tmp_path / "first", "1-grpo-steps", 2)
@@ -229,8 +220,8 @@ def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp
     assert second.returncode == 143
 
 
-def test_two_machines_work_on_one_run(tmp_path: Path) -> None:
-    where = two_machines()
+def test_two_machines_work_on_one_run(tmp_path: Path, free_port: int) -> None:
+    where = two_machines(free_port)
     second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
     stages, _ = finish(written(tmp_path / "first", f"{{{where}}}"))
     out, told = second.communicate(timeout=60)

@@ -23,7 +23,8 @@ from adjudge_trl.pickles import LAX, STRICT
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled", "ignore:.*torch.jit", "ignore:TypedStorage is deprecated")
 WEIGHTS = {"half": torch.arange(6, dtype=torch.bfloat16).view(2, 3), "whole": torch.ones(4)}
 SAID = (
-    r"stage 1-grpo: \S*checkpoint-1 holds something else than numbers, and is not read\..*\n  Remedy: delete that checkpoint, and run again"
+    r"stage 1-grpo: \S*checkpoint-1 is damaged, or holds something else than numbers, and is not read\..*\n"
+    r"  Remedy: delete that checkpoint, and run again"
 )
 
 
@@ -114,12 +115,19 @@ def saved_as_contents_of_a_process(folder: FilePath, more: Any) -> None:
     saved_as_contents(folder, more, "__0.metadata")
 
 
+def saved_behind_a_link(folder: FilePath, more: Any) -> None:
+    elsewhere = folder.with_name("elsewhere")
+    saved_as_contents(elsewhere, more)
+    (folder / "model_0").symlink_to(elsewhere / "model_0")
+
+
 WAYS = [
     (saved, trusted),
     (saved_before_zip, trusted),
     (saved_as_shards, sharded),
     (saved_as_contents, sharded),
     (saved_as_contents_of_a_process, sharded),
+    (saved_behind_a_link, sharded),
 ]
 
 
