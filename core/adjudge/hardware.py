@@ -128,15 +128,15 @@ def _check_devices(job: Run, works: Sequence[Work], devices: int, *, given: bool
             raise ConfigError(f"stages.{index}: {error}.\n  Remedy: change that, or plan for other devices (--gpus).") from None
         load = None if work.training is None else work.training.rollouts
         if isinstance(load, Sampling) and devices % load.spread:
-            _refuse_spread(f"stages.{index}: rollouts are sampled", load, devices)
+            _refuse_spread(f"stages.{index}: rollouts are sampled", load, devices, "a multiple")
 
 
-def _refuse_spread(who: str, load: Sampling, devices: int) -> None:
+def _refuse_spread(who: str, load: Sampling, devices: int, enough: str) -> None:
     there = f"there {'are' if devices > 1 else 'is'} {devices}"
     how = f"by layers that are spread over {load.spread} devices"
     if load.copies > 1:
         how = f"by {load.copies} copies of the model, on {load.copies * load.spread} devices"
-    raise ConfigError(f"{who} {how}, and {there}.\n  Remedy: take fewer, or plan for a multiple (--gpus).")
+    raise ConfigError(f"{who} {how}, and {there}.\n  Remedy: take fewer, or plan for {enough} (--gpus).")
 
 
 def devices_of(job: Run) -> int:
@@ -168,7 +168,7 @@ def _sampling(job: Run, shape: Shape, sequence: int, works: Sequence[Work], gpus
     if load is None:
         return
     if gpus is not None and load.spread * load.copies > gpus:
-        _refuse_spread(f"engine: {job.config.engine.use} samples", load, gpus)
+        _refuse_spread(f"engine: {job.config.engine.use} samples", load, gpus, "more")
     saved = [work.training.saved_bytes or 0.0 for work in works if work.training is not None]
     yield sampling("all", shape, load, f"sampling ({job.config.engine.use})", max(saved, default=0.0))
 

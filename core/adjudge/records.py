@@ -178,14 +178,14 @@ class Sampling:
     """Bytes of a weight; None = as stored, or in half precision where the engine prefers that."""
     spread: int = 1
     """Devices that every layer is spread over."""
-    copies: int = 1
-    """Copies of the model, each on devices of its own."""
     share: float = 1.0
     """Share of a device's memory that it may take."""
     sleeps: bool = False
     """Whether it gives that share back while others work."""
     own_limit: bool = False
     """Whether one sequence as long as the model allows has to have room, as in vLLM where it is given no shorter one."""
+    copies: int = 1
+    """Copies of the model, each on devices of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,8 +146,9 @@ class VllmEngine(Engine):
         """
         longest, own_limit = max(sequence, self.max_model_len or 0), self.max_model_len is None
         return Sampling(
-            longest, PRECISIONS.get(self.dtype), self.tensor_parallel, self.data_parallel, self.gpu_memory_utilization, own_limit=own_limit
-        )
+            longest, PRECISIONS.get(self.dtype), self.tensor_parallel, self.gpu_memory_utilization,
+            own_limit=own_limit, copies=self.data_parallel,
+        )  # fmt: skip
 
 
 def _count_tokens(model: FilePath, prompts: Sequence[list[Message]]) -> list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from queue import SimpleQueue
+from collections.abc import Coroutine
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from vllm import AsyncEngineArgs, SamplingParams
@@ -14,51 +15,61 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from .background import Background
 
+PATIENCE = 1.0
+"""Seconds between two looks at whether a copy has died: vLLM does not answer everything that was asked of one that has."""
+
 
 class Copies:
     """Every copy is loaded at once, each on devices of its own, by processes of its own; a request goes to the one with the least to do."""
 
     def __init__(self, folder: str, arguments: dict[str, Any]) -> None:
-        settings = AsyncEngineArgs(model=folder, disable_log_stats=True, **arguments)
+        settings = AsyncEngineArgs(model=folder, **{"disable_log_stats": True, **arguments})
         self._engine = AsyncLLM.from_engine_args(settings, usage_context=UsageContext.LLM_CLASS)
         self.engine_core, self.model_config = self._engine.engine_core, self._engine.model_config
         self._told: SimpleQueue[Any] = SimpleQueue()
-        """Outputs that are finished, and errors."""
+        """Outputs that are finished."""
+        self._error: Exception | None = None
+        """What every request is told once vLLM has failed."""
+        self._wanted = set[str]()
+        """Requests that somebody waits for."""
         self._asked = dict[str, asyncio.Task[None]]()
         self._background = Background()
 
     def add_request(self, number: str, prompt: Any, parameters: SamplingParams, lora_request: LoRARequest | None) -> None:
-        self._check()
-        self._background.run(self._add(number, prompt, parameters, lora_request))
+        self._wait_for(self._add(number, prompt, parameters, lora_request))
+        self._wanted.add(number)
 
-    async def _add(self, number: str, *request: Any) -> None:
-        output = await self._engine.add_request(number, *request[:2], lora_request=request[2])
+    async def _add(self, number: str, prompt: Any, parameters: SamplingParams, lora_request: LoRARequest | None) -> None:
+        output = await self._engine.add_request(number, prompt, parameters, lora_request=lora_request)
         self._asked[number] = asyncio.create_task(self._tell(number, output))
 
     async def _tell(self, number: str, output: Any) -> None:
         try:
             self._told.put(await output.get())
         except Exception as error:  # which whoever waits is told
-            self._told.put(error)
+            self._error = error
         finally:
             del self._asked[number]
 
     def step(self) -> list[Any]:
-        """Wait until something is finished. Raises vLLM's own error where there is nothing else to tell."""
-        told = [self._told.get()]
+        """Wait until something is finished. Raises vLLM's own error where nothing will be."""
+        told: list[Any] = []
+        while not told:
+            try:
+                told.append(self._told.get(timeout=0 if self._error else PATIENCE))
+            except Empty:
+                self._check()
         while not self._told.empty():
             told.append(self._told.get())
-        errors = [one for one in told if isinstance(one, Exception)]
-        outputs = [one for one in told if not isinstance(one, Exception)]
-        if errors and not outputs:
-            raise errors[0]
-        for error in errors[:1]:
-            self._told.put(error)
-        return outputs
+        wanted = [output for output in told if output.request_id in self._wanted]
+        self._wanted -= {output.request_id for output in wanted}
+        return wanted
 
     def abort_request(self, numbers: list[str]) -> None:
+        """Without waiting: a generator that nobody holds any more may be ended by the very thread that this is done in."""
+        self._wanted -= set(numbers)
         self._check()
-        self._background.run(self._call_off(numbers))
+        asyncio.run_coroutine_threadsafe(self._call_off(numbers), self._background.loop)
 
     async def _call_off(self, numbers: list[str]) -> None:
         for number in numbers:
@@ -66,8 +77,21 @@ class Copies:
                 self._asked[number].cancel()
         await self._engine.abort(numbers)
 
+    def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        done = asyncio.run_coroutine_threadsafe(work, self._background.loop)
+        while True:
+            try:
+                return done.result(PATIENCE)
+            except TimeoutError:
+                if done.done():
+                    raise
+                self._check()
+
     def _check(self) -> None:
-        if self.engine_core.resources.engine_dead:  # as it is once it is closed
+        """Raise what vLLM failed with; it counts as dead once it is closed, too."""
+        if self._error is not None:
+            raise self._error
+        if self.engine_core.resources.engine_dead:
             raise EngineDeadError
 
     def close(self) -> None:

@@ -157,7 +157,10 @@ def test_copies_share_the_prompts_out_and_answer_as_one_does(embedded: FilePath)
         assert set(copies.engine.engine_core.reqs_in_flight.values()) == {b"\0\0", b"\1\0"}  # type: ignore[attr-defined]
         found.extend(answers)
     with ENGINE.open(embedded) as one:
-        assert dict(found) == dict(one.sample(PROMPTS, seeds=SEEDS, **settings))
+        expected = dict(one.sample(PROMPTS, seeds=SEEDS, **settings))
+    assert {index: made.token_ids for index, made in found} == {index: made.token_ids for index, made in expected.items()}
+    for index, made in found:
+        assert made.logprobs == pytest.approx(expected[index].logprobs, abs=NEAR)
 
 
 # Mistakes -----------------------------------------------------------------------------------------------------------------
