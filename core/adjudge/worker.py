@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from . import errors
 from .config import RunConfig, validate
 from .crew import END, STOP, Crew
-from .errors import ConfigError
+from .errors import AdjudgeError, ConfigError
 from .manager import Plugins
 from .records import Json, Problem
 from .run import Run
@@ -64,6 +64,8 @@ def _leave(crew: Crew, error: BaseException) -> NoReturn:
     traceback.print_exception(error)
     stopped = (crew.folder / STOP).exists()
     if stopped:
+        if isinstance(error, AdjudgeError):  # such as a checkpoint without room; what the others' leaving makes fail is another kind
+            logging.getLogger("adjudge.worker").error("after it was asked to stop: %s", error)
         (crew.folder / f"{END}.{crew.rank}").touch()
     elif not isinstance(error, KeyboardInterrupt):  # torchrun sends that where another process has failed
         write_json(crew.folder / f"error-{crew.rank}.json", {"rank": crew.rank, **_told(error)})

@@ -25,7 +25,7 @@ from adjudge.workers import Workers, _alive, in_processes
 PLUGIN = '''
 import logging, signal, time
 from typing import Literal
-from adjudge import StageResult, StageTrainer, hookimpl
+from adjudge import JobError, StageResult, StageTrainer, hookimpl
 from adjudge.stopping import sigterm_put_off
 
 
@@ -86,6 +86,12 @@ def saves(stage):
         if stage.crew.main:
             time.sleep(3)
             (stage.folder / "checkpoint").touch()
+
+
+def finds_no_room(stage):
+    """For a checkpoint, once it was asked to stop."""
+    (stage.crew.folder / "stop").write_text(str(int(signal.SIGTERM)))
+    raise JobError("the disk is full")
 
 
 @hookimpl
@@ -217,17 +223,28 @@ def test_an_error_that_nobody_expected_is_told_with_its_type_and_the_end_of_the_
     assert "    KeyError: 'trained'\n  Remedy: " in told
 
 
-def test_a_worker_that_comes_after_the_stop_does_nothing(acts: FilePath) -> None:
-    task = {"config": {**config(acts, "logs"), "launch": None}, "stage": 1, "model": str(acts), "trained": None, "problems": {"train": []}}
-    for name in ("asked", "stopped"):
-        (acts / name).mkdir()
-        (acts / name / "task.json").write_text(json.dumps(task))
-    (acts / "stopped" / "stop").write_text(str(int(signal.SIGTERM)))
-    for name in ("asked", "stopped"):
-        worker = subprocess.Popen([sys.executable, "-m", "adjudge.worker", str(acts / name)], stdin=subprocess.PIPE)
-        assert worker.wait(timeout=60) == 0
-        assert (acts / name / "end.0").exists()
-    assert [(acts / name / "result.json").exists() for name in ("asked", "stopped")] == [True, False]
+def work_alone(folder: FilePath, act: str) -> FilePath:
+    """The folder of a worker without others."""
+    task = {"config": {**config(folder, act), "launch": None}, "stage": 1, "model": str(folder), "trained": None, "problems": {"train": []}}
+    (folder / "work").mkdir(exist_ok=True)
+    (folder / "work" / "task.json").write_text(json.dumps(task))
+    worker = subprocess.Popen([sys.executable, "-m", "adjudge.worker", str(folder / "work")], stdin=subprocess.PIPE)
+    assert worker.wait(timeout=60) == 0
+    assert (folder / "work" / "end.0").exists()
+    return folder / "work"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_worker_that_comes_after_the_stop_does_nothing(acts: FilePath, stopped: bool) -> None:
+    if stopped:
+        (acts / "work").mkdir()
+        (acts / "work" / "stop").write_text(str(int(signal.SIGTERM)))
+    assert (work_alone(acts, "logs") / "result.json").exists() is not stopped
+
+
+def test_what_goes_wrong_after_a_stop_is_told(acts: FilePath) -> None:
+    [event] = map(json.loads, (work_alone(acts, "finds_no_room") / "events-0.jsonl").read_text().splitlines())
+    assert event["message"] == "after it was asked to stop: the disk is full"
 
 
 class Script(Workers):
