@@ -18,6 +18,9 @@ from .background import Background
 PATIENCE = 1.0
 """Seconds between two looks at whether a copy has died: vLLM does not answer everything that was asked of one that has."""
 
+SOCKETS = ("output_socket", "input_socket", "first_req_send_socket", "first_req_rcv_socket", "stats_update_socket")
+"""By which vLLM speaks to the copies."""
+
 
 class Copies:
     """Every copy is loaded at once, each on devices of its own, by processes of its own; a request goes to the one with the least to do."""
@@ -99,4 +102,9 @@ class Copies:
         self._background.close(self._end())
 
     async def _end(self) -> None:
+        """With its sockets: where a copy died, vLLM may yet mean to close them in this loop, and an open one keeps Python from ending."""
         self._engine.shutdown()
+        resources = self.engine_core.resources
+        for name in SOCKETS:
+            if (socket := getattr(resources, name, None)) is not None:
+                socket.close(linger=0)
