@@ -28,10 +28,11 @@ check: $(VENV)/installed  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: $(VENV)/installed  ## write docs/hooks.md and docs/options.md again
+docs: $(VENV)/installed  ## write the generated pages, the measured tables and the pictures again
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/installed  ## measure again what the README's numbers come from; takes long, see benchmarks/README.md
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/chain.py
 	$(BIN)/python benchmarks/scorer_ablation.py
 	$(BIN)/python benchmarks/fresh.py

@@ -11,10 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scipy import stats
-
-from adjudge import Plugins
-from adjudge.rundir import describe_machine, write_json
+from adjudge import Plugins, describe_machine, write_json
 
 ROOT = Path(__file__).parents[1]
 Result = TypeVar("Result")
@@ -41,6 +38,8 @@ def run(file: Path, out: Path, *sets: str) -> list[dict[str, Any]]:
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Mean over at least two seeds with Student's 95% interval."""
+    from scipy import stats
+
     mean = sum(values) / len(values)
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     return {"mean": mean, "interval": [mean - half, mean + half], "values": list(values)}

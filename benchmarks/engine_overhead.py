@@ -22,9 +22,7 @@ from typing import Any
 
 from bench import RESULTS, save, table
 
-from adjudge import Problem, Stage
-from adjudge.artifacts import find_model
-from adjudge.judging import plan_asks
+from adjudge import Problem, Stage, build_requests, find_model
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine, VllmEngine
 from adjudge_judges import ArithmeticJudge
@@ -97,7 +95,7 @@ def measure(ways: dict[str, Way], problems: list[Problem], rounds: int) -> dict[
     """Seconds and tokens of every way in every round; one more round before them is not counted."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for number in range(-1, rounds):
-        asks = plan_asks(problems, JUDGE, seed=number + 1, purpose=["0-base", "overhead"])
+        asks = build_requests(problems, JUDGE, seed=number + 1, purpose=["0-base", "overhead"])
         given = [JUDGE.ask(ask.problem, ask.order) for ask in asks], [ask.seed for ask in asks]
         for name in list(ways) if number % 2 else list(ways)[::-1]:
             started = time.perf_counter()

@@ -26,8 +26,7 @@ from typing import Any
 
 from bench import RESULTS, ROOT, save, table
 
-from adjudge import Stage
-from adjudge.artifacts import find_model
+from adjudge import Stage, find_model
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo

@@ -63,7 +63,8 @@ def ours() -> Any:
         sys.modules["adjudge"].__dict__["__getattr__"] = _public_name
         options = {"temperature": 1.0, "ignore_index": -100, "entropy": False, "backend": "auto", "workspace_mib": None}
         logprobs = importlib.import_module("adjudge_rstar.logprobs").token_logprobs
-        sys.modules["adjudge_rstar"].__dict__["token_logprobs"] = partial(logprobs, **options)
+        head = importlib.import_module("adjudge_rstar.head").Head
+        sys.modules["adjudge_rstar"].__dict__.update({"token_logprobs": partial(logprobs, **options), "Head": head})
     return importlib.import_module("adjudge_engines.scoring")
 
 
@@ -80,13 +81,13 @@ def adjudge_shared(model: Any, tokens: int) -> Run:
 
 def adjudge_whole(model: Any, tokens: int) -> Run:
     """Our head without sharing."""
-    ways = importlib.import_module(f"{ours().__package__}.ways")
+    strategies = importlib.import_module(f"{ours().__package__}.strategies")
 
     def run(prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
-        way = ways.WholeSequences(model, prompt, 0)
+        strategy = strategies.WholeSequences(model, prompt, 0)
         size = max(1, tokens // (len(prompt) + max(map(len, paths))))
         batches = [paths[start : start + size] for start in range(0, len(paths), size)]
-        return _by_path(paths, torch.cat([way.score([[path] for path in batch]) for batch in batches]))
+        return _by_path(paths, torch.cat([strategy.score([[path] for path in batch]) for batch in batches]))
 
     return run
 

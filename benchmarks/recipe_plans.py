@@ -14,7 +14,8 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from adjudge.cli import app
+from adjudge import Plugins
+from adjudge.cli.app import app_of
 
 HERE = Path(__file__).parent
 RECIPES = HERE.parent / "docs" / "runs" / "recipes"
@@ -25,7 +26,7 @@ COLUMNS = ("recipe", "parameters", "GPUs", "memory of each", "tightest phase", "
 def plan(recipe: Path) -> dict[str, Any]:
     """A recipe's command, and what it says."""
     [command] = re.findall(r"^# (adjudge plan .*)$", recipe.read_text(encoding="utf-8"), re.MULTILINE)
-    done = CliRunner().invoke(app, [*shlex.split(command)[1:], "--json"])
+    done = CliRunner().invoke(app_of(Plugins.load()), [*shlex.split(command)[1:], "--json"])
     if done.exit_code:
         raise SystemExit(f"{command}\n{done.output}")
     memory = json.loads(done.stdout)["memory"]

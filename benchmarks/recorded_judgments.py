@@ -12,9 +12,8 @@ from typing import Any
 
 from bench import RESULTS, ROOT, save, table
 
-from adjudge import Dataset, Plugins
-from adjudge.benchmark import read_recorded, score_records
-from adjudge.rundir import write_whole
+from adjudge import Dataset, Plugins, write_whole
+from adjudge_benchmarks import read_recorded, score_records
 
 DATA = ROOT.parent / "shared" / "data"
 GPT, CLAUDE = ("judgebench/data/*response_model=gpt-4o*", "judgebench/data/*response_model=claude-3-5-sonnet*")

@@ -21,9 +21,8 @@ from tournament_groups import Group, Judgements, gpt4_preferences, panel_votes, 
 from tournament_peers import PEERS, Result, installed
 from tournament_tables import write_tables
 
-from adjudge import Aggregator, Interval, Outcome, Plugins, Ranking, bradley_terry, wilson
+from adjudge import Aggregator, Interval, Outcome, Plugins, Ranking, Voting, bradley_terry, majority, wilson
 from adjudge.testing import play_with
-from adjudge.voting import Voting, majority
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "knockout": [{"best_of": 3}],
@@ -166,7 +165,7 @@ def over_groups(pool: ProcessPoolExecutor, groups: Sequence[Group], *, curves: b
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Means over groups; `found` also with its 95% interval."""
     hits = sum(row["found"] for row in rows)
-    fields = ("comparisons", "regret", "tau", "tau_truth", "held", "seconds")
+    fields = ("comparisons", "regret", "tau", "tau_truth", "training_load", "seconds")
     return {
         "n": len(rows),
         "found": hits / len(rows),

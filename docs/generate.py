@@ -1,4 +1,4 @@
-"""Writes docs/hooks.md and docs/options.md from the code, and measured tables into the pages from ``benchmarks/results/``.
+"""Writes docs/hooks.md and docs/options.md from the code, measured tables into the pages from ``benchmarks/results/``, and the pictures.
 
 ``python docs/generate.py`` writes, ``--check`` finds out whether everything is current. Only what adjudge itself ships is written
 down, so the pages do not depend on what else is installed.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +21,21 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from adjudge import Plugins, Session, hookspecs
-from adjudge.budget import Budget
-from adjudge.components import KINDS, Component
-from adjudge.config import EvaluationConfig, RunConfig
-from adjudge.launch import Launch
-from adjudge.manager import REGISTRATION
-from adjudge.voting import Voting
+from adjudge import (
+    KINDS,
+    Budget,
+    Command,
+    Component,
+    EvaluationConfig,
+    Plugins,
+    RunConfig,
+    RunInfo,
+    Session,
+    StageContext,
+    Voting,
+    field_docs,
+)
+from adjudge.api import hooks
 from adjudge_data import MixPart
 from adjudge_trl import Lora
 
@@ -42,7 +51,6 @@ WORDS: dict[Any, str] = {
     Path: "path",
     Any: "value",
     EvaluationConfig: "see below",
-    Launch: "see below",
     Lora: "see below",
     MixPart: "part",
 }
@@ -58,29 +66,43 @@ def hooks_page(plugins: Plugins) -> str:
         NOTE,
         "A plugin is a module whose functions have these names and are marked with `@adjudge.hookimpl`. No hook is `firstresult`: "
         "[decision 0002](decisions/0002-hooks-return-classes.md) says why. To start one: `adjudge new-plugin NAME`, or the "
-        "[tutorial](tutorial.md).",
+        "[tutorial](tutorial.md). [kinds/](kinds/README.md) has a page for each kind of component, with a whole plugin on it.",
         "## Registration hooks",
-        "Asked once, when plugins are loaded. Each returns component classes; a component is picked by its `use` in the run file, is "
-        "frozen, and checks its own options. What ships with adjudge is listed in [options.md](options.md).",
-        *(part for name in hook_names() if name in REGISTRATION for part in _hook(name, plugins)),
+        "Asked once, when plugins are loaded or when a kind is first needed. Each returns component classes, or commands. A component is "
+        "picked by its `use` in the run file, is frozen, and checks its own options. What ships with adjudge is listed in "
+        "[options.md](options.md).",
+        *(part for name in hook_names() if registers(name) for part in _hook(name, plugins)),
         "## Observe hooks",
         "Told what happens in a run. What they return is ignored; one that raises is reported on standard error and stops nothing. "
         "Take only the arguments you need. A plugin's module hears of every run; the object that a reporter's `start` returns "
         "hears of its own run only, and has its `close()` called however that run ends.",
-        *(part for name in hook_names() if name not in REGISTRATION for part in _hook(name, plugins)),
+        *(part for name in hook_names() if not registers(name) for part in _hook(name, plugins)),
+        "## What a stage offers",
+        f"`adjudge.StageContext`, which trainers, launchers and observers are given: {inspect.cleandoc(StageContext.__doc__ or '')}",
+        *_members(StageContext),
+        "## What a run offers",
+        f"`adjudge.RunInfo`, which reporters and observers are given: {inspect.cleandoc(RunInfo.__doc__ or '')}",
+        *_members(RunInfo),
     )
 
 
 def hook_names() -> list[str]:
     """All hooks, in the order of the file that specifies them."""
-    return [name for name, value in vars(hookspecs).items() if inspect.isfunction(value) and hasattr(value, "adjudge_spec")]
+    return [name for name, value in vars(hooks).items() if inspect.isfunction(value) and hasattr(value, "adjudge_spec")]
+
+
+def registers(hook: str) -> bool:
+    """Whether it is asked for components or commands; the others are told what happens."""
+    return hook.startswith("register_")
 
 
 def _hook(name: str, plugins: Plugins) -> Iterator[str]:
-    function = getattr(hookspecs, name)
+    function = getattr(hooks, name)
     yield f"### `{name}{signature(function)}`"
     yield inspect.cleandoc(function.__doc__ or "")
-    if kind := REGISTRATION.get(name):
+    if name == "register_commands":
+        yield f"The value, `adjudge.{signature_of_class(Command)}`: {inspect.cleandoc(Command.__doc__ or '')}"
+    for kind in (kind for kind in KINDS if kind.hook == name):
         yield f"The component, `adjudge.{kind.__name__}`: {inspect.cleandoc(kind.__doc__ or '')}"
         yield from _verbs(kind)
         if kind.__name__ == "Engine":
@@ -95,11 +117,40 @@ def _verbs(cls: type) -> Iterator[str]:
             yield f"- `{name}{signature(value)}`\n\n" + _indented(inspect.cleandoc(value.__doc__ or ""))
 
 
+def _members(cls: type) -> Iterator[str]:
+    """Attributes and properties of a protocol with what is said of them, then its methods."""
+    [tree] = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(tree, ast.ClassDef)
+    attributes = []
+    for node, below in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(node, ast.AnnAssign):
+            attributes.append((ast.unparse(node.target), ast.unparse(node.annotation), _docstring(below)))
+        elif isinstance(node, ast.FunctionDef) and isinstance(getattr(cls, node.name), property):
+            attributes.append((node.name, ast.unparse(node.returns) if node.returns else "", _docstring(node.body[0])))
+    yield "\n".join(f"- `{name}: {kind}`" + (f": {said}" if said else "") for name, kind, said in attributes)
+    yield from _verbs(cls)
+
+
+def _docstring(node: ast.stmt | None) -> str:
+    """The text of a statement that is nothing but a text, on one line."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return " ".join(text.split())
+    return ""
+
+
 def signature(function: Callable[..., Any]) -> str:
     """Arguments without `self`, and what is returned, as the source has them."""
     found = inspect.signature(function)
     arguments = [argument for name, argument in found.parameters.items() if name != "self"]
-    return str(found.replace(parameters=arguments)).replace("'", "")
+    text = re.sub(r"<class '(\w+)'>", r"\1", str(found.replace(parameters=arguments)))
+    text = re.sub(r"\b(collections\.abc|typing)\.", "", text)
+    return re.sub(r"'(.+?)'", r"\1", text).replace("''", '""')
+
+
+def signature_of_class(cls: type) -> str:
+    """Name and arguments, as in a call."""
+    return cls.__name__ + signature(cls).removesuffix(" -> None")
 
 
 def users(hook: str, plugins: Plugins) -> list[str]:
@@ -116,7 +167,7 @@ def users(hook: str, plugins: Plugins) -> list[str]:
 def _implemented(file: Path) -> set[str]:
     """Names of the functions in a file that are marked `@hookimpl`."""
     functions = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef))
-    return {node.name for node in functions if "hookimpl" in map(ast.unparse, node.decorator_list)}
+    return {node.name for node in functions if any(ast.unparse(one).startswith("hookimpl") for one in node.decorator_list)}
 
 
 # docs/options.md ----------------------------------------------------------------------------------------------------------
@@ -136,9 +187,6 @@ def options_page(plugins: Plugins) -> str:
         "### `evaluation`",
         _summary(EvaluationConfig),
         _table(EvaluationConfig),
-        "### `launch`",
-        _summary(Launch),
-        _table(Launch),
         "### `voting`, in `adjudge rank`",
         _summary(Voting),
         _table(Voting),
@@ -157,7 +205,7 @@ def options_page(plugins: Plugins) -> str:
 
 def _kind(kind: type[Component], plugins: Plugins) -> Iterator[str]:
     yield f"## {_plural(kind)[0].upper()}{_plural(kind)[1:]}"
-    yield _summary(kind)
+    yield _summary(kind) + (f" Options without `use` are those of `{kind.default}`." if kind.default else "")
     for name, entry in plugins.of_kind(kind).items():
         yield f"### `{name}`"
         yield f"{_summary(entry.cls)} From `{entry.source.plugin}` in the distribution `{entry.source.distribution}`."
@@ -165,11 +213,12 @@ def _kind(kind: type[Component], plugins: Plugins) -> Iterator[str]:
 
 
 def _table(cls: type[BaseModel]) -> str:
-    fields = {name: field for name, field in cls.model_fields.items() if name != "use"}
+    cls.model_rebuild()
+    fields, docs = {name: field for name, field in cls.model_fields.items() if name != "use"}, field_docs(cls)
     if not fields:
         return "No options."
     rows = [
-        f"| `{name}` | {_cell(_type(field.annotation, field.metadata))} | {_default(field)} | {_cell(field.description or '')} |"
+        f"| `{name}` | {_cell(_type(field.annotation, field.metadata))} | {_default(field)} | {_cell(docs.get(name, ''))} |"
         for name, field in fields.items()
     ]
     return "\n".join(["| option | type | default | meaning |", "|---|---|---|---|", *rows])
@@ -274,7 +323,7 @@ def main(arguments: Sequence[str], folder: Path = HERE) -> int:
         elif not file.is_file() or file.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
     readmes = [file for file in (folder.parent / "README.md", folder.parent / "benchmarks" / "README.md") if file.is_file()]
-    for file in [*readmes, *sorted(file for file in folder.glob("*.md") if file.name not in PAGES)]:
+    for file in [*readmes, *sorted(file for file in folder.rglob("*.md") if file.name not in PAGES)]:
         text = file.read_text(encoding="utf-8")
         if "--check" not in arguments:
             file.write_text(with_results(text), encoding="utf-8")
@@ -282,7 +331,8 @@ def main(arguments: Sequence[str], folder: Path = HERE) -> int:
             stale.append(file.relative_to(folder.parent).as_posix())
     for name in stale:
         print(f"{name} is stale: run 'make docs'", file=sys.stderr)
-    return 1 if stale else 0
+    drawn = runpy.run_path(str(HERE / "pictures" / "draw.py"))["main"](arguments, folder / "pictures")
+    return 1 if stale or drawn else 0
 
 
 if __name__ == "__main__":

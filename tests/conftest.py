@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
-from adjudge import Plugins
-from adjudge.artifacts import find_model
+from adjudge import Plugins, find_model
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads that share a core with another worker's spin while they wait, and cost it many times over
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,105 +1,104 @@
-"""adjudge, a plugin framework for reasoning reward models. These names are the API; everything else may change."""
+"""adjudge, a plugin framework for reasoning reward models. These names are the API; everything else may change.
 
-from .components import (
-    Aggregator,
-    Component,
-    Dataset,
-    Engine,
-    Judge,
-    PathScorer,
-    Reporter,
-    RewardRule,
-    Session,
-    StageTrainer,
-    named_once,
-)
-from .crew import Crew, micro_batches
-from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError
-from .hookspecs import hookimpl
-from .jsonl import RowError, not_empty, read_rows, text_field
-from .judging import PromptTooLong, count_asks, defused, mean_reward, read_verdict, summarise, wilson
-from .manager import Plugins
-from .ratings import Ratings, bradley_terry
-from .records import (
-    Completion,
-    Interval,
-    Match,
-    Message,
-    Order,
-    Outcome,
-    Path,
-    Problem,
-    Ranking,
-    Sampling,
-    Score,
-    Span,
-    StageResult,
-    Training,
-    Verdict,
-    Work,
-    held_out,
-    stable_id,
-    stable_seed,
-)
-from .rewards import as_reward
-from .stage import Stage, score_paths
+They are imported when they are first used, so that ``adjudge --help`` and a plugin's module cost little.
+"""
 
-__version__ = "0.1.0"
+import importlib
+import warnings
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AdjudgeError",
-    "Aggregator",
-    "Completion",
-    "Component",
-    "ConfigError",
-    "Crew",
-    "DataError",
-    "Dataset",
-    "Engine",
-    "Interval",
-    "JobError",
-    "Judge",
-    "Match",
-    "Message",
-    "Order",
-    "Outcome",
-    "Path",
-    "PathScorer",
-    "PluginError",
-    "Plugins",
-    "Problem",
-    "PromptTooLong",
-    "Ranking",
-    "Ratings",
-    "Reporter",
-    "RewardRule",
-    "RowError",
-    "Sampling",
-    "Score",
-    "Session",
-    "Span",
-    "Stage",
-    "StageResult",
-    "StageTrainer",
-    "Training",
-    "Verdict",
-    "Work",
-    "as_reward",
-    "bradley_terry",
-    "count_asks",
-    "defused",
-    "held_out",
-    "hookimpl",
-    "mean_reward",
-    "micro_batches",
-    "named_once",
-    "not_empty",
-    "read_rows",
-    "read_verdict",
-    "score_paths",
-    "stable_id",
-    "stable_seed",
-    "summarise",
-    "text_field",
-    "wilson",
+from .lazy import lazy_names
+from .version import __version__ as __version__
+
+# fmt: off
+# isort: off
+if TYPE_CHECKING:
+    from .api.hooks import hookimpl
+    from .api.kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule, Session
+    from .api.options import Component, Options, did_you_mean, dump, field_docs, named_once, validate
+    from .api.stages import KINDS, Launcher, Probe, ProcessGroup, RecordFile, Reporter, RunInfo, StageContext, StageTrainer
+    from .api.values import ReasoningPath as Path
+    from .api.values import (
+        Command, Completion, Interval, Json, JudgeRequest, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score, Span,
+        StageResult, Verdict, Work, coin, held_out, stable_id, stable_seed, unique_ids,
+    )
+    from .cli.options import (
+        DEFAULT_MODEL, DryRunOption, EngineOption, JsonOption, JudgeOption, ModelOption, NoCacheOption, OrderOption, PriceInOption,
+        PriceOutOption, RowsArgument, RunFileArgument, SeedOption, SetOption, SkipBadLinesOption, SpeedOption,
+    )
+    from .cli.tables import EVALUATION_COLUMNS, FAILURES, duration, evaluation_cells, measures, number, print_table, snippet
+    from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
+    from .host.plugins import Plugins
+    from .host.run_file import EvaluationConfig, RunConfig, override
+    from .judging.metrics import Metrics, agree, came_back, consistency, mean_reward, mean_tokens, outcome_rates, summarise, wilson
+    from .judging.paths import PromptTooLong, combine, read_verdict, sample_paths
+    from .judging.requests import build_requests, check_pairs, count_requests
+    from .judging.scores import score_paths, with_logprobs
+    from .lazy import lazy_names
+    from .run.run import Run, load_set
+    from .run.stage import Stage
+    from .stopping import Terminated, follow_sigterm
+    from .store.files import write_json, write_whole
+    from .store.manifest import describe_machine, hash_of_folder, hash_of_problems
+    from .store.model_folder import find_model, load_judge, save_judge
+    from .store.records import Records, as_row, join_parts, reader_of
+    from .store.run_files import read_run_file
+    from .store.run_folder import RunFolder, at_work
+    from .tournament.budget import Budget
+    from .tournament.match import MatchResult
+    from .tournament.play import TournamentResult, play
+    from .tournament.ratings import Ratings, bradley_terry
+    from .tournament.voting import Voting, majority
+
+    from adjudge_data import RowError, not_empty, object_in, open_lines, problem_in, read_rows, text_field
+    from adjudge_engines import escape_special_tokens
+    from adjudge_judge_commands import OpenJudge, PairVerdict, open_judge
+    from adjudge_tournament import Reward, as_reward
+    from adjudge_trl import sigterm_put_off
+
+__all__ = [  # noqa: RUF022
+    "AdjudgeError", "Aggregator", "Budget", "Command", "Completion", "Component", "ConfigError", "DEFAULT_MODEL", "DataError",
+    "Dataset", "DryRunOption", "EVALUATION_COLUMNS", "Engine", "EngineOption", "EvaluationConfig", "FAILURES", "Interval", "JobError",
+    "Json", "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
+    "ModelOption", "NoCacheOption", "OpenJudge", "Options", "Order", "OrderOption", "Outcome", "PairVerdict", "Path", "PathScorer",
+    "PluginError", "Plugins", "PriceInOption", "PriceOutOption", "Probe", "Problem", "ProcessGroup", "PromptTooLong", "Ranking",
+    "Ratings", "ReasoningPath", "RecordFile", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument", "Run",
+    "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption", "Span",
+    "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
+    "Work", "agree", "as_reward", "as_row", "at_work", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs",
+    "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration", "escape_special_tokens",
+    "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems", "held_out", "hookimpl",
+    "join_parts", "lazy_names", "load_judge", "load_set", "majority", "mean_reward", "mean_tokens", "measures", "named_once",
+    "not_empty", "number", "number_or_none", "object_in", "open_judge", "open_lines", "outcome_rates", "override", "play",
+    "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict", "reader_of", "sample_paths", "save_judge", "score_paths",
+    "sigterm_put_off", "snippet", "stable_id", "stable_seed", "summarise", "text_field", "unique_ids", "validate", "wilson",
+    "with_logprobs", "write_json", "write_whole",
 ]
+# isort: on
+# fmt: on
+
+BUILT_IN = {
+    "adjudge_data": ("RowError", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "text_field"),
+    "adjudge_engines": ("escape_special_tokens",),
+    "adjudge_judge_commands": ("OpenJudge", "PairVerdict", "open_judge"),
+    "adjudge_tournament": ("Reward", "as_reward"),
+    "adjudge_trl": ("sigterm_put_off",),
+}
+"""Names of the API that built-in plugins make, out of the others."""
+RENAMED = {"Crew": "ProcessGroup", "count_asks": "count_requests", "defused": "escape_special_tokens"}
+MOVED = {"Sampling": "adjudge_plan", "Training": "adjudge_plan", "micro_batches": "adjudge_trl"}
+"""Earlier names, which go on for now, and the plugins that have what was here."""
+_lazy = lazy_names(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    for plugin, names in BUILT_IN.items():
+        if name in names:
+            return getattr(importlib.import_module(plugin), name)
+    if name in RENAMED:
+        warnings.warn(f"adjudge.{name} is called adjudge.{RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+        return __getattr__(RENAMED[name])
+    if name in MOVED:
+        warnings.warn(f"adjudge.{name} is {MOVED[name]}.{name} now", DeprecationWarning, stacklevel=2)
+        return getattr(importlib.import_module(MOVED[name]), name)
+    return _lazy(name)

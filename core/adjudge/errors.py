@@ -3,12 +3,9 @@
 Every message says what is wrong, where, and what to do about it. A judge that fails is not an error: it is a `Verdict`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from numbers import Real
+from contextlib import contextmanager, suppress
 
 
 class AdjudgeError(Exception):
@@ -36,8 +33,8 @@ class JobError(AdjudgeError, RuntimeError):
 
 
 @contextmanager
-def blamed_on(component: object, verb: str) -> Iterator[None]:
-    """Turn any exception of a component's own code into a `PluginError` that names the component; ours pass through."""
+def boundary(component: object, verb: str) -> Iterator[None]:
+    """The boundary to a component's code: any exception of its own becomes a `PluginError` that names it; ours pass through."""
     try:
         yield
     except AdjudgeError:
@@ -45,19 +42,19 @@ def blamed_on(component: object, verb: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # a plugin must not end the host, and not without a word
         if (stop := _stop_behind(error)) is not None:
             raise type(stop) from error
-        message = f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}"
-        raise PluginError(
-            f"{message}\n  Remedy: see to what it says; if the plugin is at fault, fix or block it. Finished records are kept."
-        ) from error
+        remedy = "Remedy: see to what it says; if the plugin is at fault, fix or block it. Finished records are kept."
+        raise PluginError(f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}\n  {remedy}") from error
 
 
-def number_or_none(component: object, verb: str, value: object) -> float | None:
-    """What a component said, which has to be a finite number, or None where it does not apply."""
-    if value is None or (isinstance(value, Real) and math.isfinite(value)):
-        return None if value is None else float(value)
-    raise PluginError(
-        f"{_named(component)} returned {value!r} from {verb}().\n  Remedy: return a finite number, or None if it cannot tell."
-    )
+def number_or_none(component: object, verb: str, value: object, what: str = "") -> float | None:
+    """What a component said, as a float: it has to be a finite number, numpy's too, or None where it does not apply."""
+    if value is None:
+        return None
+    with suppress(TypeError, ValueError):
+        if hasattr(type(value), "__float__") and math.isfinite(number := float(value)):  # type: ignore[arg-type]
+            return number
+    said = f"{_named(component)} returned {what + ' ' if what else ''}{value!r} from {verb}()"
+    raise PluginError(f"{said}.\n  Remedy: return a finite number, or None if it cannot tell.")
 
 
 def _named(component: object) -> str:

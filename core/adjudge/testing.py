@@ -6,45 +6,19 @@
 Every ``check_*`` raises `AssertionError` that says which promise was broken.
 """
 
-from __future__ import annotations
-
+import importlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path as FilePath
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from .components import Aggregator, Component, Engine, Judge, PathScorer, RewardRule
-from .errors import ConfigError
-from .records import Completion, Match, Message, Outcome, Path, Problem, Ranking, Verdict
-from .tournament import check_ranking
+from .api.kinds import Aggregator, Judge, PathScorer, RewardRule
+from .api.options import Component, field_docs
+from .api.values import Completion, Match, Outcome, Problem, Ranking, ReasoningPath, Verdict, stable_id
+from .tournament.play import check_ranking
 
 Decide = Callable[[int, int], Outcome]
 """Which of two candidates, by index, wins."""
-
-
-class ReplaySession:
-    """Answers from texts recorded for each prompt, the seed choosing among several; an unknown prompt is a failed call."""
-
-    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
-        self.texts = texts
-
-    def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
-    ) -> Iterator[tuple[int, Completion]]:
-        for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
-            known = self.texts.get(prompt[-1]["content"])
-            if not known:
-                yield index, Completion("", error="no text is recorded for this prompt")
-            else:
-                yield index, Completion(known[seed % len(known)])
-
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        raise NotImplementedError("recorded texts have no log-probabilities")
-
-    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
-        raise ConfigError("engine: recorded texts have no tokens.\n  Remedy: name an engine that loads the model, for example hf.")
 
 
 def completion_of(text: str, logprobs: Sequence[float] | None = None) -> Completion:
@@ -53,21 +27,9 @@ def completion_of(text: str, logprobs: Sequence[float] | None = None) -> Complet
     return Completion(text, ids, ends, None if logprobs is None else tuple(logprobs))
 
 
-class ReplayEngine(Engine):
-    """Replays texts by the content of a prompt's last turn; for tests and examples."""
-
-    use: Literal["replay-texts"] = "replay-texts"
-    texts: dict[str, list[str]] = {}
-    """Texts to answer with, by the last turn's content."""
-
-    @contextmanager
-    def open(self, model: FilePath) -> Iterator[ReplaySession]:
-        yield ReplaySession(self.texts)
-
-
-def path_of(text: str, judge: Judge, problem: Problem, logprobs: Sequence[float] | None = None) -> Path:
+def path_of(text: str, judge: Judge, problem: Problem, logprobs: Sequence[float] | None = None) -> ReasoningPath:
     """The path that a judge reads from a text about a problem shown as given."""
-    return Path("p-" + str(abs(hash(text))), problem.id, "given", 0, completion_of(text, logprobs), judge.parse(text))
+    return ReasoningPath("p-" + stable_id(problem.id, text), problem.id, "given", 0, completion_of(text, logprobs), judge.parse(text))
 
 
 def play_with(aggregator: Aggregator, size: int, decide: Decide, seed: int = 0) -> tuple[Ranking, list[Match]]:
@@ -86,8 +48,9 @@ def check_component(component: Component) -> None:
     """Options survive a round trip through JSON, and every option is documented."""
     data: Any = json.loads(component.model_dump_json(serialize_as_any=True))
     assert data["use"] == component.use == type(component).name(), "`use` must be a literal with a default"
-    for name, field in type(component).model_fields.items():
-        assert name == "use" or field.description, f"option {name!r} needs an attribute docstring"
+    documented = field_docs(type(component))
+    for name in type(component).model_fields:
+        assert name == "use" or name in documented, f"option {name!r} needs an attribute docstring"
     assert (type(component).__doc__ or "").strip(), "the class needs a docstring: `adjudge plugins` shows its first line"
 
 
@@ -122,7 +85,7 @@ def check_judge(judge: Judge, text: str, outcome: Outcome) -> None:
     assert judge.parse("").outcome == Outcome.UNREADABLE, "an empty text has no verdict"
 
 
-def check_scorer(scorer: PathScorer, problem: Problem, paths: Sequence[Path], session: Any = None) -> None:
+def check_scorer(scorer: PathScorer, problem: Problem, paths: Sequence[ReasoningPath], session: Any = None) -> None:
     """One score per path, in order, the same each time."""
     check_component(scorer)
     scores = scorer.score(problem, paths, session)
@@ -134,5 +97,12 @@ def check_scorer(scorer: PathScorer, problem: Problem, paths: Sequence[Path], se
 def check_rule(rule: RewardRule, problem: Problem) -> None:
     """A failed call is no evidence about the path: its reward is None, never a number."""
     check_component(rule)
-    failed = Path("failed", problem.id, "given", 0, Completion("", error="timeout"), Verdict(Outcome.FAILED))
+    failed = ReasoningPath("failed", problem.id, "given", 0, Completion("", error="timeout"), Verdict(Outcome.FAILED))
     assert rule.reward(problem, failed) is None, "a failed call must be None (masked), not a score"
+
+
+def __getattr__(name: str) -> Any:
+    """`ReplaySession` and `ReplayEngine`, which are made of what any plugin has."""
+    if name in ("ReplaySession", "ReplayEngine"):
+        return getattr(importlib.import_module("adjudge_engines.recorded"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

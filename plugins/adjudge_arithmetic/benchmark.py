@@ -13,10 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adjudge import Problem
-from adjudge.benchmark import Benchmark, Judged
-from adjudge.figures import Figure, share, weighted
+from adjudge_benchmarks import Benchmark, Judged, Metric, proportion, weighted_mean
 
-from . import ArithmeticDataset
+from .dataset import ArithmeticDataset
 from .world import LEVELS
 
 
@@ -36,10 +35,10 @@ class ArithmeticLevels(Benchmark):
     def sizes(self) -> Mapping[str, int | None]:
         return {_group(level): self.each for level in LEVELS}
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         rights = {group: [float(set(one.outcomes()) == {one.gold}) for one in judged if one.group == group] for group in self.sizes()}
-        levels = [share(group, values, [group]) for group, values in rights.items()]
-        return [weighted("mean of levels", rights, dict.fromkeys(rights, 1.0)), *levels]
+        levels = [proportion(group, values, [group]) for group, values in rights.items()]
+        return [weighted_mean("mean of levels", rights, dict.fromkeys(rights, 1.0)), *levels]
 
 
 def _group(level: int) -> str:

@@ -25,10 +25,9 @@ from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 from adjudge import Problem, held_out
 from adjudge_judges import ArithmeticJudge
 
-from . import TEST_SHARE
 from .tokenizer import END, VOCABULARY, build_tokenizer
 from .traces import SOUND, Habits, write_trace
-from .world import LEVELS, draw
+from .world import LEVELS, TEST_SHARE, draw
 
 IGNORED = -100
 

@@ -6,6 +6,7 @@ exactly that class's pre-tokenizer and special tokens, and a test checks the rou
 
 from __future__ import annotations
 
+import json
 import random
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,6 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerBase:
         show_progress=False,
     )
     learner.train_from_iterator(corpus(seed), trainer)
-    import json
-
     state = json.loads(learner.to_str())["model"]
     merges = [tuple(merge) for merge in state["merges"]]
     return Qwen2Tokenizer(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 LEVELS = (1, 2, 3, 4)
 STANDARD = (1, 2)
 """The standard difficulty: two and three digits."""
+TEST_SHARE = 0.2
+"""Share of all questions, by hash, that are for testing alone."""
 
 
 @dataclass(frozen=True, slots=True)

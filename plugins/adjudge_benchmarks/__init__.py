@@ -5,26 +5,50 @@ Importing this imports no data and nothing heavy; `adjudge bench NAME` judges an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from adjudge import Dataset, hookimpl
+from adjudge import hookimpl, lazy_names
 
-from .auto_j import AutoJ
-from .judgebench import JudgeBench
-from .llmbar import LlmBar
-from .mt_bench import MtBench
-from .pandalm import PandaLm
-from .ppe_correctness import PpeCorrectness
-from .ppe_preference import PpePreference
-from .rewardbench import RewardBench
-from .rewardbench2 import RewardBench2
-from .rm_bench import RmBench
-from .rmb import Rmb
-from .rows import sources
+if TYPE_CHECKING:
+    from adjudge import Command, Dataset
 
-__all__ = ["sources"]
+    from .benchmark import Benchmark, by_coin
+    from .flags import refuse_flags
+    from .judgements import Judged, Judgement, Scores, judged_by
+    from .objects import read_objects
+    from .row_sources import sources
+    from .runner import evenly, exported, join, judge_problems, read_recorded, score_records
+    from .statistics import Metric, bootstrap, proportion, stratified_bootstrap, weighted_mean
+
+__all__ = [
+    "Benchmark", "Judged", "Judgement", "Metric", "Scores", "bootstrap", "by_coin", "evenly", "exported", "join", "judge_problems",
+    "judged_by", "proportion", "read_objects", "read_recorded", "refuse_flags", "score_records", "sources", "stratified_bootstrap",
+    "weighted_mean",
+]  # fmt: skip
+__getattr__ = lazy_names(__name__)
 
 
 @hookimpl
-def register_datasets() -> Iterable[type[Dataset]]:
+def register_datasets() -> list[type[Dataset]]:
+    from .auto_j import AutoJ
+    from .judgebench import JudgeBench
+    from .llmbar import LlmBar
+    from .mt_bench import MtBench
+    from .pandalm import PandaLm
+    from .ppe_correctness import PpeCorrectness
+    from .ppe_preference import PpePreference
+    from .rewardbench import RewardBench
+    from .rewardbench2 import RewardBench2
+    from .rm_bench import RmBench
+    from .rmb import Rmb
+
     return [AutoJ, JudgeBench, LlmBar, MtBench, PandaLm, PpeCorrectness, PpePreference, RewardBench, RewardBench2, RmBench, Rmb]
+
+
+@hookimpl
+def register_commands() -> list[Command]:
+    from adjudge import Command
+
+    from .command import EXAMPLE, bench
+
+    return [Command("bench", bench, EXAMPLE)]

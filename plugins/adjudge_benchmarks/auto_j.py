@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from adjudge import Outcome, Problem, stable_id, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, share
+from adjudge import Outcome, Problem, agree, stable_id, text_field
 
-from .rows import RowBenchmark, field
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, proportion
 
 LABELS = (Outcome.FIRST, Outcome.SECOND, Outcome.TIE)
 
@@ -35,11 +35,11 @@ class AutoJ(RowBenchmark):
         meta = {"group": "test", "gold": LABELS[label].value, "scenario": text_field(row, "scenario")}
         yield Problem(stable_id(row["scenario"], prompt, *answers), prompt, answers, None if label == 2 else label, meta)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         both = [one for one in judged if len(one.outcomes()) == 2]
         single = [float(one.outcomes()[0] == one.gold) for one in judged]
         return [
-            share("agreement, both orders", [float(set(one.outcomes()) == {one.gold}) for one in both]),
-            share("consistency", [float(len(set(one.outcomes())) == 1 and one.outcomes()[0].decided) for one in both]),
-            share("agreement, first order only", single),
+            proportion("agreement, both orders", [float(set(one.outcomes()) == {one.gold}) for one in both]),
+            proportion("consistency", [float(agree(one.outcomes())) for one in both]),
+            proportion("agreement, first order only", single),
         ]

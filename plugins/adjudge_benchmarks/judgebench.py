@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from adjudge import Outcome, Problem, RowError, text_field
-from adjudge.benchmark import Judged, Judgement, Scores
-from adjudge.figures import Figure, share
 
-from .rows import RowBenchmark, field
+from .judgements import Judged, Judgement, Scores
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, proportion
 
 PARTS = {"mmlu-pro": "knowledge", "livebench-reasoning": "reasoning", "livebench-math": "math", "livecodebench": "coding"}
 SETS = {"gpt-4o": (154, 98, 56, 42), "claude-3": (154, 51, 34, 31)}
@@ -49,17 +49,21 @@ class JudgeBench(RowBenchmark):
             order: Literal["given", "swapped"] = "swapped" if place else "given"
             yield Judgement(text_field(row, "pair_id"), outcome.mirrored if place else outcome, order=order, text=text)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         return [figure for name in SETS for figure in self._of_set(name, [one for one in judged if one.group.startswith(f"{name} ")])]
 
-    def _of_set(self, name: str, judged: Sequence[Judged]) -> list[Figure]:
+    def _of_set(self, name: str, judged: Sequence[Judged]) -> list[Metric]:
         groups = [f"{name} {part}" for part in PARTS.values()]
         if not judged:
             return []
         single = [float(one.outcomes()[0] == one.gold) for one in judged]
         both = [one for one in judged if one.scores is not None or len(one.outcomes()) == 2]
-        parts = [share(group, [right(one) for one in both if one.group == group], [group]) for group in groups]
-        return [share(f"{name} accuracy", list(map(right, both)), groups), *parts, share(f"{name} first order only", single, groups)]
+        parts = [proportion(group, [right(one) for one in both if one.group == group], [group]) for group in groups]
+        return [
+            proportion(f"{name} accuracy", list(map(right, both)), groups),
+            *parts,
+            proportion(f"{name} first order only", single, groups),
+        ]
 
 
 def right(one: Judged) -> float:

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Literal
 
-from adjudge import Outcome, Problem, RowError, stable_id, text_field
-from adjudge.benchmark import Judged, Judgement, Scores
-from adjudge.figures import Figure, share, weighted
+from adjudge import Outcome, Problem, RowError, agree, stable_id, text_field
 
-from .rows import RowBenchmark, field
+from .judgements import Judged, Judgement, Scores
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, proportion, weighted_mean
 
 SIZES = {"Natural": 100, "Neighbor": 134, "GPTInst": 92, "GPTOut": 47, "Manual": 46}
 WINNERS = {"1": Outcome.FIRST, "2": Outcome.SECOND, None: Outcome.UNREADABLE}
@@ -49,15 +49,15 @@ class LlmBar(RowBenchmark):
             winner = WINNERS[field(said, "winner", *WINNERS)]
             yield Judgement(_ident(row), winner, order="given" if order == "given" else "swapped", text=text)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         rights = {group: [one.credit(*_sides(one), tie=0.0) for one in judged if one.group == group] for group in SIZES}
         both = [one for one in judged if len(one.outcomes()) == 2]
         return [
-            share("accuracy", [value for values in rights.values() for value in values]),
-            *(share(group, values, [group]) for group, values in rights.items()),
-            weighted("mean of subsets", rights, dict.fromkeys(SIZES, 1.0)),
-            share("right in both orders", [float(set(one.outcomes()) == {one.gold}) for one in both]),
-            share("same output in both orders", [float(len(set(one.outcomes())) == 1 and one.outcomes()[0].decided) for one in both]),
+            proportion("accuracy", [value for values in rights.values() for value in values]),
+            *(proportion(group, values, [group]) for group, values in rights.items()),
+            weighted_mean("mean of subsets", rights, dict.fromkeys(SIZES, 1.0)),
+            proportion("right in both orders", [float(set(one.outcomes()) == {one.gold}) for one in both]),
+            proportion("same output in both orders", [float(agree(one.outcomes())) for one in both]),
         ]
 
 

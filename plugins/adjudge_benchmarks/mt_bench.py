@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from adjudge import Outcome, Problem, RowError, text_field
-from adjudge.benchmark import Judged, Judgement, Scores
-from adjudge.figures import Figure, resampled
 
+from .judgements import Judged, Judgement, Scores
 from .pandalm import agreed
-from .rows import RowBenchmark, conversation, field
+from .row_benchmark import RowBenchmark, conversation, field
+from .statistics import Metric, bootstrap
 
 TURNS = (1, 2)
 VOTES = {"model_a": Outcome.FIRST, "model_1": Outcome.FIRST, "model_b": Outcome.SECOND, "model_2": Outcome.SECOND, "tie": Outcome.TIE}
@@ -67,14 +67,14 @@ class MtBench(RowBenchmark):
             outcome = outcome.mirrored if flip else outcome
             yield Judgement(_ident(row, sorted(models)), outcome, order="given" if shown == "given" else "swapped", text=text)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         figures = []
         for turn in TURNS:
             group = f"turn {turn}"
             pairs = [meetings(one) for one in judged if one.group == group]
             decided = [[both for both in one if Outcome.TIE not in both] for one in pairs]
-            figures.append(resampled(f"{group}, ties counted", pairs, agreement, [group]))
-            figures.append(resampled(f"{group}, without ties", decided, agreement, [group]))
+            figures.append(bootstrap(f"{group}, ties counted", pairs, agreement, [group]))
+            figures.append(bootstrap(f"{group}, without ties", decided, agreement, [group]))
         return figures
 
 

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from adjudge import Outcome, Problem, RowError, text_field
-from adjudge.benchmark import Judged, Judgement, Scores
-from adjudge.figures import Figure, resampled, share
 
-from .rows import RowBenchmark, field
+from .judgements import Judged, Judgement, Scores
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, bootstrap, proportion
 
 CLASSES = (Outcome.TIE, Outcome.FIRST, Outcome.SECOND)
 SAID = {"0": Outcome.TIE, "Tie": Outcome.TIE, "1": Outcome.FIRST, "2": Outcome.SECOND}
@@ -52,13 +52,13 @@ class PandaLm(RowBenchmark):
         text = str(row.get(name.replace("_result", "_reason")) or "")
         yield Judgement(f"pandalm-{field(row, 'idx')}", SAID.get(str(row[name]), Outcome.UNREADABLE), text=text)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         pairs = [(one.gold, agreed(one)) for one in judged]
         return [
-            share("accuracy", [float(true == said) for true, said in pairs]),
-            resampled("precision", pairs, lambda drawn: macro(drawn)[0]),
-            resampled("recall", pairs, lambda drawn: macro(drawn)[1]),
-            resampled("F1", pairs, lambda drawn: macro(drawn)[2]),
+            proportion("accuracy", [float(true == said) for true, said in pairs]),
+            bootstrap("precision", pairs, lambda drawn: macro(drawn)[0]),
+            bootstrap("recall", pairs, lambda drawn: macro(drawn)[1]),
+            bootstrap("F1", pairs, lambda drawn: macro(drawn)[2]),
         ]
 
 

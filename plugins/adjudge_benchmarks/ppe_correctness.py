@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from adjudge import Match, Problem, RowError, stable_seed, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, resampled
 
-from .rows import RowBenchmark, field
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, bootstrap
 
 Scored = tuple[tuple[float, ...], tuple[bool, ...]]
 """Scores of all answers to a prompt, and which of the answers are right."""
@@ -33,6 +33,7 @@ class PpeCorrectness(RowBenchmark):
     """PPE, correctness: conflict pairs, ROC, and best-of-k curves on answers with a verified truth."""
 
     use: Literal["ppe-correctness"] = "ppe-correctness"
+    libraries: ClassVar[tuple[str, ...]] = ("scipy",)
     orders: Annotated[int, Field(gt=0)] = 100
     """Random orders that best-of-k curves are averaged over."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -55,18 +56,18 @@ class PpeCorrectness(RowBenchmark):
         """The sampled pairs of a right and a wrong answer, in the order of the data, which is random."""
         return list(dict.fromkeys(Match(one, other) for one, other in problem.meta["conflicts"]))
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
-        figures = [resampled("accuracy on conflict pairs", list(map(conflicts, judged)), mean)]
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
+        figures = [bootstrap("accuracy on conflict pairs", list(map(conflicts, judged)), mean)]
         items: list[Scored] = [(one.scores, tuple(one.problem.meta["truth"])) for one in judged if one.scores is not None]
         if not items:
             return figures
         curves = self._curves(items)
         return [
             *figures,
-            resampled("area under the ROC curve", items, roc_area),
-            resampled("best-of-k, all answers", curves, end),
-            resampled("best-of-k, maximum", curves, maximum),
-            resampled("best-of-k, distance to the oracle", curves, loss),
+            bootstrap("area under the ROC curve", items, roc_area),
+            bootstrap("best-of-k, all answers", curves, end),
+            bootstrap("best-of-k, maximum", curves, maximum),
+            bootstrap("best-of-k, distance to the oracle", curves, loss),
         ]
 
     def _curves(self, items: Sequence[Scored]) -> list[Any]:

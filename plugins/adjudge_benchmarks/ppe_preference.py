@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import StatisticsError, correlation
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from adjudge import Outcome, Problem, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, resampled, share
 
-from .rows import RowBenchmark, field
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field
+from .statistics import Metric, bootstrap, proportion
 
 SLICES = {"hard": "hard_prompt", "easy": "easy_prompt", "instruction following": "if_prompt", "math": "math_prompt", "code": "is_code"}
 WINNERS = {"model_a": Outcome.FIRST, "model_b": Outcome.SECOND}
@@ -33,6 +32,7 @@ class PpePreference(RowBenchmark):
     """PPE, human preference: accuracy on votes, and correlation of the models' ranking."""
 
     use: Literal["ppe-preference"] = "ppe-preference"
+    libraries: ClassVar[tuple[str, ...]] = ("scipy", "choix")
 
     def sizes(self) -> Mapping[str, int | None]:
         return {"votes": None}
@@ -50,15 +50,15 @@ class PpePreference(RowBenchmark):
         label = {Outcome.FIRST: 0, Outcome.SECOND: 1}.get(gold)
         yield Problem(str(field(row, "question_id")), text_field(row, "prompt"), answers, label, meta)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         votes = [one for one in judged if one.gold != Outcome.TIE]
         right = [(one.credit(one.problem.label or 0, 1 - (one.problem.label or 0), tie=0.0), one.problem.meta["slices"]) for one in votes]
         slices = sorted({name for _, names in right for name in names})
         games = [(game(one, _true(one)), game(one, one.credit(0, 1, unreadable=0.5))) for one in votes]
         return [
-            share("accuracy", [credit for credit, _ in right]),
-            *(share(f"accuracy, {name}", [credit for credit, names in right if name in names]) for name in slices),
-            *(resampled(name, games, statistic) for name, statistic in CORRELATIONS.items()),
+            proportion("accuracy", [credit for credit, _ in right]),
+            *(proportion(f"accuracy, {name}", [credit for credit, names in right if name in names]) for name in slices),
+            *(bootstrap(name, games, statistic) for name, statistic in CORRELATIONS.items()),
         ]
 
 
@@ -102,16 +102,16 @@ def _ranked(drawn: Sequence[tuple[Game, Game]], statistic: str) -> float | None:
     from scipy import stats
 
     true, said = map(ratings, _tables(drawn))
-    return None if len(true) < 2 else float(getattr(stats, statistic)(true, said).statistic)
+    return None if min(len(set(true)), len(set(said))) < 2 else float(getattr(stats, statistic)(true, said).statistic)
 
 
 def spearman(drawn: Sequence[tuple[Game, Game]]) -> float | None:
-    """Spearman's correlation of the two rankings; None for fewer than two models."""
+    """Spearman's correlation of the two rankings; None where either has fewer than two ratings."""
     return _ranked(drawn, "spearmanr")
 
 
 def kendall(drawn: Sequence[tuple[Game, Game]]) -> float | None:
-    """Kendall's tau-b of the two rankings; None for fewer than two models."""
+    """Kendall's tau-b of the two rankings; None where either has fewer than two ratings."""
     return _ranked(drawn, "kendalltau")
 
 
@@ -128,6 +128,8 @@ def _rates(row: Mapping[str, tuple[float, int]]) -> list[float]:
 
 
 def _pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    from statistics import StatisticsError, correlation
+
     try:
         return correlation(xs, ys)
     except StatisticsError:  # fewer than two, or all the same

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from adjudge import Problem, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, share, weighted
 
-from .rows import RowBenchmark, field, pair
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field, pair
+from .statistics import Metric, proportion, weighted_mean
 
 SECTIONS: dict[str, dict[str, int]] = {
     "Chat": {"alpacaeval-easy": 100, "alpacaeval-length": 95, "alpacaeval-hard": 95, "mt-bench-easy": 28, "mt-bench-med": 40},
@@ -61,14 +61,14 @@ class RewardBench(RowBenchmark):
         chosen, rejected = text_field(row, "chosen"), text_field(row, "rejected")
         yield pair(f"{subset}-{field(row, 'id')}", text_field(row, "prompt"), chosen, rejected, subset)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         credits: dict[str, list[float]] = {subset: [] for subset in self.sizes()}
         for one in judged:
             right = one.problem.label or 0
             credits[one.group].append(one.credit(right, 1 - right, unreadable=self.unreadable))
-        sections = [weighted(section, credits, subsets) for section, subsets in SECTIONS.items()]
-        subsets = [share(subset, values, [subset]) for subset, values in credits.items() if values]
-        return [weighted("overall", credits, nested(credits, SECTIONS)), *sections, *subsets]
+        sections = [weighted_mean(section, credits, subsets) for section, subsets in SECTIONS.items()]
+        subsets = [proportion(subset, values, [subset]) for subset, values in credits.items() if values]
+        return [weighted_mean("overall", credits, nested(credits, SECTIONS)), *sections, *subsets]
 
 
 def nested(strata: Mapping[str, Sequence[float]], sections: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from adjudge import Match, Problem, RowError, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, resampled, share, stratified
 
-from .rows import RowBenchmark, field, texts
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field, texts
+from .statistics import Metric, bootstrap, proportion, stratified_bootstrap
 
 SIZES = {"Factuality": 475, "Precise IF": 160, "Math": 183, "Safety": 450, "Focus": 495, "Ties": 102}
 Strata = Mapping[str, Sequence[Any]]
@@ -47,16 +47,16 @@ class RewardBench2(RowBenchmark):
         """The right answer with every wrong one; nothing in Ties, where no pair has a meaning."""
         return [] if problem.meta["group"] == "Ties" else super().pairs(problem)
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         strata: dict[str, list[Any]] = {
             subset: [best(one) for one in judged if one.group == subset] for subset in SIZES if subset != "Ties"
         }
         strata["Ties"] = tied_pairs([one for one in judged if one.group == "Ties" and one.scores is not None])
         present = {subset: items for subset, items in strata.items() if items}
         return [
-            stratified("overall", present, overall, tuple(SIZES)),
-            *(share(subset, items, [subset]) for subset, items in strata.items() if subset != "Ties"),
-            resampled("Ties", strata["Ties"], ties_score, ["Ties"]),
+            stratified_bootstrap("overall", present, overall, tuple(SIZES)),
+            *(proportion(subset, items, [subset]) for subset, items in strata.items() if subset != "Ties"),
+            bootstrap("Ties", strata["Ties"], ties_score, ["Ties"]),
         ]
 
 

@@ -17,10 +17,11 @@ from pathlib import Path as FilePath
 from typing import Any, ClassVar, Literal
 
 from adjudge import Match, Problem, RowError, text_field
-from adjudge.benchmark import Judged, by_coin
-from adjudge.figures import Figure, weighted
 
-from .rows import RowBenchmark, field, texts
+from .benchmark import by_coin
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, field, texts
+from .statistics import Metric, weighted_mean
 
 FILES = {"chat": 129, "code": 228, "math": 529, "safety-refuse": 284, "safety-response": 157}
 """Domain files, as the rows of the joint file name them too, and their prompts."""
@@ -55,14 +56,14 @@ class RmBench(RowBenchmark):
         """All nine cells of the matrix: chosen answers are 0 to 2, rejected ones 3 to 5."""
         return [by_coin(problem, i, 3 + j) for i in STYLES for j in STYLES]
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         matrices = {domain: [matrix(one) for one in judged if one.group in groups] for domain, groups in DOMAINS.items()}
         kinds = {"total": [cell for cells in CELLS.values() for cell in cells], **CELLS}
         figures = []
         for kind, cells in kinds.items():
             means = {domain: [sum(one[cell] for cell in cells) / len(cells) for one in found] for domain, found in matrices.items()}
-            figures.append(weighted(kind, means, dict.fromkeys(DOMAINS, 1.0), tuple(FILES)))
-            figures += [weighted(f"{domain} {kind}", means, {domain: 1.0}, DOMAINS[domain]) for domain in DOMAINS if means[domain]]
+            figures.append(weighted_mean(kind, means, dict.fromkeys(DOMAINS, 1.0), tuple(FILES)))
+            figures += [weighted_mean(f"{domain} {kind}", means, {domain: 1.0}, DOMAINS[domain]) for domain in DOMAINS if means[domain]]
         return figures
 
 

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from adjudge import Problem, RowError, text_field
-from adjudge.benchmark import Judged
-from adjudge.figures import Figure, share, weighted
 
-from .rows import RowBenchmark, conversation, field, pair
+from .judgements import Judged
+from .row_benchmark import RowBenchmark, conversation, field, pair
+from .statistics import Metric, proportion, weighted_mean
 
 SIZES: dict[str, int | None] = {
     "pairwise helpfulness": None,
@@ -55,11 +55,11 @@ class Rmb(RowBenchmark):
             chosen, reject = _answer(field(row, "chosen")), _answer(field(row, "reject"))
             yield pair(f"{row['category_path']}:{field(row, 'pair_uid')}", prompt, chosen, reject, f"pairwise {goal}")
 
-    def score(self, judged: Sequence[Judged]) -> list[Figure]:
+    def score(self, judged: Sequence[Judged]) -> list[Metric]:
         credits = {group: [credit(one) for one in judged if one.group == group] for group in SIZES}
         return [
-            weighted("overall", credits, dict.fromkeys(SIZES, 1.0)),
-            *(share(group, values, [group]) for group, values in credits.items()),
+            weighted_mean("overall", credits, dict.fromkeys(SIZES, 1.0)),
+            *(proportion(group, values, [group]) for group, values in credits.items()),
         ]
 
 

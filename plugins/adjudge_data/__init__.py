@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from adjudge import Dataset, hookimpl
+from adjudge import hookimpl, lazy_names
 
-from .jsonl import Jsonl
-from .mix import Mix, MixPart
-from .preference import Preference
-from .skywork import Skywork80k
+if TYPE_CHECKING:
+    from adjudge import Dataset
 
-__all__ = ["MixPart"]
+    from .json_lines import RowError, not_empty, object_in, open_lines, problem_in, read_rows, text_field
+    from .jsonl import Jsonl
+    from .mix import Mix, MixPart
+    from .preference import Preference
+    from .skywork import Skywork80k
+
+__all__ = [
+    "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "not_empty", "object_in", "open_lines", "problem_in", "read_rows",
+    "text_field",
+]  # fmt: skip
+__getattr__ = lazy_names(__name__)
 
 
 @hookimpl
-def register_datasets() -> Iterable[type[Dataset]]:
+def register_datasets() -> list[type[Dataset]]:
+    from .jsonl import Jsonl
+    from .mix import Mix
+    from .preference import Preference
+    from .skywork import Skywork80k
+
     return [Jsonl, Mix, Preference, Skywork80k]

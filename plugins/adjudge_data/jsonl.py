@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from adjudge import Problem, RowError, text_field
 
-from .rows import RowFile, differ
+from .row_files import RowFile, differ
 
 
 class Jsonl(RowFile):

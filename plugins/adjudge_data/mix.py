@@ -8,12 +8,11 @@ No pair is drawn twice, so without a `size` the mix is as large as the part that
 from __future__ import annotations
 
 import random
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from adjudge import ConfigError, Dataset, Problem, not_empty, stable_seed
-from adjudge.components import Options
+from adjudge import ConfigError, Dataset, Options, Problem, not_empty, stable_seed
 
 
 class MixPart(Options):
@@ -43,6 +42,11 @@ class Mix(Dataset):
         rng = random.Random(stable_seed("mix", self.seed))
         drawn = [_named(name, problem) for name, problems in loaded.items() for problem in rng.sample(problems, counts[name])]
         return not_empty(rng.sample(drawn, len(drawn)), "the mix")
+
+    def tolerant(self) -> Self:
+        """The mix of the same parts, each of them leaving out the rows that cannot be used."""
+        parts = {name: part.model_copy(update={"data": part.data.tolerant()}) for name, part in self.parts.items()}
+        return self.model_copy(update={"parts": parts})
 
     def _counts(self, sizes: dict[str, int]) -> dict[str, int]:
         """Problems of each part: its share of the whole, the largest remainders rounded up."""

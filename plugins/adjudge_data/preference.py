@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from adjudge import Problem, RowError, stable_seed
+from adjudge import Problem, RowError, coin
 
-from .rows import RowFile, differ
+from .row_files import RowFile, differ
 
 Turns = list[dict[str, Any]]
 
@@ -35,8 +35,7 @@ def preferred(row: dict[str, Any], seed: int) -> Problem:
     prompt, chosen, rejected = _texts(row)
     differ((chosen, rejected))
     # The coin knows the two texts and not which one is chosen.
-    coin = stable_seed("presented order", seed, prompt, *sorted((chosen, rejected))) % 2 == 1
-    shown = sorted((chosen, rejected), reverse=coin)
+    shown = sorted((chosen, rejected), reverse=coin("presented order", seed, prompt, *sorted((chosen, rejected))))
     return Problem("", prompt, tuple(shown), shown.index(chosen))
 
 

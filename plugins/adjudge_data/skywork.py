@@ -21,7 +21,7 @@ from adjudge import Problem, RowError
 from adjudge_benchmarks import sources
 
 from .preference import preferred
-from .rows import RowSet, identified
+from .row_files import RowSet, identified
 
 FILES = ("**/*.parquet", "**/*.jsonl", "**/*.json")
 LEAKING = "magpie_ultra"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import fields
@@ -11,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge import ConfigError
-from adjudge.artifacts import model_below
+from adjudge import ConfigError, did_you_mean
+
+from .folder import model_below
 
 PART = "it is for one of several processes that ask, and here one asks all copies"
 OURS = {
@@ -63,8 +62,7 @@ def check_extra(extra: Iterable[str]) -> None:
     known = [field.name for field in fields(EngineArgs)]
     for name in extra:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise ConfigError(f"engine.extra.{name}: vLLM has no such engine argument{hint}\n  Remedy: see the fields of vllm.EngineArgs.")
 
 
@@ -114,6 +112,8 @@ def apart(model: FilePath, adapter: FilePath | None) -> tuple[FilePath, FilePath
 
 def content_of(folder: FilePath) -> str:
     """A digest of every file in a folder."""
+    import hashlib
+
     found = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         found.update(f"{file.relative_to(folder)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())

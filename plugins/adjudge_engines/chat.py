@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge import Message, defused
+from adjudge import Message, escape_special_tokens
+
+from .folder import check_folder
+from .installed import require
 
 
 def encode(tokenizer: Any, prompts: Sequence[list[Message]]) -> list[list[int]]:
     """Token ids of chats that ask the assistant to go on; all of them at once, which takes a third of the time of one by one."""
     if not prompts:
         return []
-    chats = [defused(prompt, tokenizer) for prompt in prompts]
+    chats = [escape_special_tokens(prompt, tokenizer) for prompt in prompts]
     if tokenizer.chat_template is None:
         ids = tokenizer(["\n".join(turn["content"] for turn in turns) for turns in chats])["input_ids"]
     else:
@@ -21,8 +24,15 @@ def encode(tokenizer: Any, prompts: Sequence[list[Message]]) -> list[list[int]]:
     return [list(one) for one in ids]
 
 
+def count_tokens_of_model(folder: FilePath, prompts: Sequence[list[Message]]) -> list[int]:
+    """Tokens of each prompt as the model in this folder is given it; `ConfigError` for a folder that is no model."""
+    check_folder(folder)
+    return count_tokens(folder, prompts)
+
+
 def count_tokens(folder: FilePath, prompts: Sequence[list[Message]]) -> list[int]:
-    """Tokens of each prompt, by the tokenizer in a model folder."""
+    """Tokens of each prompt as it is sent, special tokens in its texts escaped, by the tokenizer in a folder."""
+    require("train", "transformers")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -1,6 +1,6 @@
 """The `openai` session: many chats at a time with one endpoint, each asked again until it is answered or has failed with a reason.
 
-What the endpoint says is never trusted to be whole: see `answers`. What an error means for the other calls: decisions/0015.
+What the endpoint says is never trusted to be whole: see `openai_responses`. What an error means for the other calls: decisions/0015.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
-from adjudge import Completion, ConfigError, JobError, Message, defused
+from adjudge import Completion, ConfigError, JobError, Message, escape_special_tokens
 
-from .answers import Fault, OtherText, Refused, read_chat, read_echo
 from .background import Background
-from .calls import Endpoint
-from .endpoint import OpenAiEngine
 from .folder import TOKENIZER_FILES
+from .installed import require
+from .openai_client import Endpoint
+from .openai_options import OpenAiEngine
+from .openai_responses import Fault, OtherText, Refused, read_chat, read_echo
 from .texts import Texts
 
 MARKUP = re.compile(r"<(?=[|｜][^|｜<>\n]{1,40}[|｜]>|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 """Where the chat markup of well-known models begins; an endpoint would take it for its own."""
 SEEDS = 2**31
 """Seeds below this number are taken by every server."""
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 
 
 class OpenAiSession:
@@ -53,17 +54,17 @@ class OpenAiSession:
 
     def _body(self, prompt: list[Message], seed: int, settings: dict[str, Any]) -> dict[str, Any]:
         """A request for one completion."""
-        sent = {"seed": seed, **settings, "messages": self._defused(prompt), "n": 1, "extra_body": dict(self.options.extra)}
+        sent = {"seed": seed, **settings, "messages": self._escaped(prompt), "n": 1, "extra_body": dict(self.options.extra)}
         if self.options.logprobs:
             sent["logprobs"] = True
         if self.texts is not None:
             sent["extra_body"]["return_token_ids"] = True
         return {name: value for name, value in sent.items() if name not in self.options.leave_out}
 
-    def _defused(self, prompt: list[Message]) -> list[Message]:
+    def _escaped(self, prompt: list[Message]) -> list[Message]:
         """The prompt without chat markup in its texts: the model's own special tokens, or without a tokenizer those of known models."""
         if self.texts is not None:
-            return defused(prompt, self.texts.tokenizer)
+            return escape_special_tokens(prompt, self.texts.tokenizer)
         return [{**turn, "content": MARKUP.sub(lambda found: found[0] + " ", turn["content"])} for turn in prompt]
 
     async def _answer(self, body: dict[str, Any], *, failures: list[str]) -> Completion:
@@ -98,11 +99,11 @@ class OpenAiSession:
                 "  Remedy: name its folder, or take the engine hf or vllm with the weights."
             )
         start = self.texts.to_score(prompt, continuations)
-        asked = [index for index, path in enumerate(continuations) if path]
+        places = [index for index, path in enumerate(continuations) if path]
         found: list[list[float]] = [[] for _ in continuations]
-        paths = [list(continuations[index]) for index in asked]
+        paths = [list(continuations[index]) for index in places]
         for place, values in self._each(paths, partial(self._scored, start)):
-            found[asked[place]] = values
+            found[places[place]] = values
         return found
 
     async def _scored(self, start: list[int], path: list[int]) -> list[float]:
@@ -125,11 +126,11 @@ class OpenAiSession:
             )
         return self.texts.tokenize(text, token_ids)
 
-    def _each(self, asked: Sequence[Asked], one: Callable[[Asked], Awaitable[Any]]) -> Iterator[tuple[int, Any]]:
-        """``one`` of everything asked, with its index, as it finishes; so many at a time as the options say."""
+    def _each(self, requests: Sequence[Request], one: Callable[[Request], Awaitable[Any]]) -> Iterator[tuple[int, Any]]:
+        """``one`` of every request, with its index, as it finishes; so many at a time as the options say."""
 
         async def work(put: Callable[[tuple[int, Any]], None]) -> None:
-            waiting = iter(enumerate(asked))
+            waiting = iter(enumerate(requests))
 
             async def caller() -> None:
                 for index, item in waiting:
@@ -137,7 +138,7 @@ class OpenAiSession:
 
             try:
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.options.concurrency, len(asked))):
+                    for _ in range(min(self.options.concurrency, len(requests))):
                         group.create_task(caller())
             except ExceptionGroup as errors:
                 raise errors.exceptions[0] from None
@@ -151,6 +152,7 @@ def _texts(folder: FilePath) -> Texts:
         raise ConfigError(
             f"engine.tokenizer: {folder} has no tokenizer (looked for {', '.join(TOKENIZER_FILES)}).\n  Remedy: check the path."
         )
+    require("train", "transformers")
     from transformers import AutoTokenizer
 
     settings = folder / "generation_config.json"

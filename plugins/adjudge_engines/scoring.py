@@ -1,4 +1,4 @@
-"""Log-probabilities of many paths of one prompt: by the fastest way that is exact for the model, in batches that fit into memory.
+"""Log-probabilities of many paths of one prompt: by the fastest strategy that is exact for the model, in batches that fit into memory.
 
 What is exact is partly read from the model's settings and, once for each model, tried out against its own logits. Shapes: T scored tokens.
 """
@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from .rows import Rows
+from .packing import Rows
+from .strategies import OneByOne, OwnLogits, SharedPrompt, Strategy, WholeSequences
 from .texts import check_tokens
-from .ways import OneByOne, OwnLogits, SharedPrompt, Way, WholeSequences
 
 log = logging.getLogger("adjudge.engines")
 TAKES_MASK = ("sdpa", "eager")
@@ -28,7 +28,7 @@ MOVING = ("dynamic", "longrope")
 TRIAL_PROMPT, *TRIAL_PATHS = ([(7 * place + start) % 83 for place in range(length)] for start, length in enumerate((5, 7, 24, 4, 3)))
 """Short paths behind a long one show whether a place in a row is taken for a position."""
 TRIAL_ERROR = {torch.float32: 1e-3, torch.float64: 1e-3}
-"""Mean error of a path, in nats per token, up to which two ways are the same; 0.25 in 16 bits, in which models round their logits."""
+"""Mean error of a path, in nats per token, up to which two strategies are the same; 0.25 in 16 bits, in which models round their logits."""
 
 
 class PathLogprobs:
@@ -38,7 +38,7 @@ class PathLogprobs:
         self.model, self.pad = model, pad
         self.budget = budget
         """Tokens of a batch; what it was halved to stays."""
-        self._exact: dict[type[Way], bool] = {}
+        self._exact: dict[type[Strategy], bool] = {}
 
     def __call__(self, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probability of every token of every path, in nats; `ConfigError` for what the model cannot read."""
@@ -48,9 +48,9 @@ class PathLogprobs:
         if not order:
             return found
         with torch.inference_mode():
-            way = self._way(prompt, [len(paths[index]) for index in order])
+            strategy = self._strategy(prompt, [len(paths[index]) for index in order])
             while order:
-                rows, value_T = self._next(way, [paths[index] for index in order])
+                rows, value_T = self._next(strategy, [paths[index] for index in order])
                 done = [order[place] for place in chain.from_iterable(rows)]
                 for index, part_T in zip(done, value_T.split([len(paths[index]) for index in done]), strict=True):
                     found[index] = part_T.tolist()
@@ -58,37 +58,37 @@ class PathLogprobs:
                 order = [index for index in order if index in left]
         return found
 
-    def _way(self, prompt: Sequence[int], lengths: Sequence[int]) -> Way:
-        """The fastest way that is exact for this model, prompt and longest path."""
+    def _strategy(self, prompt: Sequence[int], lengths: Sequence[int]) -> Strategy:
+        """The fastest strategy that is exact for this model, prompt and longest path."""
         longest = len(prompt) + max(lengths)
-        whole: type[Way] = OneByOne if _positions_move(self.model, longest) else WholeSequences
+        whole: type[Strategy] = OneByOne if _positions_move(self.model, longest) else WholeSequences
         shares = len(lengths) > 1 and whole is WholeSequences and _keeps_all(self.model, longest)
-        ways: tuple[type[Way], ...] = (SharedPrompt, whole) if shares else (whole,)
-        way = next((way for way in ways if self._is_exact(way)), OwnLogits)
-        return way(self.model, prompt, self.pad)
+        strategies: tuple[type[Strategy], ...] = (SharedPrompt, whole) if shares else (whole,)
+        strategy = next((strategy for strategy in strategies if self._is_exact(strategy)), OwnLogits)
+        return strategy(self.model, prompt, self.pad)
 
-    def _is_exact(self, way: type[Way]) -> bool:
-        if way not in self._exact:
-            trouble = _trial(self.model, self.pad, way)
-            self._exact[way] = trouble is None
+    def _is_exact(self, strategy: type[Strategy]) -> bool:
+        if strategy not in self._exact:
+            trouble = _trial(self.model, self.pad, strategy)
+            self._exact[strategy] = trouble is None
             if trouble is not None:
-                print(f"engine hf: paths are scored more slowly with this model: {way.__name__} {trouble}", file=sys.stderr)
-        return self._exact[way]
+                print(f"engine hf: paths are scored more slowly with this model: {strategy.__name__} {trouble}", file=sys.stderr)
+        return self._exact[strategy]
 
-    def _next(self, way: Way, paths: Sequence[Sequence[int]]) -> tuple[Rows, Tensor]:
+    def _next(self, strategy: Strategy, paths: Sequence[Sequence[int]]) -> tuple[Rows, Tensor]:
         """The next batch and its log-probabilities; where that does not fit into memory, half of it."""
         lengths = [len(path) for path in paths]
         while True:
-            rows = way.rows(lengths, self.budget)
+            rows = strategy.rows(lengths, self.budget)
             try:
-                return rows, way.score([[paths[place] for place in row] for row in rows])
+                return rows, strategy.score([[paths[place] for place in row] for row in rows])
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or rows == [[0]]:
                     raise
             # Only here, where the error no longer holds on to the tensors of the batch.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            while way.rows(lengths, self.budget) == rows:
+            while strategy.rows(lengths, self.budget) == rows:
                 self.budget //= 2
             log.warning("engine hf: a batch of paths to score does not fit into memory; going on with %d tokens at once", self.budget)
 
@@ -121,13 +121,13 @@ def _positions_move(model: Any, length: int) -> bool:
     )
 
 
-def _trial(model: Any, pad: int, way: type[Way]) -> str | None:
-    """What is wrong with a way for this model, held against the model's own logits; None when they agree."""
+def _trial(model: Any, pad: int, strategy: type[Strategy]) -> str | None:
+    """What is wrong with a strategy for this model, held against the model's own logits; None when they agree."""
     size = model.get_input_embeddings().weight.shape[0]
     prompt, *paths = ([token % size for token in ids] for ids in (TRIAL_PROMPT, *TRIAL_PATHS))
     expected_T = OwnLogits(model, prompt, pad).score([paths])
     try:
-        found_T = way(model, prompt, pad).score([paths[:1], paths[1:]])
+        found_T = strategy(model, prompt, pad).score([paths[:1], paths[1:]])
     except Exception as error:  # other people's models fail in ways of their own
         if out_of_memory(error):
             raise

@@ -9,7 +9,7 @@ from typing import Any
 from adjudge import Completion, ConfigError, Message, PromptTooLong
 
 from .chat import encode
-from .ends import TokenEnds
+from .token_offsets import TokenOffsets
 
 
 class Texts:
@@ -21,7 +21,7 @@ class Texts:
         self.eos: list[int] = [*listed, *({tokenizer.eos_token_id} - {None, *listed})]
         self.context = context
         """Tokens that the model takes, prompt and judgement together; None = not told."""
-        self.ends = TokenEnds(tokenizer)
+        self.token_offsets = TokenOffsets(tokenizer)
 
     def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> list[list[int]]:
         """Token ids of every chat; `PromptTooLong` for the first that leaves no room for a judgement."""
@@ -35,17 +35,17 @@ class Texts:
         """Tokens up to and with the end of turn; without one the completion is truncated."""
         stop = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
         kept = tuple(tokens if stop is None else tokens[:stop])
-        text, ends = self.ends(kept)
+        text, ends = self.token_offsets(kept)
         return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=stop is None)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """The text's tokens and an end of turn, or the tokens that it was sampled as where this tokenizer reads them so."""
-        if token_ids and all(0 <= token < len(self.tokenizer) for token in token_ids) and self.ends(token_ids)[0] == text:
+        if token_ids and all(0 <= token < len(self.tokenizer) for token in token_ids) and self.token_offsets(token_ids)[0] == text:
             kept = tuple(token_ids)
         else:
             kept = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
             kept += () if kept and kept[-1] in self.eos else (self._turn_end(),)
-        shown, ends = self.ends(kept)
+        shown, ends = self.token_offsets(kept)
         return Completion(shown, kept, ends)
 
     def _turn_end(self) -> int:

@@ -27,7 +27,7 @@ from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 
-from .copies import Copies  # noqa: E402
+from .data_parallel import DataParallel  # noqa: E402
 from .processes import Processes, heard_when_interrupted, of_its_own  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
 from .weights import load_tokenizer  # noqa: E402
@@ -61,7 +61,7 @@ class VllmSession:
     def close(self) -> None:
         """End vLLM's processes, and wait until their memory is free."""
         try:
-            if isinstance(self.engine, Copies):
+            if isinstance(self.engine, DataParallel):
                 self.engine.close()
         finally:
             self.engine = None
@@ -72,8 +72,8 @@ class VllmSession:
     ) -> Iterator[tuple[int, Completion]]:
         ids = self.texts.prompts(prompts, max_new_tokens)
         shared = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop_token_ids": self.texts.eos}
-        asked = [_parameters(seed=seed, logprobs=0, **shared) for seed in seeds]
-        for index, output in self._answers(ids, asked):
+        requests = [_parameters(seed=seed, logprobs=0, **shared) for seed in seeds]
+        for index, output in self._answers(ids, requests):
             [sampled] = output.outputs
             yield index, self.texts.completion(sampled.token_ids, sampled.logprobs.logprobs)
 
@@ -85,12 +85,12 @@ class VllmSession:
         start = self.texts.to_score(prompt, continuations)
         check_tokens(self.vocabulary, start, continuations)
         paths = {index: list(path) for index, path in enumerate(continuations) if path}
-        asked = [
+        requests = [
             _parameters(temperature=0.0, max_tokens=1, logprobs=0, prompt_logprobs=0, allowed_token_ids=path[-1:])
             for path in paths.values()
         ]
         found: list[list[float]] = [[] for _ in continuations]
-        for place, output in self._answers([start + path[:-1] for path in paths.values()], asked):
+        for place, output in self._answers([start + path[:-1] for path in paths.values()], requests):
             told = output.prompt_logprobs.logprobs[len(start) - 1 :]
             found[list(paths)[place]] = [*told, *output.outputs[0].logprobs.logprobs]
         return found
@@ -98,11 +98,11 @@ class VllmSession:
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.texts.tokenize(text, token_ids)
 
-    def _answers(self, prompts: Sequence[list[int]], asked: Sequence[SamplingParams]) -> Iterator[tuple[int, Any]]:
+    def _answers(self, prompts: Sequence[list[int]], requests: Sequence[SamplingParams]) -> Iterator[tuple[int, Any]]:
         """What vLLM says to each prompt, with its index, as it finishes; what nobody waits for any more is called off."""
         engine, waiting = self.engine, dict[str, int]()
         try:
-            for index, (prompt, parameters) in enumerate(zip(prompts, asked, strict=True)):
+            for index, (prompt, parameters) in enumerate(zip(prompts, requests, strict=True)):
                 number = str(next(self._numbers))
                 waiting[number] = index
                 engine.add_request(number, {"prompt_token_ids": prompt}, parameters, lora_request=self.lora)
@@ -145,12 +145,12 @@ def _parameters(**given: Any) -> SamplingParams:
 
 
 def _started(folder: str, arguments: dict[str, Any]) -> Any:
-    """vLLM's engine, or what is asked in the same way where there are several copies of the model."""
+    """vLLM's engine, or `DataParallel`, which is used in the same way, where there are several copies of the model."""
     if current_platform.is_cpu():  # vLLM 0.31 ends there where it reads a seeded prompt in pieces: torch cannot rewind a CPU's generator
         arguments = {"enable_chunked_prefill": False, **arguments}
     try:
         with heard_when_interrupted(), of_its_own():
-            return Copies(folder, arguments) if arguments["data_parallel_size"] > 1 else LLM(model=folder, **arguments).llm_engine
+            return DataParallel(folder, arguments) if arguments["data_parallel_size"] > 1 else LLM(model=folder, **arguments).llm_engine
     except Exception as error:  # settings that vLLM refuses and memory that is not there come as errors of many kinds
         raise ConfigError(
             f"engine: vLLM could not load {folder}: {error}\n"

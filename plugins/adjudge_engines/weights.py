@@ -10,9 +10,8 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adjudge import ConfigError
-from adjudge.artifacts import model_below
 
-from .folder import check_folder
+from .folder import check_folder, model_below
 
 
 def load_model(folder: FilePath, *, trust_remote_code: bool = False, **settings: Any) -> Any:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
-from adjudge import Completion, Order, Path, Problem, Stage, read_verdict, stable_id
-from adjudge.rundir import Records
+from adjudge import Completion, Order, Problem, ReasoningPath, RecordFile, StageContext, read_verdict, stable_id
 from adjudge_trl import numbers
 
 from .rules import total_reward
 
 if TYPE_CHECKING:
-    from . import Grpo
+    from .grpo import Grpo
 
 
 class RolloutRewards:
@@ -23,8 +22,9 @@ class RolloutRewards:
 
     __name__ = "adjudge"
 
-    def __init__(self, options: Grpo, stage: Stage, problems: list[Problem], done: int) -> None:
-        self.rules, self.group, self.judge, self.problems, self.crew = options.rules, options.group, stage.judge, problems, stage.crew
+    def __init__(self, options: Grpo, stage: StageContext, problems: list[Problem], done: int) -> None:
+        self.rules, self.group = options.rules, options.group
+        self.judge, self.problems, self.process_group = stage.judge, problems, stage.process_group
         self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)
         self.steps = after_resume(stage.records("steps", options.steps), done)
         self.signal: list[bool] = []
@@ -38,7 +38,7 @@ class RolloutRewards:
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Order], trainer_state: Any, **_: Any
     ) -> list[float | None]:
         step = trainer_state.global_step + 1
-        first = self.crew.rank * len(completions)
+        first = self.process_group.rank * len(completions)
         mine = [
             self._rollout(step, first + index, self.problems[problem[index]], order[index], completion[0]["content"], ids)
             for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True))
@@ -70,9 +70,9 @@ class RolloutRewards:
             "parts": parts,
         }  # fmt: skip
 
-    def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> Path:
+    def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:
         sampled = Completion(text, tuple(ids), truncated=self.end_of_turn.isdisjoint(ids[-1:]))
-        return Path(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
+        return ReasoningPath(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 
 def _means(rollouts: list[dict[str, Any]], taught: list[bool]) -> dict[str, float]:
@@ -110,7 +110,7 @@ class StepRecorder(TrainerCallback):  # type: ignore[misc]
         )  # fmt: skip
 
 
-def after_resume(records: Records, step: int) -> Records:
+def after_resume(records: RecordFile, step: int) -> RecordFile:
     """Drop what was recorded after the checkpoint that training goes on from: those steps are made again."""
     records.keep(lambda record: record["step"] <= step)
     return records

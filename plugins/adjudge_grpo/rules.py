@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Outcome, Path, Problem, RewardRule
-from adjudge.errors import blamed_on, number_or_none
+from adjudge import Outcome, Problem, ReasoningPath, RewardRule, boundary, number_or_none
 
 
 class VerdictRule(RewardRule):
@@ -16,11 +15,9 @@ class VerdictRule(RewardRule):
 
     use: Literal["verdict"] = "verdict"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         right = path.right(problem)
-        if right is None or path.outcome == Outcome.FAILED:
-            return None
-        return 1.0 if right else -1.0
+        return None if right is None else 1.0 if right else -1.0
 
 
 class Format(RewardRule):
@@ -28,7 +25,7 @@ class Format(RewardRule):
 
     use: Literal["format"] = "format"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         if path.outcome == Outcome.FAILED:
             return None
         return 1.0 if path.outcome.decided else -1.0
@@ -47,18 +44,18 @@ class Length(RewardRule):
         if self.limit <= self.target:
             raise ValueError("limit must be above target")
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         if path.outcome == Outcome.FAILED or not path.completion.token_ids:
             return None
         over = (len(path.completion.token_ids) - self.target) / (self.limit - self.target)
         return -min(1.0, max(0.0, over))
 
 
-def total_reward(rules: Sequence[RewardRule], problem: Problem, path: Path) -> tuple[float | None, dict[str, float | None]]:
+def total_reward(rules: Sequence[RewardRule], problem: Problem, path: ReasoningPath) -> tuple[float | None, dict[str, float | None]]:
     """Weighted sum of the rules that apply, None when none does; and every rule's own value."""
     parts: dict[str, float | None] = {}
     for rule in rules:
-        with blamed_on(rule, "reward"):
+        with boundary(rule, "reward"):
             parts[rule.use] = number_or_none(rule, "reward", rule.reward(problem, path))
     values = [rule.weight * value for rule, value in zip(rules, parts.values(), strict=True) if value is not None]
     return (sum(values) if values else None), parts

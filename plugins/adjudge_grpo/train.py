@@ -11,41 +11,44 @@ from datasets import Dataset as Rows
 from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import (
-    ConfigError,
-    JobError,
-    Order,
-    Outcome,
-    Problem,
-    Stage,
-    StageResult,
-    defused,
-    micro_batches,
-    stable_seed,
-)
+from adjudge import ConfigError, JobError, Order, Outcome, Problem, StageContext, StageResult, escape_special_tokens, stable_seed
 from adjudge_engines import load_tokenizer
-from adjudge_trl import Watched, check_machine, fit, give_back_memory, load, save, settings, start_trainer, whole_start
+from adjudge_trl import (
+    StopsWhenNotFinite,
+    check_chat_template,
+    check_lengths,
+    check_machine,
+    fit,
+    give_back_memory,
+    load,
+    micro_batches,
+    newest_checkpoint,
+    save,
+    settings,
+    start_trainer,
+    whole_start,
+)  # fmt: skip
 
 from .head import use_token_logprobs
 from .rollouts import RolloutRewards, StepRecorder
 
 if TYPE_CHECKING:
-    from . import Grpo
+    from .grpo import Grpo
 
 
-def train(options: Grpo, stage: Stage) -> StageResult:
+def train(options: Grpo, stage: StageContext) -> StageResult:
     check_machine(stage, stage.model, options.lora, options.trl)
     tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code)
-    stage.check_chat_template(tokenizer)
+    check_chat_template(stage, tokenizer)
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
     result = reinforce(options, stage, tokenizer, problems)
     give_back_memory()
     return result
 
 
-def reinforce(options: Grpo, stage: Stage, tokenizer: Any, problems: list[Problem]) -> StageResult:
+def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list[Problem]) -> StageResult:
     """Train the stage's model on these problems, from the last checkpoint where there is one."""
-    last, done = stage.newest_checkpoint()
+    last, done = newest_checkpoint(stage)
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
     rows = prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step)
@@ -69,7 +72,7 @@ def reinforce(options: Grpo, stage: Stage, tokenizer: Any, problems: list[Proble
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
     fit(trainer, stage, last)
-    stage.crew.wait()  # the main process has written its last step
+    stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)
     if all(step["skipped_groups"] == 1 for step in steps):
         raise JobError(
@@ -85,7 +88,7 @@ def has_reference(options: Grpo) -> bool:
     return options.beta > 0 and options.lora is None
 
 
-def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
+def hard_problems(options: Grpo, stage: StageContext) -> list[Problem]:
     """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3).
 
     A call that failed says nothing about its problem and is left out.
@@ -102,7 +105,7 @@ def hard_problems(options: Grpo, stage: Stage) -> list[Problem]:
     return [problem for problem in stage.problems if problem.id in hard]
 
 
-def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int) -> Rows:
+def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, count: int) -> Rows:
     """As many prompts as the stage takes, going through the problems in one seeded order after another.
 
     A group shares one prompt, so a judge that asks in both orders is trained, like one that asks in random order, on a coin's choice.
@@ -112,16 +115,20 @@ def prompts_of(problems: list[Problem], stage: Stage, tokenizer: Any, count: int
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
             order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
-            rows.append({"prompt": defused(stage.judge.ask(problems[index], order), tokenizer), "problem": index, "order": order})
-    stage.check_lengths(
-        (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
-        for row in rows[:count]
+            prompt = escape_special_tokens(stage.judge.render(problems[index], order), tokenizer)
+            rows.append({"prompt": prompt, "problem": index, "order": order})
+    check_lengths(
+        stage,
+        (
+            (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
+            for row in rows[:count]
+        ),
     )
     return Rows.from_list(rows[:count])
 
 
-def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
-    micro, count = micro_batches(options.prompts_per_step * options.group, options.micro_batch, stage.crew.size)
+def trl_config(options: Grpo, stage: StageContext) -> GRPOConfig:
+    micro, count = micro_batches(options.prompts_per_step * options.group, options.micro_batch, stage.process_group.size)
     return GRPOConfig(
         **settings(stage, options.trl),
         per_device_train_batch_size=micro,
@@ -140,7 +147,7 @@ def trl_config(options: Grpo, stage: Stage) -> GRPOConfig:
     )
 
 
-def rollout_temperature(options: Grpo, stage: Stage) -> float:
+def rollout_temperature(options: Grpo, stage: StageContext) -> float:
     """The stage's own, else the judge's; a greedy judge would give groups without any difference to learn from."""
     temperature = stage.judge.temperature if options.temperature is None else options.temperature
     if temperature == 0:
@@ -151,7 +158,7 @@ def rollout_temperature(options: Grpo, stage: Stage) -> float:
     return temperature
 
 
-class SkippingGRPOTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
+class SkippingGRPOTrainer(StopsWhenNotFinite, GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by."""
 
     rewards: RolloutRewards
@@ -164,7 +171,7 @@ class SkippingGRPOTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         return batch
 
 
-def summary(problems: list[Problem], stage: Stage, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(problems: list[Problem], stage: StageContext, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """What the stage did, for the tables: means over its last tenth of steps, and over all of them for skipped groups."""
     tail: dict[str, list[float]] = defaultdict(list)
     for step in steps[-max(1, len(steps) // 10) :]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from adjudge import Judge, hookimpl
+from adjudge import hookimpl, lazy_names
 
-from .arena_hard import ArenaHard
-from .arithmetic import ArithmeticJudge
-from .best_response import BestResponse, best_letter
-from .llmbar import LlmBar
-from .mt_bench import MtBench
-from .rm_r1 import RmR1
-from .rrm import Rrm
+if TYPE_CHECKING:
+    from adjudge import Judge
+
+    from .arena_hard import ArenaHard
+    from .arithmetic import ArithmeticJudge
+    from .best_response import BestResponse, best_letter
+    from .llmbar import LlmBar
+    from .mt_bench import MtBench
+    from .rm_r1 import RmR1
+    from .rrm import Rrm
 
 __all__ = ["ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter"]
+__getattr__ = lazy_names(__name__)
 
 
 @hookimpl
-def register_judges() -> Iterable[type[Judge]]:
+def register_judges() -> list[type[Judge]]:
+    from .arena_hard import ArenaHard
+    from .arithmetic import ArithmeticJudge
+    from .best_response import BestResponse
+    from .llmbar import LlmBar
+    from .mt_bench import MtBench
+    from .rm_r1 import RmR1
+    from .rrm import Rrm
+
     return [Rrm, RmR1, MtBench, ArenaHard, LlmBar, BestResponse, ArithmeticJudge]

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from adjudge import Reporter, hookimpl
+from adjudge import hookimpl, lazy_names
 
-from .card import Card
-from .html import Html
-from .progress import Progress
+if TYPE_CHECKING:
+    from adjudge import Command, Reporter
+
+    from .card import Card
+    from .display import Count, ProgressDisplay
+    from .html import Html
+    from .progress import Progress
+
+__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay"]
+__getattr__ = lazy_names(__name__)
 
 
 @hookimpl
-def register_reporters() -> Iterable[type[Reporter]]:
+def register_reporters() -> list[type[Reporter]]:
+    from .card import Card
+    from .html import Html
+    from .progress import Progress
+
     return [Progress, Html, Card]
+
+
+@hookimpl
+def register_commands() -> list[Command]:
+    from adjudge import Command
+
+    from .command import EXAMPLE, report
+
+    return [Command("report", report, EXAMPLE)]

@@ -10,17 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from pprint import pformat
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from adjudge import Reporter, Stage, StageResult, hookimpl
-from adjudge.config import dump
-from adjudge.rundir import write_whole
+from adjudge import FAILURES, Reporter, RunInfo, StageContext, StageResult, dump, hookimpl, write_whole
 
-from .wording import FAILURES, interval, measures, number, percent
-
-if TYPE_CHECKING:
-    from adjudge.run import Run
+from .page import check_extra
+from .wording import interval, measures, number, percent
 
 PLACEHOLDER = [{"role": "user", "content": "..."}]
 
@@ -30,22 +25,23 @@ class Card(Reporter):
 
     use: Literal["card"] = "card"
 
-    def start(self, run: Any) -> Writer:
-        return Writer()
+    def start(self, run: RunInfo) -> CardObserver:
+        check_extra(self.use, "jinja2")
+        return CardObserver()
 
 
 @dataclass(frozen=True)
-class Writer:
-    """What `Card` registers for a run."""
+class CardObserver:
+    """Observes a run for `Card`."""
 
     @hookimpl
-    def stage_finished(self, run: Run, stage: Stage, result: StageResult) -> None:
+    def stage_finished(self, run: RunInfo, stage: StageContext, result: StageResult) -> None:
         """Write the card, unless the model is not the stage's own: the base model's folder is somebody else's."""
         if result.model.resolve().is_relative_to(stage.folder.resolve()):
             write_whole(result.model / "README.md", model_card(run, stage, result))
 
 
-def model_card(run: Run, stage: Stage, result: StageResult) -> str:
+def model_card(run: RunInfo, stage: StageContext, result: StageResult) -> str:
     """The card's text, headed by metadata for model hubs where huggingface_hub is installed."""
     evaluation = result.metrics.get("evaluation", {})
     body = _template().render(
@@ -72,11 +68,11 @@ def _template() -> Any:
     return environment.get_template("card.md.jinja")
 
 
-def _name(run: Run, stage: Stage) -> str:
+def _name(run: RunInfo, stage: StageContext) -> str:
     return f"{run.folder.resolve().name}-{stage.name}"
 
 
-def _metadata(run: Run, stage: Stage, evaluation: Mapping[str, Any]) -> str:
+def _metadata(run: RunInfo, stage: StageContext, evaluation: Mapping[str, Any]) -> str:
     """The YAML head that model hubs read; none without huggingface_hub, whose library for model cards knows its form."""
     try:
         from huggingface_hub import EvalResult, ModelCardData
@@ -97,14 +93,14 @@ def _metadata(run: Run, stage: Stage, evaluation: Mapping[str, Any]) -> str:
     return f"---\n{data.to_yaml()}\n---\n\n"
 
 
-def _recipe(run: Run, stage: Stage) -> dict[str, Any]:
+def _recipe(run: RunInfo, stage: StageContext) -> dict[str, Any]:
     """The part of the run file that made this model: every stage up to this one."""
     config = dump(run.config)
     kept = {key: config[key] for key in ("model", "data", "stages", "engine", "seed")}
     return {**kept, "stages": config["stages"][: stage.index], "judge": dump(run.judge)}
 
 
-def _rows(run: Run, stage: str, evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], dict[str, float | None]]]:
+def _rows(run: RunInfo, stage: str, evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], dict[str, float | None]]]:
     """Set, stage, evaluation and measures: the base judge's above this one's."""
     base = run.results[0]["evaluation"] if run.results else {}
     for name, found in evaluation.items():
@@ -113,9 +109,11 @@ def _rows(run: Run, stage: str, evaluation: Mapping[str, Any]) -> Iterator[tuple
         yield name, stage, found, measures(found)
 
 
-def _example(stage: Stage) -> str:
+def _example(stage: StageContext) -> str:
     """The judge's prompt about a training problem, as Python; a placeholder where the stage was given none."""
-    messages = stage.judge.prompt(stage.problems[0], "given") if stage.problems else PLACEHOLDER
+    from pprint import pformat
+
+    messages = stage.judge.render(stage.problems[0], "given") if stage.problems else PLACEHOLDER
     return pformat(messages, width=100, sort_dicts=False)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge.rundir import write_whole
+from adjudge import write_whole
 
 from .health_plots import attack_plot, length_plot, reliability_plot, visible
 from .page import template
@@ -37,7 +37,7 @@ def write_health(report: Mapping[str, Any], file: FilePath) -> FilePath:
     facts = {
         "report": report,
         "ran": list(_what_ran(report)),
-        "parts": [(TITLES[part], MEANINGS[part], list(_rows(report[part]))) for part in TITLES],
+        "parts": [*((TITLES[part], MEANINGS[part], list(_rows(report[part]))) for part in TITLES), *_other_parts(report)],
         "outcomes": list(_rows({name: report["outcomes"][name] for name in OUTCOMES})),
         "bins": [one for one in report["votes"]["bins"] if one["n"]],
         "attacks": list(_attacks(report["probes"])) if report["probes"] else [],
@@ -62,8 +62,15 @@ def _what_ran(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _rows(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The figures of a part that rest on something, under their names."""
     for name, found in part.items():
-        if isinstance(found, Mapping) and found["n"]:
+        if isinstance(found, Mapping) and found.get("n"):
             yield name.replace("_", " "), found
+
+
+def _other_parts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[str, Mapping[str, Any]]]]]:
+    """Parts of probes that are no built-in ones, as far as they hold figures."""
+    for name in report.keys() - TITLES.keys() - {"outcomes", "judge", "data", "probes"}:
+        if isinstance(report[name], Mapping) and (rows := list(_rows(report[name]))):
+            yield name.replace("-", " ").capitalize(), "", rows
 
 
 def _attacks(probes: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None]]:

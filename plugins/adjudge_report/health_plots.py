@@ -46,14 +46,20 @@ def length_plot(points: Sequence[tuple[float, float]]) -> str:
     return plot.svg
 
 
-def attack_plot(title: str, found: Mapping[str, Mapping[str, Any]], level: float) -> str:
-    """How often each attack succeeds, with its interval, beside a line for how often it would be expected without."""
+def attack_plot(title: str, found: Mapping[str, Mapping[str, Any]], level: float | None) -> str:
+    """How often each attack succeeds, with its interval, beside a line for how often it would be expected without.
+
+    An attack of which no call came back has a name and no mark.
+    """
     with Plot(4.6, 0.9 + 0.24 * len(found), title) as plot:
         for place, one in enumerate(found.values()):
+            if one["value"] is None:
+                continue
             low, high = one["interval"] or (one["value"], one["value"])
             plot.axes.plot([100 * low, 100 * high], [place, place], color=COLOUR["s4"], linewidth=1.2)
             plot.axes.plot([100 * one["value"]], [place], color=COLOUR["s4"], marker="o", markersize=4.5)
-        plot.axes.axvline(100 * level, **LEVEL)
+        if level is not None:
+            plot.axes.axvline(100 * level, **LEVEL)
         plot.axes.set_yticks(range(len(found)), [seen if len(seen) <= 30 else seen[:29] + "…" for seen in map(visible, found)])
         plot.axes.invert_yaxis()
         plot.axes.set_xlim(-2, 102)

@@ -21,7 +21,7 @@ CLASSES = ("wrong", "right", "undecided")
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ExampleJudgement:
     """One judgement as the report shows it."""
 
     stage: str
@@ -62,10 +62,10 @@ def _inside(spans: Mapping[str, tuple[int, ...]], position: int) -> str:
     return next((name for name in ("answer", "reasoning") if name in spans and spans[name][0] <= position < spans[name][1]), "")
 
 
-def sample_judgements(run: RunFiles, size: int) -> list[Judgement]:
+def sample_judgements(run: RunFiles, size: int) -> list[ExampleJudgement]:
     """`size` judgements from all stages and sets, in stage order; fewer where a run has fewer."""
     seed = run.config.get("seed", 0)
-    drawn: dict[str, list[list[Judgement]]] = {kind: [] for kind in CLASSES}
+    drawn: dict[str, list[list[ExampleJudgement]]] = {kind: [] for kind in CLASSES}
     for stage in sorted(run.stages, key=lambda stage: stable_id(seed, stage.name)):
         for kind in CLASSES:
             mine = (one for one in _judgements(run, stage) if one.kind == kind)
@@ -76,10 +76,10 @@ def sample_judgements(run: RunFiles, size: int) -> list[Judgement]:
     return sorted(chosen, key=lambda one: (place[one.stage], run.sets.index(one.set), CLASSES.index(one.kind)))
 
 
-def _judgements(run: RunFiles, stage: StageFiles) -> Iterator[Judgement]:
+def _judgements(run: RunFiles, stage: StageFiles) -> Iterator[ExampleJudgement]:
     for name in run.sets:
         for record in stage.records(f"evaluation-{name}"):
-            yield Judgement(stage.name, name, _kind(record), record)
+            yield ExampleJudgement(stage.name, name, _kind(record), record)
 
 
 def _kind(record: Mapping[str, Any]) -> str:
@@ -88,6 +88,6 @@ def _kind(record: Mapping[str, Any]) -> str:
     return "right" if record.get("right") else "wrong"
 
 
-def _take_turns(queues: Iterable[Iterable[Judgement]]) -> Iterator[Judgement]:
+def _take_turns(queues: Iterable[Iterable[ExampleJudgement]]) -> Iterator[ExampleJudgement]:
     """The first of every queue, then the second of every queue, and so on."""
     return (one for turn in zip_longest(*queues) for one in turn if one is not None)

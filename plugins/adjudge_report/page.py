@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
-from .wording import duration, interval, measures, number, percent
+from adjudge import ConfigError, duration
+
+from .wording import interval, measures, number, percent
+
+
+def check_extra(use: str, *libraries: str) -> None:
+    """Raise `ConfigError` where a reporter misses one of the libraries that the extra `report` installs."""
+    if missing := [library for library in libraries if find_spec(library) is None]:
+        raise ConfigError(
+            f"reporter {use!r} needs {' and '.join(missing)}, not installed here.\n"
+            "  Remedy: pip install 'adjudge[report]', or leave the reporter out of 'reporters'."
+        )
 
 
 def template(name: str) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adjudge.plan import Part, Plan
+from adjudge import duration
+from adjudge_plan import Part, Plan
 
 from .gather import RunFiles, StageFiles
-from .wording import duration, number
+from .wording import number
 
 
 @dataclass(frozen=True)

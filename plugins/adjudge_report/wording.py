@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from adjudge import FAILURES
+
 KNOWN = ("n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens", "consistency")
 """What every evaluation has; whatever else it holds is a measure."""
-FAILURES = ("unreadable", "truncated", "failed")
 
 
 def percent(share: float | None) -> str:
@@ -28,16 +29,6 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 3 min 05 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def accuracies(evaluation: Mapping[str, Any]) -> str:

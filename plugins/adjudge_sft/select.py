@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adjudge import JobError, Path, Problem, Score, Session, Stage, mean_reward, score_paths
+from adjudge import JobError, Problem, ReasoningPath, Score, Session, StageContext, mean_reward, score_paths
 
 if TYPE_CHECKING:
-    from . import Sft
+    from .sft import Sft
 
 ROUNDING = 1e-5
 """Scores of the same text this near to each other, relative to their size where that is above 1, are equal."""
@@ -21,23 +21,23 @@ class Pool:
     """Every path sampled in a stage, with its problem."""
 
     problems: dict[str, Problem]
-    paths: list[Path]
+    paths: list[ReasoningPath]
 
     @property
     def outcomes(self) -> Counter[str]:
         return Counter(path.outcome.value for path in self.paths)
 
     @property
-    def right(self) -> dict[str, list[Path]]:
+    def right(self) -> dict[str, list[ReasoningPath]]:
         """Paths that reached the right answer, by problem."""
-        found: dict[str, list[Path]] = {}
+        found: dict[str, list[ReasoningPath]] = {}
         for path in self.paths:
             if path.right(self.problems[path.problem_id]):
                 found.setdefault(path.problem_id, []).append(path)
         return found
 
 
-def select(options: Sft, stage: Stage) -> tuple[list[Path], dict[str, Any]]:
+def select(options: Sft, stage: StageContext) -> tuple[list[ReasoningPath], dict[str, Any]]:
     """The chosen paths, and what is known of them and of what they were chosen from."""
     with stage.open(stage.model) as session:
         pool = Pool(
@@ -48,7 +48,7 @@ def select(options: Sft, stage: Stage) -> tuple[list[Path], dict[str, Any]]:
     return chosen, describe(stage, pool, chosen)
 
 
-def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Path]:
+def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> list[ReasoningPath]:
     """The best right paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
     right = pool.right
     if not right:
@@ -60,7 +60,7 @@ def choose(options: Sft, stage: Stage, pool: Pool, session: Session) -> list[Pat
     most = sum(min(options.keep, len(paths)) for paths in right.values())
     with stage.shared("scores", sum(map(len, right.values()))) as scores, stage.shared("selected", most) as selected:
         known = scores_in(scores)
-        for problem_id, paths in stage.share(list(right.items())):
+        for problem_id, paths in stage.shard(list(right.items())):
             problem = pool.problems[problem_id]
             made = [known[path.id] for path in paths if path.id in known]
             if len(made) < len(paths):
@@ -88,14 +88,14 @@ def scores_in(records: Iterable[Mapping[str, Any]]) -> dict[str, Score]:
     return {row["id"]: Score(row["id"], row["value"], row["parts"]) for row in records}
 
 
-def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[Path]:
+def best_of(paths: Sequence[ReasoningPath], scores: Sequence[Score], keep: int) -> list[ReasoningPath]:
     """The highest scores first, the lower id where they are equal; a text counts once, and a path without a score not at all.
 
     One text sampled twice has two scores that differ by rounding errors, which depend on the batch each was in; so among such twins
     the id decides.
     """
     rest = [(score.value, path) for path, score in zip(paths, scores, strict=True) if score.value is not None]
-    best: list[Path] = []
+    best: list[ReasoningPath] = []
     while rest and len(best) < keep:
         top, first = min(rest, key=lambda item: (-item[0], item[1].id))
         twins = [path for value, path in rest if _what(path) == _what(first) and value >= top - ROUNDING * max(1.0, abs(top))]
@@ -104,11 +104,11 @@ def best_of(paths: Sequence[Path], scores: Sequence[Score], keep: int) -> list[P
     return best
 
 
-def _what(path: Path) -> tuple[str, str]:
+def _what(path: ReasoningPath) -> tuple[str, str]:
     return path.order, path.completion.text
 
 
-def describe(stage: Stage, pool: Pool, chosen: Sequence[Path]) -> dict[str, Any]:
+def describe(stage: StageContext, pool: Pool, chosen: Sequence[ReasoningPath]) -> dict[str, Any]:
     """Counts, and every measure over all paths, the right ones, and the chosen ones."""
     right = [path for paths in pool.right.values() for path in paths]
     found: dict[str, Any] = {"paths": len(pool.paths), "right": len(right), "problems": len(pool.right), "selected": len(chosen)}

@@ -102,33 +102,33 @@ class _Beliefs:
 
     def doubt(self, aim: Literal["top", "order"]) -> float:
         """Probability, at most, that the leader is not the best; or that an average pair is in the wrong order."""
-        wrong_NN, size = self._wrong(), len(self.skill_N)
+        size = len(self.skill_N)
         if aim == "top":
-            return float(wrong_NN[self.skill_N.argmax()].sum())
-        return float(wrong_NN.sum() / (size * (size - 1)))
+            return float(self._wrong(self.skill_N.argmax()).sum())
+        return float(self._wrong().sum() / (size * (size - 1)))
 
     def _weight(self, aim: Literal["top", "order"]) -> Array:
         import numpy as np
 
-        wrong_NN = self._wrong()
         if aim == "order":
             met_NN = self.met_NN + np.diag([np.inf] * len(self.met_NN))
-            return np.where(met_NN == met_NN.min(), wrong_NN, 0.0)
+            return np.where(met_NN == met_NN.min(), self._wrong(), 0.0)
         leader = self.skill_N.argmax()
-        best_N = wrong_NN[leader].copy()
+        best_N = self._wrong(leader)
         best_N[leader] = 0.5
         weight_NN: Array = np.outer(best_N, best_N)
         return weight_NN
 
-    def _wrong(self) -> Array:
-        """Probability of every pair to be in the wrong order; 0 for a candidate with itself."""
+    def _wrong(self, candidate: int | None = None) -> Array:
+        """Probability of every pair to be in the wrong order, or of those of one candidate, shape (N,); 0 for a candidate with itself."""
         import numpy as np
-        from scipy.special import ndtr
 
-        lead_NN = np.abs(self.skill_N[:, None] - self.skill_N[None, :])
-        wrong_NN: Array = ndtr(-lead_NN / np.sqrt(self._spread()))
-        np.fill_diagonal(wrong_NN, 0)
-        return wrong_NN
+        lead_NN, spread_NN = np.abs(self.skill_N[:, None] - self.skill_N[None, :]), self._spread()
+        np.fill_diagonal(lead_NN, np.inf)
+        rows = slice(None) if candidate is None else candidate
+        erfc = np.frompyfunc(math.erfc, 1, 1)
+        wrong: Array = erfc(lead_NN[rows] / np.sqrt(2 * spread_NN[rows])).astype(float) / 2
+        return wrong
 
     def _spread(self) -> Array:
         """Variance of every pair's difference, in squared nats."""

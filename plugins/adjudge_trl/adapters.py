@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from transformers.integrations import unset_hf_deepspeed_config
 
-from adjudge import ConfigError, JobError, Stage
-from adjudge.artifacts import model_below
-from adjudge_engines import load_model, load_tokenizer, merge_adapter
+from adjudge import ConfigError, JobError, StageContext
+from adjudge_engines import load_model, load_tokenizer, merge_adapter, model_below
 
-from . import Lora
+from .checkpoints import checkpoint_folder
 from .checks import four_bits, peft_config
 from .failures import AGAIN, told
-from .sharded import gathered_by_fsdp
+from .lora import Lora
+from .whole_weights import gathered_by_fsdp
 
 LESS = "train adapters, lora: {}, or spread the model over several devices with launch.config_file."
 
 
-def load(stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> tuple[Any, Any]:
+def load(stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> tuple[Any, Any]:
     """The model in `start`, in float32 unless `model_init_kwargs` in the `trl:` table says otherwise, and peft's settings or None."""
     options = _options(table, torch.float32)
     if lora is not None and lora.quantised:
@@ -41,23 +41,23 @@ def _options(table: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
     return {"dtype": dtype, **(table.get("model_init_kwargs") or {})}
 
 
-def whole_start(stage: Stage, start: FilePath, table: Mapping[str, Any]) -> FilePath:
+def whole_start(stage: StageContext, start: FilePath, table: Mapping[str, Any]) -> FilePath:
     """A folder with the whole of the model in `start`, for what is loaded by its folder's name, as TRL loads a reference model.
 
     Where `start` holds adapters it is a new one, written by the main process and let go of with the stage's checkpoints.
     """
     if model_below(start) is None:
         return start
-    folder = stage.checkpoints / "start"
-    if stage.crew.main:
+    folder = checkpoint_folder(stage) / "start"
+    if stage.process_group.is_main_process:
         with told(stage, "the model", LESS):
             load_model(start, trust_remote_code=stage.trust_remote_code, **_options(table, torch.float32)).save_pretrained(folder)
             load_tokenizer(start, trust_remote_code=stage.trust_remote_code).save_pretrained(folder)
-    stage.crew.wait()
+    stage.process_group.barrier()
     return folder
 
 
-def save(trainer: Any, stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> FilePath:
+def save(trainer: Any, stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> FilePath:
     """The trained model in the stage's folder, with tokenizer, chat template and ``judge.json``; every process has to call this.
 
     Raises `JobError` where it cannot be saved, or where what was saved is no model; checkpoints are left as they are.
@@ -90,7 +90,7 @@ def _name_below(trainer: Any, start: FilePath) -> None:
         config.base_model_name_or_path = str((model_below(start) or start).resolve())
 
 
-def _merge(trainer: Any, stage: Stage, start: FilePath, adapter: FilePath, options: Mapping[str, Any]) -> None:
+def _merge(trainer: Any, stage: StageContext, start: FilePath, adapter: FilePath, options: Mapping[str, Any]) -> None:
     """A whole model: the one below loaded once more, unquantised and unsharded, with the adapters added to its weights.
 
     The adapters go: where `start` holds some itself, they name a model below that is not the one they were trained on.
@@ -102,7 +102,7 @@ def _merge(trainer: Any, stage: Stage, start: FilePath, adapter: FilePath, optio
     shutil.rmtree(adapter)
 
 
-def _check_saved(stage: Stage, folder: FilePath) -> None:
+def _check_saved(stage: StageContext, folder: FilePath) -> None:
     """Raise `JobError` where the folder is not that of a model, so that nobody lets go of the checkpoints."""
     try:
         load_tokenizer(folder, trust_remote_code=stage.trust_remote_code)
@@ -111,5 +111,5 @@ def _check_saved(stage: Stage, folder: FilePath) -> None:
         raise JobError(
             f"stage {stage.name}: training is done, but what it saved is no model: {reason}\n"
             "  Remedy: see how launch.config_file or the trl table has weights saved, and run again;"
-            f" the checkpoints in {stage.checkpoints} are kept."
+            f" the checkpoints in {checkpoint_folder(stage)} are kept."
         ) from error

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from adjudge import ConfigError, Stage
-from adjudge.artifacts import model_below
+from adjudge import ConfigError, StageContext
+from adjudge_engines import model_below
 
-from . import Lora
+from .lora import Lora
 
 PEFT = "LoRA is trained through peft, which is not installed.\n  Remedy: pip install 'adjudge[peft]'."
 
 
-def check_machine(stage: Stage, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> None:
+def check_machine(stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> None:
     """Raise `ConfigError` where the model in `start` cannot be trained like this here; to be called before a stage samples anything."""
     _check_gpus(table)
     if lora is None:
@@ -36,8 +36,8 @@ def check_machine(stage: Stage, start: FilePath, lora: Lora | None, table: Mappi
 def _check_gpus(table: Mapping[str, Any]) -> None:
     """TRL trains on several GPUs only with a process for each, or with the model's layers spread over them, and says so late."""
     launched = int(os.environ.get("LOCAL_RANK", "-1")) != -1
-    spread = "device_map" in (table.get("model_init_kwargs") or {})
-    if (gpus := torch.cuda.device_count()) > 1 and not (launched or spread or table.get("use_cpu")):
+    by_layers = "device_map" in (table.get("model_init_kwargs") or {})
+    if (gpus := torch.cuda.device_count()) > 1 and not (launched or by_layers or table.get("use_cpu")):
         raise ConfigError(
             f"launch: this one process sees {gpus} GPUs, and TRL trains on several only with a process for each.\n"
             f"  Remedy: write launch: {{processes: {gpus}}}, or show it one of them: CUDA_VISIBLE_DEVICES=0."

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch.distributed.checkpoint import CheckpointException
 
-from adjudge import AdjudgeError, JobError, Stage
+from adjudge import AdjudgeError, JobError, StageContext
 
 CLIENTS = {"requests", "urllib3", "httpx"}
 """Packages through which TRL and its libraries speak to servers; their errors are told from a disk's by where they come from."""
@@ -20,7 +20,7 @@ AGAIN = "and run again; the stage goes on from its last whole checkpoint."
 
 
 @contextmanager
-def told(stage: Stage, doing: str, remedy: str) -> Iterator[None]:
+def told(stage: StageContext, doing: str, remedy: str) -> Iterator[None]:
     """Raise a `JobError` for what memory, a server or a disk refuses inside the block; `remedy` is what to do where memory is short.
 
     `doing` is what did not fit, such as *a training step*. Every other error passes.
@@ -44,7 +44,7 @@ def one_cause() -> Iterator[None]:
         raise next(iter(error.failures.values()))[0] from error
 
 
-def _message(stage: Stage, doing: str, remedy: str, error: Exception) -> str | None:
+def _message(stage: StageContext, doing: str, remedy: str, error: Exception) -> str | None:
     """What to tell of an error, in the order in which the kinds contain each other: many of these are an OSError or a RuntimeError."""
     if _of_memory(error):
         return f"{doing} does not fit into memory: {_first_line(error)}\n  Remedy: {remedy}"

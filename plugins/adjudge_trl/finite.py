@@ -12,14 +12,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from adjudge import JobError, Stage
-from adjudge.rundir import write_json
+from adjudge import JobError, StageContext, write_json
 
 
-class Watched:
+class StopsWhenNotFinite:
     """Stands before a trainer of TRL in a class's bases; `stage` is set before training starts."""
 
-    stage: Stage
+    stage: StageContext
     _seen: tuple[int, tuple[Mapping[str, Any], ...]] = (0, ())
     """A step, and its batches so far."""
 
@@ -54,7 +53,7 @@ class Watched:
         )
 
 
-def save_batches(stage: Stage, name: str, batches: Sequence[Mapping[str, Any]], tokenizer: Any) -> str:
+def save_batches(stage: StageContext, name: str, batches: Sequence[Mapping[str, Any]], tokenizer: Any) -> str:
     """Every tensor of the batches, and every row of token ids as text, in files of this name; returns that of the tensors."""
     folder = stage.folder / "not-finite"
     tensors = {f"{number}.{key}": value for number, batch in enumerate(batches) for key, value in batch.items() if _is_tensor(value)}

@@ -1,7 +1,7 @@
 """What a training through TRL holds in a device's memory, read from a stage's options alone; TRL is not imported for it.
 
 GRPO's and supervised fine-tuning's heads work in tiles, so no whole matrix of logits is ever held. DeepSpeed and FSDP that are set in
-the run's `launch` are core's to know; those of the `trl:` table are told here.
+the run's `launch` are `adjudge_plan`'s to know; those of the `trl:` table are told here.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from adjudge import Sampling, Training
-from adjudge.spreading import STRATEGIES, Spreading, by_deepspeed, by_fsdp
+from adjudge_plan import Sampling, Training
+
+from .sharding import STRATEGIES, Sharding, sharding_of_deepspeed, sharding_of_fsdp
 
 if TYPE_CHECKING:
-    from . import Lora
+    from .lora import Lora
 
 PRECISIONS = {"bfloat16": 2.0, "float16": 2.0}
 FOUR_BITS = 0.52
@@ -27,7 +28,7 @@ UNCOUNTED = ("activation_offloading", "use_liger_kernel")
 """Switches of TRL that lower what a step holds by an amount that nobody counts."""
 
 
-def held(
+def training_load(
     lora: Lora | None,
     table: Mapping[str, Any],
     *,
@@ -39,7 +40,7 @@ def held(
 ) -> Training:
     """The counts of a stage with these adapters and this `trl:` table; `samples`: it trains on what it samples itself."""
     loading = table.get("model_init_kwargs") or {}
-    in_bytes, spreading = PRECISIONS.get(str(loading.get("dtype")), 4.0), _spreading(table)
+    in_bytes, sharding = PRECISIONS.get(str(loading.get("dtype")), 4.0), _sharding(table)
     below = lora is not None and (lora.quantised or not lora.merge)  # then the model below is stored as it was
     return Training(
         step,
@@ -50,14 +51,14 @@ def held(
         targets=tuple(lora.target_modules) if lora and isinstance(lora.target_modules, list) else (),
         reference=reference and lora is None,
         passes=reference + (samples and _asks_again(table)),
-        checkpointing=bool(table.get("gradient_checkpointing")) or spreading.checkpointing,
+        checkpointing=bool(table.get("gradient_checkpointing")) or sharding.checkpointing,
         moment_bytes=MOMENTS.get(_optimiser(table)),
         saved_bytes=None if below else in_bytes,
-        spread=spreading.kind,
-        defers=not (spreading.each_batch or _syncs_each_batch(table)),
-        offload=spreading.offload,
+        spread=sharding.kind,
+        defers=not (sharding.each_batch or _syncs_each_batch(table)),
+        offload=sharding.offload,
         rollouts=_rollouts(table) if samples else "none",
-        uncounted=(*_uncounted(table, loading), *spreading.uncounted),
+        uncounted=(*_uncounted(table, loading), *sharding.uncounted),
     )
 
 
@@ -72,7 +73,7 @@ def _asks_again(table: Mapping[str, Any]) -> bool:
 
 
 def _syncs_each_batch(table: Mapping[str, Any]) -> bool:
-    """Whether transformers' trainer is told to spread the gradients of every micro-batch at once."""
+    """Whether transformers' trainer is told to shard the gradients of every micro-batch at once."""
     settings = table.get("accelerator_config")
     told = settings.get("gradient_accumulation_kwargs") if isinstance(settings, Mapping) else None
     return bool((told or {}).get("sync_each_batch"))
@@ -107,21 +108,21 @@ def _rollouts(table: Mapping[str, Any]) -> Sampling | Literal["model", "elsewher
     )
 
 
-def _spreading(table: Mapping[str, Any]) -> Spreading:
-    """What FSDP or DeepSpeed spread over the devices, where the table asks for them."""
+def _sharding(table: Mapping[str, Any]) -> Sharding:
+    """What FSDP or DeepSpeed shard over the devices, where the table asks for them."""
     if table.get("deepspeed"):
-        return by_deepspeed(table["deepspeed"])
+        return sharding_of_deepspeed(table["deepspeed"])
     if not table.get("fsdp"):
-        return Spreading()
+        return Sharding()
     options = table.get("fsdp_config") or {}
     if isinstance(options, str):
         try:
             options = json.loads(FilePath(options).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return Spreading(uncounted=(f"trl.fsdp_config {options}, which cannot be read",))
+            return Sharding(uncounted=(f"trl.fsdp_config {options}, which cannot be read",))
     words = re.findall(r"\w+", str(table["fsdp"]).upper())
     said = {"cpu_offload": "OFFLOAD" in words, "reshard_after_forward": next((word for word in words if word in STRATEGIES), True)}
-    found = by_fsdp({**said, **options})
+    found = sharding_of_fsdp({**said, **options})
     if found.by_machine:  # how many machines there are is not said here
-        return Spreading(uncounted=("trl.fsdp hybrid_shard",))
+        return Sharding(uncounted=("trl.fsdp hybrid_shard",))
     return found

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from adjudge import ConfigError, JobError, Stage
+from adjudge import ConfigError, JobError, StageContext
 
 from .failures import AGAIN
-from .sharded import deepspeeds_settings
+from .whole_weights import deepspeeds_settings
 
 STRICT, LAX = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """torch reads them in every `torch.load`, and takes no call where both are set."""
@@ -58,7 +58,7 @@ def check_reader(trainer: Any) -> None:
 
 
 @contextmanager
-def read_as_data(trainer: Any, stage: Stage, last: FilePath | None) -> Iterator[None]:
+def read_as_data(trainer: Any, stage: StageContext, last: FilePath | None) -> Iterator[None]:
     """Train inside of this: until its first step, by when a trainer has read all of `last`, only plain data comes out of pickles.
 
     From then on `torch.load` is as it was. Raises `JobError` where `last` holds something else.

@@ -1,4 +1,4 @@
-"""Loads, trains and saves a stage's model through a trainer of TRL; what goes wrong is told as the job's own failure, and loses nothing."""
+"""Trains a stage's model through a trainer of TRL; what goes wrong is told as the job's own failure, and loses nothing."""
 
 from __future__ import annotations
 
@@ -15,31 +15,26 @@ from datasets import disable_progress_bars
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from adjudge import AdjudgeError, ConfigError, Stage, stable_seed
-from adjudge.stopping import sigterm_put_off
+from adjudge import AdjudgeError, ConfigError, StageContext, stable_seed
 
-from .adapters import LESS, load, save, whole_start
-from .checks import check_machine
+from .adapters import LESS
+from .checkpoints import checkpoint_folder
 from .failures import one_cause, told
-from .finite import Watched
 from .pickles import check_reader, read_as_data
-from .sharded import gathered_by_deepspeed
-
-__all__ = [
-    "Watched", "check_machine", "fit", "give_back_memory", "load", "numbers", "save", "settings", "start_trainer", "whole_start",
-]  # fmt: skip
+from .stopping import sigterm_put_off
+from .whole_weights import gathered_by_deepspeed
 
 Made = TypeVar("Made")
 
 
-def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
+def settings(stage: StageContext, table: Mapping[str, Any]) -> dict[str, Any]:
     """What every stage tells TRL, with the stage's own `trl:` table on top of it."""
     disable_progress_bars()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     # What `load` takes is left out, and the rest copied: transformers writes into some of it, and a run file may name it for two stages.
-    passed_on = deepcopy({name: value for name, value in table.items() if name != "model_init_kwargs"})
+    handed_on = deepcopy({name: value for name, value in table.items() if name != "model_init_kwargs"})
     return {
         "report_to": "none",
         "disable_tqdm": True,
@@ -47,8 +42,8 @@ def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
         "gradient_checkpointing": False,
         "dataloader_pin_memory": torch.cuda.is_available(),
         "use_cpu": not torch.accelerator.is_available(),
-        **passed_on,
-        "output_dir": str(stage.checkpoints),
+        **handed_on,
+        "output_dir": str(checkpoint_folder(stage)),
         "save_total_limit": 2,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
@@ -57,7 +52,7 @@ def settings(stage: Stage, table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, Any]) -> Made:
+def start_trainer(stage: StageContext, make: Callable[[], Made], table: Mapping[str, Any]) -> Made:
     """What `make` makes of TRL's settings and trainers; what they say about values in the `trl:` table is a `ConfigError`.
 
     Raises `JobError` where memory, a disk or a server fails, which says nothing about the table.
@@ -75,7 +70,7 @@ def start_trainer(stage: Stage, make: Callable[[], Made], table: Mapping[str, An
         ) from error
 
 
-def fit(trainer: Any, stage: Stage, last: FilePath | None) -> None:
+def fit(trainer: Any, stage: StageContext, last: FilePath | None) -> None:
     """Train, from this checkpoint where there is one. SIGTERM ends the step, saves a checkpoint, and stops.
 
     Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used, and `ConfigError`

@@ -9,9 +9,10 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path as FilePath
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -21,29 +22,33 @@ from adjudge import (
     Dataset,
     Engine,
     Judge,
+    Launcher,
     Match,
     Message,
     Order,
     Outcome,
-    Path,
     PathScorer,
     Plugins,
+    Probe,
     Problem,
     Ranking,
+    ReasoningPath,
     Reporter,
     RewardRule,
+    Run,
+    RunConfig,
     Score,
     Session,
     Stage,
+    StageContext,
     StageResult,
     StageTrainer,
     Verdict,
     hookimpl,
     score_paths,
+    validate,
 )
-from adjudge.config import RunConfig, validate
-from adjudge.manager import Source
-from adjudge.run import Run
+from adjudge.host.plugins import Source
 
 
 class Words(Dataset):
@@ -96,7 +101,7 @@ class Size(PathScorer):
 
     use: Literal["size"] = "size"
 
-    def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         return [Score(path.id, float(len(path.completion.text)), {"problem": float(problem.id[1:])}) for path in paths]
 
 
@@ -105,7 +110,7 @@ class Quarter(RewardRule):
 
     use: Literal["quarter"] = "quarter"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         return 0.25 if path.order == "given" else None
 
 
@@ -159,9 +164,35 @@ class Witness(Reporter):
         return Object()
 
 
+class Here(Launcher):
+    """Every process is this one."""
+
+    use: Literal["here"] = "here"
+    runs: ClassVar[list[Run]] = []
+
+    def launch(self, stage: StageContext, task: Any, written: Any) -> Any:
+        run = self.runs[-1]
+        stage = replace(stage, written=lambda stage, name, record: written(name, stage.totals.get(name), record))  # type: ignore[type-var]
+        problems = {name: [Problem(**{**row, "answers": tuple(row["answers"])}) for row in rows] for name, rows in task["problems"].items()}
+        if task["trained"] is not None:
+            return run.evaluate(stage, FilePath(task["trained"]), problems)  # type: ignore[arg-type]
+        result = run.train(stage)  # type: ignore[arg-type]
+        return {"model": str(result.model), "metrics": {**result.metrics, "launched": True}}
+
+
+class Loud(Probe):
+    """How many judgements there are."""
+
+    use: Literal["loud"] = "loud"
+
+    def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
+        return {"judgements": len(paths)}
+
+
 PARTS: dict[str, type] = {
     "register_path_scorers": Size, "register_reward_rules": Quarter, "register_aggregators": Last, "register_stage_trainers": Keep,
     "register_engines": Longer, "register_judges": Slash, "register_datasets": Words, "register_reporters": Witness,
+    "register_launchers": Here, "register_probes": Loud,
 }  # fmt: skip
 
 
@@ -203,11 +234,11 @@ class World:
         module = module_of(**{function.__name__: function for function in functions})
         self.plugins.add(module, Source(name, f"adjudge-{name}", "1"))
 
-    def run(self, reporters: Sequence[Any] = (), out: str = "out") -> Run:
+    def run(self, reporters: Sequence[Any] = (), out: str = "out", **more: Any) -> Run:
         data = {
             "out": str(self.folder / out), "model": str(self.folder / "base"), "data": "words", "judge": "slash", "engine": "longer",
             "stages": [{"use": "keep", "scorer": "size"}], "reporters": list(reporters), "seed": 3,
-            "evaluation": {"sets": {"far": {"use": "words", "start": 50}}, "measures": ["quarter"]},
+            "evaluation": {"sets": {"far": {"use": "words", "start": 50}}, "measures": ["quarter"]}, **more,
         }  # fmt: skip
         return Run(validate(RunConfig, data, self.plugins, "run.yaml"), self.plugins)
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, Plugins
-from adjudge.config import RunConfig, dump, json_schema, override, read_run_file, validate
+from adjudge import ConfigError, Plugins, RunConfig, dump, override, read_run_file, validate
+from adjudge_scaffold import json_schema
 
 
 @pytest.fixture(scope="module")

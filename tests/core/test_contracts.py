@@ -16,27 +16,29 @@ from adjudge import (
     Message,
     Order,
     Outcome,
-    Path,
     PathScorer,
     PluginError,
     Problem,
+    ReasoningPath,
+    Records,
     RewardRule,
+    Run,
+    RunConfig,
     Score,
     StageResult,
     StageTrainer,
     Verdict,
+    boundary,
+    build_requests,
     mean_reward,
     read_verdict,
+    sample_paths,
     score_paths,
+    validate,
 )
-from adjudge.config import RunConfig, validate
-from adjudge.errors import blamed_on
-from adjudge.judging import plan_asks, sample_paths
-from adjudge.run import Run
-from adjudge.rundir import Records
 
 PROBLEM = Problem("p", "q", ("a", "b"), 0)
-PATHS = [Path(name, "p", "given", 0, Completion(name), Verdict(Outcome.FIRST)) for name in ("one", "two")]
+PATHS = [ReasoningPath(name, "p", "given", 0, Completion(name), Verdict(Outcome.FIRST)) for name in ("one", "two")]
 
 
 RESULTS: dict[str, Any] = {
@@ -65,10 +67,10 @@ class Odd(PathScorer, RewardRule, Judge):
     answer: Any = None
     """What."""
 
-    def score(self, problem: Problem, paths: Sequence[Path], session: Any) -> Any:
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Any) -> Any:
         return self.answer(paths)
 
-    def reward(self, problem: Problem, path: Path) -> Any:
+    def reward(self, problem: Problem, path: ReasoningPath) -> Any:
         return self.answer
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
@@ -123,7 +125,7 @@ def test_a_judge_reads_verdicts() -> None:
 )
 def test_an_engine_answers_every_prompt_once(indices: tuple[int, ...], message: str) -> None:
     judge = Odd(answer=Verdict(Outcome.FIRST))
-    asks = plan_asks([PROBLEM], judge, samples=2)
+    asks = build_requests([PROBLEM], judge, samples=2)
     assert len(list(sample_paths(Sampled(1, 0), judge, asks))) == 2  # type: ignore[arg-type]
     with pytest.raises(PluginError, match=message):
         list(sample_paths(Sampled(*indices), judge, asks))  # type: ignore[arg-type]
@@ -151,12 +153,12 @@ def test_ctrl_c_inside_a_lazy_import_is_still_a_stop() -> None:
         except KeyboardInterrupt as stop:
             raise ModuleNotFoundError("Could not import module") from stop
 
-    with pytest.raises(KeyboardInterrupt), blamed_on(Odd(), "open"):
+    with pytest.raises(KeyboardInterrupt), boundary(Odd(), "open"):
         load()
 
 
 def test_a_full_disk_is_nobodys_plugin(tmp_path: FilePath) -> None:
     records = Records(tmp_path / "paths.jsonl")
     (tmp_path / "paths.jsonl").mkdir()
-    with pytest.raises(JobError, match=r"paths\.jsonl cannot be written: .*\n  Remedy: make room"), blamed_on(Odd(), "sample"):
+    with pytest.raises(JobError, match=r"paths\.jsonl cannot be written: .*\n  Remedy: make room"), boundary(Odd(), "sample"):
         records.append({"id": "one"})

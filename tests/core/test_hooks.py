@@ -7,15 +7,33 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 import pytest
+from typer.testing import CliRunner
 
-from adjudge import Aggregator, ConfigError, Match, PluginError, Plugins, Problem, Stage, StageResult, hookspecs
-from adjudge.manager import REGISTRATION, Source
-from adjudge.run import Run
-from adjudge.tournament import play
+from adjudge import (
+    Aggregator,
+    Command,
+    ConfigError,
+    Match,
+    PathScorer,
+    PluginError,
+    Plugins,
+    Probe,
+    Problem,
+    Run,
+    Stage,
+    StageResult,
+    hookimpl,
+    play,
+)
+from adjudge.api import hooks
+from adjudge.cli.app import app_of
+from adjudge.host.plugins import Source, registration_hooks
 
+REGISTRATION = registration_hooks()
 FROZEN = {
     "register_path_scorers": "() -> Iterable[type[PathScorer]]",
     "register_reward_rules": "() -> Iterable[type[RewardRule]]",
@@ -25,15 +43,25 @@ FROZEN = {
     "register_judges": "() -> Iterable[type[Judge]]",
     "register_datasets": "() -> Iterable[type[Dataset]]",
     "register_reporters": "() -> Iterable[type[Reporter]]",
-    "run_started": "(run: Run) -> None",
-    "stage_started": "(run: Run, stage: Stage) -> None",
-    "record_written": "(stage: Stage, name: str, record: Mapping[str, Json]) -> None",
-    "stage_finished": "(run: Run, stage: Stage, result: StageResult) -> None",
-    "run_finished": "(run: Run) -> None",
+    "register_launchers": "() -> Iterable[type[Launcher]]",
+    "register_probes": "() -> Iterable[type[Probe]]",
+    "register_commands": "() -> Iterable[Command]",
+    "run_started": "(run: RunInfo) -> None",
+    "stage_started": "(run: RunInfo, stage: StageContext) -> None",
+    "record_written": "(stage: StageContext, name: str, record: Mapping[str, Json]) -> None",
+    "stage_finished": "(run: RunInfo, stage: StageContext, result: StageResult) -> None",
+    "run_finished": "(run: RunInfo) -> None",
 }
 """Plugins that we cannot see rely on these: a change here is a change of the interface, and needs a decision page."""
 
-OBSERVE = [name for name in FROZEN if name not in REGISTRATION]
+
+class Other(PathScorer):
+    """Another scorer."""
+
+    use: Literal["other"] = "other"
+
+
+OBSERVE = [name for name in FROZEN if not name.startswith("register_")]
 
 
 # Registration: what is returned is what works -----------------------------------------------------------------------------
@@ -97,6 +125,122 @@ def test_hook_register_reporters(world: Any) -> None:
     other = world.run(reporters=["witness"], out="other")
     other.execute()
     assert other.heard == run.heard, "each object hears of its own run only"
+
+
+def test_hook_register_launchers(world: Any) -> None:
+    run = world.run(launch={"use": "here", "processes": 2})
+    world.parts["register_launchers"].runs.append(run)
+    base, stage = run.execute()
+    assert stage["metrics"] == {"kept": 6, "launched": True}
+    assert base["evaluation"]["far"]["n"] == 3
+    assert len(world.records("1-keep-scores")) == 6
+
+
+def test_hook_register_probes(world: Any) -> None:
+    [entry] = world.plugins.of_kind(Probe).values()
+    assert entry.cls().report([], [], []) == {"judgements": 0}
+    assert entry.cls().requests([], world.run().judge, 0) == []
+
+
+def test_hook_register_commands(world: Any) -> None:
+    def greet(name: str) -> None:
+        """Greet somebody."""
+        print(f"hello, {name}")
+
+    def register_commands() -> list[Command]:
+        return [Command("greet", greet, "Example: adjudge greet you")]
+
+    world.observe("commands", register_commands)
+    app = app_of(world.plugins)
+    assert CliRunner().invoke(app, ["greet", "you"]).output == "hello, you\n"
+    shown = CliRunner().invoke(app, ["greet", "--help"]).output
+    assert "Greet somebody." in shown
+    assert "Example: adjudge greet you" in shown
+
+
+@pytest.mark.parametrize("name", ["run", "greet"])
+def test_a_command_whose_name_is_taken_sets_its_plugin_aside(world: Any, name: str) -> None:
+    def register_commands() -> list[Command]:
+        return [Command(name, print)]
+
+    if name == "greet":
+        world.observe("first", register_commands)
+    with pytest.raises(PluginError, match=f"the command '{name}' is adjudge's own|two commands are called '{name}'"):
+        world.observe("second", register_commands)
+    assert [source.plugin for source in world.plugins.sources] == ["parts", *(["first"] if name == "greet" else [])]
+
+
+# Through pluggy: what it promises holds ------------------------------------------------------------------------------------
+
+
+def test_specname_gives_a_registration_function_another_name(world: Any) -> None:
+    module = ModuleType("another")
+    module.measured = hookimpl(specname="register_path_scorers")(lambda: [Other])  # type: ignore[attr-defined]
+    world.plugins.add(module, Source("another", "adjudge-another", "1"))
+    assert world.plugins.pick(PathScorer, "other") is Other
+
+
+def test_a_function_without_the_mark_is_no_hook_and_is_told(world: Any) -> None:
+    module = ModuleType("unmarked")
+    module.register_path_scorers = lambda: [Other]  # type: ignore[attr-defined]
+    with pytest.raises(PluginError, match="register_path_scorers is no function marked @hookimpl"):
+        world.plugins.add(module, Source("unmarked", "adjudge-unmarked", "1"))
+    assert "other" not in world.plugins.of_kind(PathScorer)
+
+
+def test_a_wrapper_of_a_registration_hook_sees_what_later_plugins_register(world: Any) -> None:
+    seen: list[Any] = []
+
+    @hookimpl(wrapper=True)
+    def register_path_scorers() -> Any:
+        found = yield
+        seen.extend(cls for classes in found for cls in classes)
+        return found
+
+    module = ModuleType("wrapping")
+    module.register_path_scorers = register_path_scorers  # type: ignore[attr-defined]
+    world.plugins.add(module, Source("wrapping", "adjudge-wrapping", "1"))
+    world.observe("another", lambda_named("register_path_scorers", lambda: [Other]))
+    assert Other in seen
+
+
+def lambda_named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    function.__name__ = name
+    return function
+
+
+def test_observers_are_told_in_pluggys_order_and_wrappers_run_around_them(world: Any) -> None:
+    told: list[str] = []
+    for name in ("first", "second"):
+        world.observe(name, lambda_named("run_finished", lambda name=name: told.append(name)))
+
+    @hookimpl(wrapper=True)
+    def run_finished() -> Any:
+        told.append("before")
+        result = yield
+        told.append("after")
+        return result
+
+    module = ModuleType("around")
+    module.run_finished = run_finished  # type: ignore[attr-defined]
+    world.plugins.add(module, Source("around", "adjudge-around", "1"))
+    late = ModuleType("late")
+    late.run_finished = hookimpl(trylast=True)(lambda: told.append("last"))  # type: ignore[attr-defined]
+    world.plugins.add(late, Source("late", "adjudge-late", "1"))
+    world.run().execute()
+    assert told == ["before", "second", "first", "last", "after"], "pluggy calls what was registered last first"
+
+
+def test_a_misspelt_observe_hook_of_a_watcher_is_told_before_anything_is_done(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Misspelt:
+        @hookimpl
+        def stage_started_(self) -> None: ...
+
+    run = world.run(reporters=["witness"])
+    monkeypatch.setattr(type(run.config.reporters[0]), "start", lambda self, run: Misspelt())
+    with pytest.raises(PluginError, match=r"reporter 'witness': .*stage_started_"):
+        run.execute()
+    assert not (run.folder / "stages").exists()
 
 
 def test_a_reporter_that_cannot_start_is_named_and_the_others_are_closed(world: Any) -> None:
@@ -255,7 +399,7 @@ def test_what_an_observer_returns_is_ignored(world: Any) -> None:
 
 
 def specifications() -> dict[str, Callable[..., Any]]:
-    return {name: value for name, value in vars(hookspecs).items() if hasattr(value, "adjudge_spec")}
+    return {name: value for name, value in vars(hooks).items() if hasattr(value, "adjudge_spec")}
 
 
 def test_signatures_are_frozen() -> None:
@@ -271,7 +415,7 @@ def test_no_hook_is_firstresult_or_historic() -> None:
 
 def test_every_registration_hook_is_tied_to_the_kind_that_it_returns() -> None:
     assert {name: f"() -> Iterable[type[{kind.__name__}]]" for name, kind in REGISTRATION.items()} == {
-        name: FROZEN[name] for name in FROZEN if name.startswith("register_")
+        name: FROZEN[name] for name in FROZEN if name.startswith("register_") and name != "register_commands"
     }
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import adjudge
-from adjudge.manager import BUILTIN
+import adjudge.testing
+from adjudge.host.plugins import BUILTIN
 
 ROOT = Path(__file__).parents[2]
 CORE = sorted((ROOT / "core").rglob("*.py"))
@@ -39,8 +40,17 @@ HEAVY = (
     "openai",
     "tenacity",
 )
-CORE_MAY_IMPORT = {"adjudge", "pluggy", "pydantic", "pydantic_core", "yaml", "typer", "rich"}
-CORE_MAY_IMPORT_LATE = {"scipy", "numpy"}
+CORE_MAY_IMPORT = {"adjudge", "pluggy", "pydantic", "pydantic_core", "yaml", "typer", "rich", "filelock"}
+CORE_MAY_IMPORT_LATE = {"numpy"}
+LAYERS = (
+    ("errors", "version", "lazy", "stopping", "api"),
+    ("host",),
+    ("store", "judging"),
+    ("tournament", "run"),
+    ("cli", "testing"),
+    ("__main__",),
+)
+"""Folders and files of core/adjudge/, in the order in which they may import: each its own layer and those before."""
 
 
 def name_of(file: Path) -> str:
@@ -94,7 +104,76 @@ def test_core_imports_the_standard_library_and_little_else(file: Path) -> None:
         for module in absolute(node):
             root = module.split(".")[0]
             allowed = CORE_MAY_IMPORT | (CORE_MAY_IMPORT_LATE if late else set())
+            if file.name == "__init__.py" and file.parent.name == "adjudge":
+                allowed = allowed | set(BUILTIN)  # names of the API that built-ins make; imported when they are first used
             assert root in sys.stdlib_module_names or root in allowed, f"line {node.lineno} imports {module}"
+
+
+def modules() -> dict[str, set[str]]:
+    """Every module of core with those of core that it imports, for type checkers too; names of a package count as its modules."""
+    names = {".".join(file.relative_to(ROOT / "core").with_suffix("").parts): file for file in CORE}
+    known = {name.removesuffix(".__init__"): file for name, file in names.items()}
+    found = {}
+    for name, file in known.items():
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        targets = set()
+        for node, _ in imports(file):
+            if isinstance(node, ast.Import):
+                targets |= {alias.name for alias in node.names}
+                continue
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            targets |= {inner if (inner := f"{base}.{alias.name}") in known else base for alias in node.names}
+        found[name] = (targets & known.keys()) - {name}
+    return found
+
+
+def test_no_module_of_core_imports_itself_by_a_detour() -> None:
+    edges = modules()
+    assert len(edges) > 30
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above[above.index(name) :], name])
+        if name not in done:
+            for other in sorted(edges[name]):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in sorted(edges):
+        visit(name, ())
+
+
+def test_core_imports_in_one_order() -> None:
+    place = {name: level for level, names in enumerate(LAYERS) for name in names}
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in modules().items()
+        if name != "adjudge"  # it exports what all the others have
+        for other in others
+        if place[other.split(".")[1]] > place[name.split(".")[1]]
+        or (place[other.split(".")[1]] == place[name.split(".")[1]] > 0 and other.split(".")[1] != name.split(".")[1])
+    ]
+    assert wrong == []
+    assert {name.split(".")[1] for name in modules() if "." in name} == set(place)
+
+
+def test_core_is_small() -> None:
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in CORE) <= 3700
+
+
+OUTSIDE = [*PLUGINS, *(file for file in (ROOT / "contrib").rglob("*.py") if "tests" not in file.parts)]
+
+
+@pytest.mark.parametrize("file", OUTSIDE, ids=name_of)
+def test_a_plugin_imports_of_core_what_a_third_party_may(file: Path) -> None:
+    for node, _ in imports(file):
+        for module in absolute(node):
+            if module.split(".")[0] == "adjudge":
+                assert module in ("adjudge", "adjudge.testing"), f"line {node.lineno}: {module} is no public module"
+                assert isinstance(node, ast.ImportFrom), f"line {node.lineno}: write 'from {module} import NAME'"
+                public = adjudge.__all__ if module == "adjudge" else dir(adjudge.testing)
+                assert {alias.name for alias in node.names} <= set(public), f"line {node.lineno} imports what adjudge does not export"
 
 
 @pytest.mark.parametrize("file", PLUGINS, ids=name_of)
@@ -114,7 +193,7 @@ def test_importing_the_command_line_or_any_plugin_imports_nothing_heavy() -> Non
     code = (
         "import importlib, json, sys\n"
         "found = {}\n"
-        f"for name in {['adjudge.cli', *BUILTIN]!r}:\n"
+        f"for name in {['adjudge.cli.app', *BUILTIN]!r}:\n"
         "    importlib.import_module(name)\n"
         f"    found[name] = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
         "from adjudge import Plugins\n"
@@ -123,7 +202,7 @@ def test_importing_the_command_line_or_any_plugin_imports_nothing_heavy() -> Non
         "print(json.dumps(found))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == {name: [] for name in ("adjudge.cli", *BUILTIN, "Plugins.load")}
+    assert json.loads(done.stdout) == {name: [] for name in ("adjudge.cli.app", *BUILTIN, "Plugins.load")}
 
 
 def test_the_public_names_are_there_and_sorted() -> None:
@@ -151,8 +230,12 @@ def test_nothing_is_left_as_a_promise() -> None:
     assert found == []
 
 
-def test_the_readme_lists_every_folder() -> None:
-    listed = re.findall(r"^\| `([\w./-]+)/` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_the_readme_is_read_in_three_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+
+
+def test_the_guide_for_contributors_lists_every_folder() -> None:
+    listed = re.findall(r"^\| `([\w./-]+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
     inside = [name_of(path) for folder in ("core", "plugins", "contrib") for path in sorted((ROOT / folder).iterdir()) if path.is_dir()]
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").replace("/", "").split()
     beside = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name not in ignored]
@@ -189,7 +272,7 @@ def test_the_wheel_holds_every_package_with_its_data_and_no_source_root(wheel: P
     assert names - {name for name in names if name.startswith(info)} == tree
     assert {
         "adjudge/py.typed",
-        "adjudge/templates/path-scorer/init.py.template",
+        "adjudge_scaffold/templates/path-scorer/init.py.template",
         "adjudge_judges/rrm.system.txt",
         "adjudge_report/report.html.jinja",
         "adjudge_arithmetic/model/model.safetensors",
@@ -200,7 +283,7 @@ def test_the_wheel_holds_every_package_with_its_data_and_no_source_root(wheel: P
 
 def test_the_wheel_declares_the_command_and_no_entry_points_for_its_own_plugins(wheel: Path) -> None:
     text = zipfile.ZipFile(wheel).read(f"adjudge-{adjudge.__version__}.dist-info/entry_points.txt").decode()
-    assert text.split() == ["[console_scripts]", "adjudge", "=", "adjudge.cli:main"]
+    assert text.split() == ["[console_scripts]", "adjudge", "=", "adjudge.cli.app:main"]
 
 
 def test_the_wheel_works_from_a_folder_of_its_own(wheel: Path, tmp_path: Path) -> None:
@@ -208,7 +291,7 @@ def test_the_wheel_works_from_a_folder_of_its_own(wheel: Path, tmp_path: Path) -
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import adjudge\n"
-        "from adjudge.artifacts import find_model, load_judge\n"
+        "from adjudge import find_model, load_judge\n"
         "plugins = adjudge.Plugins.load(autoload=False)\n"
         "print(adjudge.__file__, load_judge(find_model('adjudge_arithmetic:model'), plugins).use, len(plugins.sources))"
     )

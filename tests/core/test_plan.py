@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import pytest
 
-from adjudge import ConfigError, Engine, Judge, Message, PluginError, Problem, StageTrainer, Work
-from adjudge.config import validate
-from adjudge.manager import Plugins
-from adjudge.plan import Part, Plan, Rates, mean_measured, plan_judging, plan_run, priced
-from adjudge.records import StageResult
+import adjudge_plan
+from adjudge import (
+    Completion,
+    ConfigError,
+    Engine,
+    Judge,
+    Message,
+    PluginError,
+    Problem,
+    StageResult,
+    StageTrainer,
+    Work,
+    build_requests,
+    sample_paths,
+)  # fmt: skip
+from adjudge.host.plugins import Source
+from adjudge.testing import ReplaySession
+from adjudge_plan import Part, Plan, Rates, plan_judging, plan_run, rates
+from adjudge_plan.plan import mean_measured, priced
 
 FOLDER = FilePath("nowhere")
 PROBLEMS = [Problem(str(size), f"size {size}", ("a" * size, "b"), 0) for size in (2, 4)]
@@ -40,6 +54,13 @@ class Planned(StageTrainer):
 
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
         return Work((len(problems), 10 * len(problems)), (2, 3))
+
+
+@pytest.fixture
+def world(world: Any) -> Any:
+    """A run whose plan is written when it starts."""
+    world.plugins.add(adjudge_plan, Source("adjudge_plan", "adjudge", "1"))
+    return world
 
 
 def the_judge(world: Any, **options: Any) -> Judge:
@@ -87,16 +108,19 @@ def test_what_a_run_asks_is_what_was_planned(world: Any) -> None:
 
 
 def test_the_estimate_is_made_before_the_first_call_and_kept(world: Any) -> None:
+    seen = []
+
     def run_started(run: Any) -> None:
-        assert (run.folder / "plan.json").exists()
+        seen.append((run.folder / "plan.json").exists())
 
     world.observe("early", run_started)
     run = world.run()
-    run.execute(Rates(tokens_per_second=12.0))
+    run.execute({"tokens_per_second": 12.0, "price_in": None, "price_out": None})
     before = (run.folder / "plan.json").read_text()
     world.run().execute()
     assert (run.folder / "plan.json").read_text() == before
     assert json.loads(before)["total"]["most_seconds"] == run.judge.max_new_tokens
+    assert seen == [True, True]
 
 
 def test_a_plan_survives_its_file(world: Any) -> None:
@@ -122,6 +146,14 @@ def test_a_stage_measured_on_nothing_or_without_tokens_measures_nothing(tmp_path
     assert mean_measured(tmp_path) is None
 
 
+def test_failed_calls_are_in_no_mean_of_tokens(tmp_path: FilePath) -> None:
+    """The mean of a set with failures weighs as much as the judgements that it was taken over."""
+    for number, evaluation in enumerate([{"mean_tokens": 10.0, "judgements": 9, "failed": 8}, {"mean_tokens": 20.0, "judgements": 1}]):
+        (tmp_path / "stages" / str(number)).mkdir(parents=True)
+        (tmp_path / "stages" / str(number) / "result.json").write_text(json.dumps({"evaluation": {"set": evaluation}}))
+    assert mean_measured(tmp_path) == 15.0
+
+
 @pytest.mark.parametrize(("order", "judgements"), [("fixed", 2), ("random", 2), ("both", 4)])
 def test_prompts_are_counted_in_the_orders_they_are_shown_in(world: Any, order: str, judgements: int) -> None:
     [part] = plan_judging(PROBLEMS, the_judge(world, order=order), Letters(), FOLDER).parts
@@ -130,8 +162,24 @@ def test_prompts_are_counted_in_the_orders_they_are_shown_in(world: Any, order: 
     assert part.input_tokens == (letters * judgements // 2,) * 2
 
 
+def test_prompts_are_counted_as_they_are_sent(world: Any) -> None:
+    """Engines are sent `Judge.render`, in which a think-mark of an answer has a space more than in `Judge.prompt`."""
+    sent: list[str] = []
+
+    class Remembering(ReplaySession):
+        def sample(self, prompts: Sequence[list[Message]], **options: Any) -> Iterator[tuple[int, Completion]]:
+            sent.extend(prompt[-1]["content"] for prompt in prompts)
+            return super().sample(prompts, **options)
+
+    judge, marked = the_judge(world), [Problem("m", "which?", ("<think>a</think>", "b"), 0)]
+    list(sample_paths(Remembering({}), judge, build_requests(marked, judge)))
+    [part] = plan_judging(marked, judge, Letters(), FOLDER).parts
+    assert sent[0] == "which?/< think>a< /think>/b"
+    assert part.input_tokens == (sum(map(len, sent)),) * 2
+
+
 def test_a_large_set_is_counted_in_part(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adjudge.plan.COUNTED", 10)
+    monkeypatch.setattr("adjudge_plan.plan.COUNTED", 10)
     asked: list[int] = []
 
     class Asked(Letters):
@@ -163,13 +211,13 @@ def test_what_is_not_known_costs_an_unknown_sum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "message"),
+    ("given", "message"),
     [
         ({"price_in": 1.0}, "price_in and price_out belong together"),
         ({"tokens_per_second": 0}, "tokens_per_second: Input should be greater than 0"),
         ({"price_in": -1, "price_out": 1}, "price_in: Input should be greater than or equal to 0"),
     ],
 )
-def test_rates_that_cannot_be_are_named(rates: dict[str, float], message: str) -> None:
+def test_rates_that_cannot_be_are_named(given: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        validate(Rates, rates, Plugins(), "the call")
+        rates(**given)

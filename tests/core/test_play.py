@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adjudge import (
     Aggregator,
+    Budget,
     Completion,
     ConfigError,
     Judge,
@@ -23,14 +24,14 @@ from adjudge import (
     Plugins,
     Problem,
     Ranking,
+    TournamentResult,
     Verdict,
+    Voting,
     as_reward,
+    bradley_terry,
+    play,
 )
-from adjudge.budget import Budget
-from adjudge.ratings import bradley_terry
 from adjudge.testing import completion_of
-from adjudge.tournament import Tournament, play
-from adjudge.voting import Voting
 from adjudge_tournament import Elo, Knockout, RoundRobin
 
 WORDS = {"first": Outcome.FIRST, "second": Outcome.SECOND, "tie": Outcome.TIE}
@@ -95,7 +96,7 @@ def problem(*answers: int, ident: str = "p") -> Problem:
     return Problem(ident, "Which is larger?", tuple(map(str, answers)))
 
 
-def ranked(aggregator: Aggregator, *answers: int, say: Say = larger, order: Any = "fixed", **options: Any) -> Tournament:
+def ranked(aggregator: Aggregator, *answers: int, say: Say = larger, order: Any = "fixed", **options: Any) -> TournamentResult:
     [tournament] = play([problem(*answers)], aggregator, OneWord(order=order), Says(say), **options)
     return tournament
 
@@ -380,7 +381,7 @@ def scheme(request: pytest.FixtureRequest) -> Aggregator:
     return picked
 
 
-def check(tournament: Tournament, size: int) -> None:
+def check(tournament: TournamentResult, size: int) -> None:
     """A whole ranking, no failure among the outcomes that count, and a reward for everybody who was judged."""
     assert sorted(tournament.ranking.order) == list(range(size))
     met = {candidate for one in tournament.played if not one.undecided for candidate in (one.match.first, one.match.second)}

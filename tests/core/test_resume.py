@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from adjudge.cli import app
+from adjudge import Plugins
+from adjudge.cli.app import app_of
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +54,7 @@ def run_file(folder: Path) -> str:
 
 def finish(folder: Path) -> list[dict[str, Any]]:
     """Here and not in a process of its own, which would import everything once more."""
-    done = CliRunner().invoke(app, ["run", run_file(folder), "--json"])
+    done = CliRunner().invoke(app_of(Plugins.load()), ["run", run_file(folder), "--json"])
     assert done.exit_code == 0, done.output
     stages: list[dict[str, Any]] = json.loads(done.stdout)["stages"]
     return stages

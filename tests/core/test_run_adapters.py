@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from adjudge import ConfigError, Plugins
-from adjudge.artifacts import model_below
-from adjudge.cache import Cache
-from adjudge.config import RunConfig, validate
-from adjudge.run import Run
+from adjudge import ConfigError, Plugins, Run, RunConfig, validate
+from adjudge_cache.cache import Cache
+from adjudge_engines import model_below
 
 
 def run(plugins: Plugins, folder: FilePath, stages: list[Any]) -> Run:

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path as FilePath
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -15,12 +15,14 @@ import pytest
 from adjudge import (
     AdjudgeError,
     Dataset,
-    Path,
     PathScorer,
     PluginError,
     Plugins,
     Problem,
+    ReasoningPath,
     RewardRule,
+    Run,
+    RunConfig,
     Score,
     Session,
     Stage,
@@ -28,10 +30,16 @@ from adjudge import (
     StageTrainer,
     hookimpl,
     score_paths,
+    validate,
 )
-from adjudge.config import RunConfig, validate
-from adjudge.manager import Source
-from adjudge.run import Run
+from adjudge.host.plugins import Source
+
+
+def module_of(**functions: Any) -> ModuleType:
+    """A plugin's module with these hooks."""
+    module = ModuleType("a_plugin")
+    vars(module).update(functions)
+    return module
 
 
 class RaisingScorer(PathScorer):
@@ -39,7 +47,7 @@ class RaisingScorer(PathScorer):
 
     use: Literal["raising"] = "raising"
 
-    def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         raise KeyError("weights")
 
 
@@ -48,7 +56,7 @@ class ForgetfulScorer(PathScorer):
 
     use: Literal["forgetful"] = "forgetful"
 
-    def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         return [Score(path.id, 1.0) for path in paths[1:]]
 
 
@@ -57,7 +65,7 @@ class RaisingRule(RewardRule):
 
     use: Literal["raising"] = "raising"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         raise TypeError("no length")
 
 
@@ -107,7 +115,7 @@ class Raising(StageTrainer):
 @pytest.fixture
 def plugins() -> Plugins:
     loaded = Plugins.load(autoload=False)
-    module = SimpleNamespace(
+    module = module_of(
         register_path_scorers=hookimpl(lambda: [RaisingScorer, ForgetfulScorer]),
         register_reward_rules=hookimpl(lambda: [RaisingRule]),
         register_datasets=hookimpl(lambda: [RaisingData, Empty]),
@@ -280,7 +288,7 @@ class Pairs(Dataset):
     ],
 )
 def test_problems_that_cannot_be_trained_on(plugins: Plugins, model: FilePath, options: dict[str, Any], message: str) -> None:
-    plugins.add(SimpleNamespace(register_datasets=hookimpl(lambda: [Pairs])), Source("pairs", "pairs-dist", "1"))
+    plugins.add(module_of(register_datasets=hookimpl(lambda: [Pairs])), Source("pairs", "pairs-dist", "1"))
     error = attempt(plugins, model, data={"use": "pairs", **options})
     assert message in str(error)
     assert "Remedy" in str(error)

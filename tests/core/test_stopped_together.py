@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adjudge.stopping import Terminated, follow_sigterm, sigterm_put_off
+from adjudge import Terminated, follow_sigterm, sigterm_put_off
 
 
 @pytest.fixture

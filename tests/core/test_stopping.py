@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from adjudge.errors import blamed_on
-from adjudge.stopping import Terminated, follow_sigterm, sigterm_put_off
+from adjudge import Terminated, boundary, follow_sigterm, sigterm_put_off
 
 
 @pytest.fixture(autouse=True)
@@ -80,5 +79,5 @@ def test_a_component_is_not_blamed_for_it() -> None:
         except KeyboardInterrupt as error:
             raise RuntimeError("a lazy import failed") from error
 
-    with pytest.raises(Terminated), blamed_on(object(), "train"):
+    with pytest.raises(Terminated), boundary(object(), "train"):
         imports_lazily()

@@ -20,11 +20,13 @@ from adjudge import (
     PluginError,
     Problem,
     Ranking,
+    TournamentResult,
     Verdict,
+    Voting,
+    majority,
+    play,
 )
 from adjudge.testing import ReplayEngine, completion_of
-from adjudge.tournament import Tournament, play
-from adjudge.voting import Voting, majority
 from adjudge_tournament import Elo, Knockout, RoundRobin
 
 
@@ -78,7 +80,7 @@ def problem(*answers: int, ident: str = "p") -> Problem:
     return Problem(ident, "Which is larger?", tuple(map(str, answers)))
 
 
-def one_match(say: Say, judge: Judge | None = None, **voting: Any) -> Tournament:
+def one_match(say: Say, judge: Judge | None = None, **voting: Any) -> TournamentResult:
     [tournament] = play([problem(1, 2)], RoundRobin(), judge or TwoWords(), Scripted(say), voting=Voting(**voting))
     return tournament
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import beta
 
-from adjudge import Outcome
-from adjudge.voting import Voting, leads, majority
+from adjudge import Outcome, Voting, majority
+from adjudge.tournament.voting import leads
 
 FIRST, SECOND, TIE, UNREADABLE = Outcome.FIRST, Outcome.SECOND, Outcome.TIE, Outcome.UNREADABLE
 ballots = st.lists(st.sampled_from(Outcome), min_size=1, max_size=15)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, JobError
-from adjudge.artifacts import is_whole_checkpoint, is_whole_safetensors
-from adjudge.rundir import Records, write_json
+from adjudge import ConfigError, JobError, Records, write_json
+from adjudge_engines import is_whole_safetensors
+from adjudge_trl.checkpoints import is_whole_checkpoint
 
 
 def safetensors(size: int = 12) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import runpy
 import shlex
 import socket
 import subprocess
@@ -12,17 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
+from xml.etree import ElementTree
 
 import pytest
 import typer
 import yaml
 from typer.testing import CliRunner
 
-from adjudge import Plugins, hookspecs
-from adjudge.cli import app
-from adjudge.components import KINDS
-from adjudge.config import RunConfig, read_run_file, validate
-from adjudge.manager import Source
+from adjudge import KINDS, Plugins, Run, RunConfig, RunInfo, StageContext, field_docs, read_run_file, validate
+from adjudge.api import hooks
+from adjudge.cli.app import app_of
+from adjudge.host.plugins import Source
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -32,6 +34,9 @@ PAGES = sorted(
 )
 RUN_FILES = sorted((ROOT / "docs" / "runs").rglob("*.yaml"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+APP = app_of(Plugins.load(autoload=False))
+GROUP: Any = typer.main.get_command(app_of(Plugins.load(autoload=False)))
+COMMANDS: dict[str, Any] = {name: GROUP.get_command(None, name) for name in GROUP.list_commands(None)}
 FILE_NAME = re.compile(r"# (\S+\.py)\n")
 """The first line of a block that is the whole of a file."""
 
@@ -55,12 +60,13 @@ def files_in(page: Path) -> dict[str, str]:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty current folder and no network."""
+    """An empty current folder, an empty cache and no network."""
 
     def refuse(*_: Any) -> NoReturn:
         raise AssertionError("a document's code must not need a network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("ADJUDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,12 +77,12 @@ def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for package in (file.split("/")[0] for file in files_in(page) if file.endswith("/__init__.py")):
         monkeypatch.setitem(sys.modules, package, module)
-    for line, text in blocks(page, "python"):
-        # A file of its own, because the docstrings of options are read from the source.
-        file = folder / f"{page.stem}_line_{line}.py"
-        file.write_text(text, encoding="utf-8")
-        module.__file__ = str(file)
-        exec(compile(text, str(file), "exec"), vars(module))
+    file, source = folder / f"{module.__name__}.py", ""
+    module.__file__ = str(file)
+    for _, text in blocks(page, "python"):
+        code, source = "\n" * source.count("\n") + text, source + text
+        file.write_text(source, encoding="utf-8")  # the docstrings of options are read from there
+        exec(compile(code, str(file), "exec"), vars(module))
     return module
 
 
@@ -119,8 +125,8 @@ def test_a_stale_or_missing_page_is_named_and_nothing_is_written(
 
 def test_every_hook_is_documented_with_its_exact_arguments(generate: ModuleType) -> None:
     headings = re.findall(r"^### `(.*)`$", (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8"), re.MULTILINE)
-    specs = [value for value in vars(hookspecs).values() if hasattr(value, "adjudge_spec")]
-    assert len(specs) == 13
+    specs = [value for value in vars(hooks).values() if hasattr(value, "adjudge_spec")]
+    assert len(specs) == 16
     for function in specs:
         arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
         written = ", ".join(f"{name}: {function.__annotations__[name]}" for name in arguments)
@@ -131,6 +137,95 @@ def test_every_hook_is_documented_with_its_exact_arguments(generate: ModuleType)
 def test_every_hook_has_a_built_in_plugin_that_uses_it(generate: ModuleType) -> None:
     plugins = Plugins.load(autoload=False)
     assert [name for name in generate.hook_names() if not generate.users(name, plugins)] == []
+
+
+def test_what_a_stage_and_a_run_offer_is_documented() -> None:
+    page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    for title, protocol in (("What a stage offers", StageContext), ("What a run offers", RunInfo)):
+        listed = set(re.findall(r"^- `(\w+)[:(]", sections(page, "##")[title], re.MULTILINE))
+        assert listed == {name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_")}
+
+
+def test_every_kind_has_a_page_with_a_whole_plugin(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {kind.kind.replace(" ", "-"): kind.hook for kind in KINDS} | {"command": "register_commands"}
+    folder = ROOT / "docs" / "kinds"
+    assert {page.stem for page in folder.glob("*.md")} == {*kinds, "README"}
+    for name, hook in kinds.items():
+        [plugin] = [text for _, text in blocks(folder / f"{name}.md", "python") if "@hookimpl" in text and f"def {hook}(" in text]
+        file = offline / f"{name.replace('-', '_')}_page.py"
+        file.write_text(plugin, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, file.stem, module)
+        spec.loader.exec_module(module)
+        plugins, source = Plugins.load(autoload=False), Source("page", name, "0")
+        plugins.add(module, source)
+        commands = {command.name for command in plugins.commands()} - COMMANDS.keys()
+        found = [kind for (kind, _), entry in plugins.entries.items() if entry.source == source]
+        assert (["command"] if commands else found) == [name.replace("-", " ")]
+
+
+def test_the_launcher_of_its_page_does_the_work_of_a_stage(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = run_page(ROOT / "docs" / "kinds" / "launcher.md", offline, monkeypatch)
+    plugins = Plugins.load(autoload=False)
+    plugins.add(module, Source("page", "launcher", "0"))
+    monkeypatch.setattr(Plugins, "load", lambda *_, **__: plugins)
+    pairs = [{"prompt": f"{n}?", "answers": ["yes", "no"], "label": n % 2} for n in range(5)]
+    Path("train.jsonl").write_text(json.dumps(pairs[0]))
+    Path("test.jsonl").write_text("\n".join(map(json.dumps, pairs[1:])))
+    Path("model").mkdir()
+    data = {
+        "out": "out", "model": "model", "judge": {"use": "rrm", "order": "fixed"}, "engine": {"use": "replay", "file": "texts.jsonl"},
+        "data": {"use": "jsonl", "file": "train.jsonl"}, "stages": [], "reporters": [], "launch": "inline",
+        "evaluation": {"sets": {"held-out": {"use": "jsonl", "file": "test.jsonl"}}},
+    }  # fmt: skip
+    run = Run(validate(RunConfig, data, plugins, "run"), plugins)
+    prompts = [run.judge.render(problem, "given")[-1]["content"] for problem in run.load_problems()[1]["held-out"]]
+    rows = [json.dumps({"prompt": prompt, "texts": ["\\boxed{Assistant 1}"]}) for prompt in prompts]
+    Path("texts.jsonl").write_text("\n".join(rows))
+    heard = []
+    monkeypatch.setattr(run, "tell", lambda hook, **facts: heard.append((hook, facts.get("name"))))
+    [base] = run.execute()
+    assert (base["evaluation"]["held-out"]["n"], base["evaluation"]["held-out"]["accuracy"]) == (4, 0.5)
+    assert heard.count(("record_written", "evaluation-held-out")) == 4
+
+
+# Pictures -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def draw() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "docs" / "pictures" / "draw.py"))
+
+
+def test_the_pictures_are_current(draw: dict[str, Any]) -> None:
+    drawn = {file.stem for file in (ROOT / "docs" / "pictures").glob("*.svg")}
+    assert drawn == {file.stem for file in (ROOT / "docs" / "pictures").glob("*.txt")} == {"reasongrm", "rrm"}
+    assert draw["main"](["--check"]) == 0
+
+
+def test_a_stale_picture_is_named_and_not_drawn(draw: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.txt").write_text("title One\nbox a data 0 0 | A & B\nbox b step 1 0 | B | below | file\narrow a -> b | next")
+    assert draw["main"]([], tmp_path) == 0
+    svg = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert [node.text for node in ElementTree.fromstring(svg).iter() if node.text and node.text.strip()][-5:] == [
+        "next", "A & B", "B", "below", "file",
+    ]  # fmt: skip
+    (tmp_path / "one.svg").write_text("old")
+    assert draw["main"](["--check"], tmp_path) == 1
+    assert "one.svg is stale: run 'make docs'" in capsys.readouterr().err
+    assert (tmp_path / "one.svg").read_text() == "old"
+
+
+@pytest.mark.parametrize("line", ["box a data 0", "arrow a -> nobody", "box a cloud 0 0 | x", "circle"])
+def test_a_line_of_a_picture_that_means_nothing_is_told(draw: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValueError, match=f"^line 2 is no title, band, box or arrow between boxes above it: {line!r}"):
+        draw["read"](f"title One\n{line}")
+
+
+# Components and options ---------------------------------------------------------------------------------------------------
 
 
 def sections(text: str, level: str) -> dict[str, str]:
@@ -149,7 +244,7 @@ def test_every_component_and_option_is_documented() -> None:
         for name, entry in entries.items():
             options = set(entry.cls.model_fields) - {"use"}
             assert set(re.findall(r"^\| `(\w+)` \|", by_name[name], re.MULTILINE)) == options, name
-            assert all(entry.cls.model_fields[option].description for option in options), f"{name} has an option without a docstring"
+            assert options <= field_docs(entry.cls).keys(), f"{name} has an option without a docstring"
 
 
 # Code, run files, commands, links -----------------------------------------------------------------------------------------
@@ -192,9 +287,6 @@ def test_there_is_a_run_file_for_the_demo() -> None:
     assert "demo.yaml" in [file.name for file in RUN_FILES]
 
 
-COMMANDS: dict[str, Any] = getattr(typer.main.get_command(app), "commands")  # noqa: B009 - a Group has it, a Command has not
-
-
 def calls(page: Path) -> Iterator[list[str]]:
     """Words of every call of adjudge in a page's shell blocks, from the subcommand on."""
     for _, text in blocks(page, "sh", ""):
@@ -214,17 +306,29 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         assert [word for word in arguments if word.startswith("--") and word not in options] == [], f"adjudge {name}"
 
 
+LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    text = page.read_text(encoding="utf-8")
+    assert [target for target, _ in LINK.findall(text) if not (page.parent / target).exists()] == []
+    to_headings = [(page.parent / target if target else page, anchor) for target, anchor in LINK.findall(text) if anchor]
+    assert [(place.name, anchor) for place, anchor in to_headings if anchor not in anchors(place)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What links may name in a page: its headings, as GitHub writes them."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 # The tutorial, as somebody would follow it --------------------------------------------------------------------------------
 
 
 def test_the_tutorial_leads_to_a_plugin_that_is_found_and_passes_its_tests(tmp_path: Path) -> None:
-    made = CliRunner().invoke(app, ["new-plugin", "weakest-link", "--into", str(tmp_path)])
+    made = CliRunner().invoke(APP, ["new-plugin", "weakest-link", "--into", str(tmp_path)])
     assert made.exit_code == 0, made.output
     folder = tmp_path / "adjudge-weakest-link"
     files = files_in(ROOT / "docs" / "tutorial.md")

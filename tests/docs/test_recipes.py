@@ -13,9 +13,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from adjudge.cli import app
-from adjudge.launch import Launch
-from adjudge.spreading import Spreading, by_accelerate
+from adjudge import Plugins
+from adjudge.cli.app import app_of
+from adjudge_launch import AccelerateLauncher
+from adjudge_trl import Sharding, sharding_of_accelerate
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "docs" / "runs" / "recipes").glob("*.yaml"))
@@ -29,7 +30,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def call(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app_of(Plugins.load()), list(arguments))
 
 
 def test_all_recipes_are_there() -> None:
@@ -116,8 +117,8 @@ def test_it_runs_scaled_down_to_the_embedded_judge(file: Path, tmp_path: Path) -
 def test_accelerate_takes_the_configurations_of_the_recipes(name: str, offload: bool, tmp_path: Path) -> None:
     """Every name in it is one of accelerate's own, and a plan reads from it that weights are spread."""
     arguments = pytest.importorskip("accelerate.commands.config.config_args")
-    found = Launch(processes=8, config_file=ROOT / "docs" / "accelerate" / f"{name}.yaml").accelerate()
-    assert by_accelerate(found) == Spreading("everything", offload=offload)
+    found = AccelerateLauncher(processes=8, config_file=ROOT / "docs" / "accelerate" / f"{name}.yaml").accelerate()
+    assert sharding_of_accelerate(found) == Sharding("everything", offload=offload)
     launch = pytest.importorskip("accelerate.commands.launch").launch_command_parser()
     assert found["fsdp_config"].keys() <= {action.dest for action in launch._actions}
     (tmp_path / "accelerate.yaml").write_text(yaml.safe_dump(found))

@@ -72,7 +72,7 @@ def apart(model: Path, judgements: list[dict[str, Any]]) -> float:
     found = []
     with HfEngine(dtype="float32").open(model) as session:
         for row in judgements:
-            prompt = ArithmeticJudge().ask(problems[row["problem_id"]], row["order"])
+            prompt = ArithmeticJudge().render(problems[row["problem_id"]], row["order"])
             [values] = session.logprobs(prompt, [row["completion"]["token_ids"]])
             found += [abs(one - other) for one, other in zip(values, row["completion"]["logprobs"], strict=True)]
     return float(max(found))

@@ -90,7 +90,7 @@ def moved(first: Path, trained: Path, out: Path) -> float:
         with HfEngine(dtype="float32").open(folder) as session:
             found.append([])
             for path in paths:
-                prompt = JUDGE.ask(problems[path["problem_id"]], path["order"])
+                prompt = JUDGE.render(problems[path["problem_id"]], path["order"])
                 found[-1] += session.logprobs(prompt, [path["completion"]["token_ids"]])[0]
     return sum(abs(one - other) for one, other in zip(*found, strict=True)) / len(found[0])
 

@@ -30,7 +30,7 @@ main()
 """
 """``vllm``, which asks for the version of a distribution called vllm and so does not start from its build for CPUs."""
 PROBLEMS = list(ArithmeticDataset(size=20, levels=[1, 2], part="test").load())
-PROMPTS = [ArithmeticJudge().ask(problem, "given") for problem in PROBLEMS]
+PROMPTS = [ArithmeticJudge().render(problem, "given") for problem in PROBLEMS]
 
 
 def free_port() -> int:
@@ -85,7 +85,7 @@ def test_greedy_judgements_are_those_of_hf_token_for_token(url: str, embedded: P
     with OpenAiEngine(base_url=url, model="judge", tokenizer=embedded).open(embedded) as session:
         found = sample(session)
     for one, other in zip(found, expected, strict=True):
-        assert (one.text, one.token_ids, one.ends, one.truncated) == (other.text, other.token_ids, other.ends, other.truncated)
+        assert (one.text, one.token_ids, one.token_ends, one.truncated) == (other.text, other.token_ids, other.token_ends, other.truncated)
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
 
 
@@ -93,7 +93,7 @@ def test_without_a_tokenizer_the_same_texts_with_the_same_log_probabilities(url:
     with OpenAiEngine(base_url=url, model="judge").open(embedded) as session:
         found = sample(session)
     for one, other in zip(found, expected, strict=True):
-        assert (one.text, one.ends, one.truncated, one.error) == (other.text, other.ends, other.truncated, None)
+        assert (one.text, one.token_ends, one.truncated, one.error) == (other.text, other.token_ends, other.truncated, None)
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
 
 

@@ -56,8 +56,8 @@ def ids(completions: list[Completion]) -> list[tuple[int, ...]]:
 
 def test_greedy_texts_tokens_and_spans_are_those_of_hf(session: Session, hf: Session) -> None:
     ours, theirs = sample(session, PROMPTS, SEEDS, temperature=0), sample(hf, PROMPTS, SEEDS, temperature=0)
-    assert [(one.text, one.token_ids, one.ends, one.truncated) for one in ours] == [
-        (one.text, one.token_ids, one.ends, one.truncated) for one in theirs
+    assert [(one.text, one.token_ids, one.token_ends, one.truncated) for one in ours] == [
+        (one.text, one.token_ids, one.token_ends, one.truncated) for one in theirs
     ]
     assert [JUDGE.parse(one.text) for one in ours] == [JUDGE.parse(one.text) for one in theirs]
     for one, other in zip(ours, theirs, strict=True):
@@ -126,7 +126,7 @@ def test_a_tiny_nucleus_is_greedy(session: Session) -> None:
 
 def test_ends_and_truncation(session: Session) -> None:
     (whole,), (cut,) = sample(session, PROMPTS[:1], [5]), sample(session, PROMPTS[:1], [5], tokens=6)
-    assert (whole.truncated, whole.ends[-1], whole.ends[-2]) == (False, -1, len(whole.text))
+    assert (whole.truncated, whole.token_ends[-1], whole.token_ends[-2]) == (False, -1, len(whole.text))
     assert cut.truncated
     assert cut.token_ids == whole.token_ids[:6]
     assert whole.text.startswith(cut.text)

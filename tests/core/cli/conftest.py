@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from adjudge.cli import app
+from adjudge import Plugins
+from adjudge.cli.app import app_of
 
 FAKE = '''
 """A plugin whose engine prefers the larger number and whose trainer hands the model on."""
@@ -19,7 +20,7 @@ import re, shutil, time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
-from adjudge import Completion, Engine, Reporter, StageResult, StageTrainer, hookimpl
+from adjudge import Completion, Engine, PathScorer, Reporter, Score, StageResult, StageTrainer, hookimpl
 
 class Oracle(Engine):
     """Prefers the larger number."""
@@ -33,10 +34,19 @@ class Oracle(Engine):
     tokens: int = 7
     """How many tokens a judgement has; 0 = the engine returns texts alone."""
 
+    says: str | None = None
+    """What every judgement says, in place of its own mind."""
+    trouble: Path | None = None
+    """A file of texts, one a line: calls about a prompt that has one of them fail for as long as it stands there."""
+    log: Path | None = None
+    """A file to which every prompt is appended that the engine is asked."""
+    batch_tokens: int = 0
+    """Nothing depends on it."""
+    without_effect = frozenset({"batch_tokens"})
     told: bool = False
     """Whether it tells what its answers depend on, and counts tokens."""
 
-    def identity(self):
+    def fingerprint(self):
         return {"error": self.error, "tokens": self.tokens} if self.told else None
 
     def count_tokens(self, model, prompts):
@@ -53,12 +63,21 @@ class Oracle(Engine):
     def sample(self, prompts, *, seeds, temperature, top_p, max_new_tokens):
         for index, prompt in enumerate(prompts):
             time.sleep(self.seconds)
-            if self.error:
-                yield index, Completion("", error=self.error)
+            if self.log:
+                with self.log.open("a") as log:
+                    log.write(repr(prompt[-1]["content"]) + "\\n")
+            if self.error or any(text in prompt[-1]["content"] for text in self.troubles()):
+                yield index, Completion("", error=self.error or "timeout")
+                continue
+            if self.says:
+                yield index, Completion(self.says)
                 continue
             one, two = (int(n) for n in re.findall(r"### Assistant \\d\\s+(\\d+)", prompt[-1]["content"]))
             text = f"{one} against {two} \\\\boxed{{Assistant {1 if one > two else 2}}}"
             yield index, Completion(text, tuple(range(self.tokens)), (1,) * self.tokens)
+
+    def troubles(self):
+        return self.trouble.read_text().splitlines() if self.trouble and self.trouble.exists() else []
 
     def tokenize(self, text, token_ids=()):
         return Completion(text, tuple(map(ord, text)), tuple(range(1, len(text) + 1)))
@@ -66,6 +85,18 @@ class Oracle(Engine):
     def logprobs(self, prompt, continuations):
         time.sleep(self.seconds)
         return [[-0.5] * len(tokens) for tokens in continuations]
+
+class Numbers(PathScorer):
+    """Gives the length of a path as numpy has it."""
+    use: Literal["numbers"] = "numbers"
+    value: str = "length"
+    """What every score is, in place of it."""
+    part: str = "1"
+    """What its part is."""
+    def score(self, problem, paths, session):
+        import numpy
+        made = [numpy.float32(len(path.completion.text) if self.value == "length" else self.value) for path in paths]
+        return [Score(path.id, value, {"part": numpy.float32(self.part)}) for path, value in zip(paths, made)]
 
 class Same(StageTrainer):
     """Copies the model."""
@@ -83,6 +114,10 @@ class Page(Reporter):
 @hookimpl
 def register_engines():
     return [Oracle]
+
+@hookimpl
+def register_path_scorers():
+    return [Numbers]
 
 @hookimpl
 def register_stage_trainers():
@@ -123,7 +158,7 @@ def call() -> Callable[..., Any]:
     """Calls a command in this process, with its arguments and perhaps something on standard input."""
 
     def invoke(*args: object, stdin: str | None = None) -> Any:
-        return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
+        return CliRunner().invoke(app_of(Plugins.load()), [str(arg) for arg in args], input=stdin)
 
     return invoke
 

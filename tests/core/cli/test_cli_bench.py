@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 import pytest
 import yaml
+
+from adjudge import Plugins, Problem, hookimpl
+from adjudge.host.plugins import Source
+from adjudge_benchmarks import Benchmark, Judged, Metric, proportion
 
 Call = Callable[..., Any]
 Rows = Callable[..., Path]
@@ -104,9 +109,71 @@ def test_the_embedded_judge_on_the_shipped_benchmark(call: Call, tmp_path: Path,
     assert "mean of levels, PARTIAL" in partial.stdout
 
 
+def test_problems_are_read_from_standard_input_which_stays_open(call: Call, model: Path, numbers: Path) -> None:
+    result = call("bench", "pandalm", "--data", "-", "-m", model, "--engine", "oracle", "--json", stdin=numbers.read_text())
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["problems"] == 4
+
+
+def test_problems_whose_ids_repeat_are_judged_apart_and_it_is_told(call: Call, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, answers = ("a", "a", "a-2"), (("5", "3"), ("1", "2"), ("7", "4"))
+
+    class Repeating(Benchmark):
+        """Whose ids are not all different."""
+
+        use: Literal["repeating"] = "repeating"
+
+        def load(self) -> list[Problem]:
+            return [Problem(ident, "larger?", pair, 0, {"group": "all"}) for ident, pair in zip(ids, answers, strict=True)]
+
+        def score(self, judged: Sequence[Judged]) -> list[Metric]:
+            return [proportion(one.problem.id, [one.credit(0, 1)]) for one in judged]
+
+    module = ModuleType("more")
+    module.register_datasets = hookimpl(lambda: [Repeating])  # type: ignore[attr-defined]
+    load = Plugins.load
+
+    def with_repeating(*args: Any, **options: Any) -> Plugins:
+        found = load(*args, **options)
+        found.add(module, Source("more", "adjudge-more", "1"))
+        return found
+
+    monkeypatch.setattr(Plugins, "load", with_repeating)
+    result = call("bench", "repeating", "-m", model, "--engine", "oracle", "--json")
+    assert result.exit_code == 0, result.output
+    scored = {figure["name"]: figure["value"] for figure in json.loads(result.stdout)["figures"]}
+    assert scored == {"a": 1.0, "a-3": 0.0, "a-2": 1.0}, "a row has its own judgement's score"
+    assert "'a-3' (problem 2)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--model", "nowhere"),
+        ("--engine", "openai"),
+        ("--judge", "rrm"),
+        ("--order", "both"),
+        ("--seed", "3"),
+        ("--out", "there"),
+        ("--no-cache",),
+        ("-m", "nowhere", "--seed", "0"),
+    ],
+)
+@pytest.mark.parametrize("asking_none", [("--replay", "none.jsonl"), ("--export", "problems.jsonl")], ids=["replay", "export"])
+def test_flags_that_would_change_nothing_are_refused_by_name(
+    call: Call, numbers: Path, flags: tuple[str, ...], asking_none: tuple[str, str]
+) -> None:
+    result = call("bench", "pandalm", "--data", numbers, *asking_none, *flags)
+    assert result.exit_code == 2
+    named = [{"-m": "--model"}.get(flag, flag) for flag in flags if flag.startswith("-")]
+    assert f"{asking_none[0]} asks no model, so {', '.join(named)} would change nothing" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("arithmetic-levels", "--set", "data=arithmetic"), "data: 'arithmetic' is a data set without a metric of its own"),
+        (("arithmetic-levels", "--set", "data=null"), "data: say which data set, as 'use: NAME'"),
         (("pandaml", "--data", "x"), "data: no data set is called 'pandaml'; did you mean 'pandalm'?"),
         (("pandalm",), "'pandalm' needs its problems"),
         (("jsonl", "--data", "x"), "'jsonl' is a data set without a metric of its own"),
@@ -114,12 +181,15 @@ def test_the_embedded_judge_on_the_shipped_benchmark(call: Call, tmp_path: Path,
         (("pandalm", "--data", "nowhere.json", "--replay", "none.jsonl"), "no such file"),
         (("arithmetic-levels", "--replay", "none.jsonl"), "--replay: no such file: none.jsonl"),
         (("arithmetic-levels", "--replay", "none.jsonl", "--set", "data.each=0"), "data.each: Input should be greater than 0"),
+        (("arithmetic-levels", "--replay", "none.jsonl", "--set", "data=jsonl"), "data.file: Field required"),
+        (("arithmetic-levels", "--replay", "none.jsonl", "--set", "data=arithmetic"), "data: 'arithmetic' is a data set without a metric"),
         (("arithmetic-levels", "--data", "x", "--replay", "none.jsonl"), "data.data: there is no such field"),
         (("arithmetic-levels", "--replay", "none.jsonl", "--set", "judge.order=both"), "judge: there is no such field"),
     ],
 )
 def test_mistakes_are_named(call: Call, model: Path, arguments: tuple[str, ...], message: str) -> None:
-    result = call("bench", *arguments, "-m", model, "--engine", "oracle")
+    judging = () if "--replay" in arguments else ("-m", model, "--engine", "oracle")
+    result = call("bench", *arguments, *judging)
     assert result.exit_code == 2
     assert message in result.stderr
     assert "Traceback" not in result.output

@@ -95,8 +95,7 @@ def test_a_damaged_cache_is_told_and_the_answer_is_right(call: Call, model: Path
 def test_a_better_parser_needs_no_new_call(call: Call, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = call("judge", "-m", model, "--engine", TOLD, "--json", stdin=ROWS)
     assert json.loads(before.stdout.splitlines()[0])["outcome"] == "second"
-    from adjudge import Outcome, Plugins, Verdict
-    from adjudge.components import Judge
+    from adjudge import Judge, Outcome, Plugins, Verdict
 
     rrm = Plugins.load(autoload=False).pick(Judge, "rrm")
     monkeypatch.setattr(rrm, "parse", lambda self, text: Verdict(Outcome.TIE))

@@ -39,11 +39,71 @@ def test_set_changes_the_model_own_judge(call: Call, model: Path) -> None:
     assert (wrong.exit_code, "judge.temperature: Input should be greater than or equal to 0" in wrong.stderr) == (2, True)
 
 
+PAIR = '{"prompt": "larger?", "answers": ["7", "12"]}\n'
+COMMANDS = (["judge"], ["rank"], ["eval", "--data", "{use: jsonl, file: pair.jsonl}"])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_another_judge_brings_its_own_options(call: Call, model: Path, tmp_path: Path, command: list[str]) -> None:
+    """Not those of the judge that the model was trained with, such as a small `max_new_tokens`."""
+    (model / "judge.json").write_text('{"use": "arithmetic", "max_new_tokens": 112, "order": "both"}')
+    (tmp_path / "pair.jsonl").write_text(PAIR.replace("}", ', "label": 1}'))
+    asked = ["-m", model, "--engine", "{use: oracle, told: true}", "--dry-run", "--json"]
+    told = {}
+    for sets in ([], ["--set", "judge.use=rrm"], ["--set", "judge.max_new_tokens=9", "--set", "judge.use=rrm"], ["--set", "judge=rrm"]):
+        result = call(*command, *asked, *sets, stdin=PAIR)
+        assert result.exit_code == 0, result.output
+        told[" ".join(sets)] = sum(part["most_tokens"] for part in json.loads(result.stdout)["parts"])
+    own, other, both, whole = told.values()
+    assert other == whole == 8192
+    assert (own, both) == (2 * 112, 9)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_set_reaches_options_of_what_is_only_named(call: Call, model: Path, tmp_path: Path, command: list[str]) -> None:
+    """``judge`` stands in the model's folder alone, and ``engine`` is a name."""
+    (tmp_path / "pair.jsonl").write_text(PAIR.replace("}", ', "label": 1}'))
+    options = ["-m", model, "--engine", "oracle", "--set", "engine.log=asked.txt", "--set", "judge.order=both", "--json"]
+    assert call(*command, *options, stdin=PAIR).exit_code == 0
+    assert len((tmp_path / "asked.txt").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["judge", "--set", "judge=null"], "judge: say which judge, as 'use: NAME'"),
+        (["judge", "--set", "engine=null"], "engine: say which engine, as 'use: NAME'"),
+        (["rank", "--set", "aggregator=null"], "aggregator: say which aggregator, as 'use: NAME'"),
+        (["rank", "--set", "voting=null"], "voting: "),
+        (["eval", "--data", "{use: jsonl, file: pair.jsonl}", "--set", "data=null"], "data: say which data set, as 'use: NAME'"),
+        (["eval", "--data", "{use: jsonl, file: pair.jsonl}", "--set", "aggregator=elo"], "aggregator: there is no such field"),
+        (["judge", "--set", "model=elsewhere"], "--set model: the model of a call is not set like this"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_message(call: Call, model: Path, arguments: list[str], message: str) -> None:
+    result = call(*arguments, "-m", model, "--engine", "oracle", stdin=PAIR)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.output
+    assert isinstance(result.exception, SystemExit)
+
+
 def test_the_same_pair_twice_is_judged_twice(call: Call, model: Path) -> None:
     rows = '{"prompt": "larger?", "answers": ["7", "12"]}\n' * 2
     result = call("judge", "-m", model, "--engine", "oracle", "--json", stdin=rows)
     idents = [json.loads(line)["id"] for line in result.stdout.splitlines()]
     assert len(set(idents)) == 2
+    assert f"standard input: 1 row has an id that another row has, and got one of its own: '{idents[0]}' became" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["judge", "rank"])
+def test_every_row_keeps_its_own_answer_where_ids_repeat(call: Call, model: Path, command: str) -> None:
+    """A made-up id is never one that another row has."""
+    pairs = [("a", ["7", "12"]), ("a", ["9", "3"]), ("a-2", ["4", "5"])]
+    rows = "".join(json.dumps({"prompt": "larger?", "answers": answers, "id": ident}) + "\n" for ident, answers in pairs)
+    result = call(command, "-m", model, "--engine", "oracle", "--json", stdin=rows)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["id"] for row in found] == ["a", "a-3", "a-2"]
+    firsts = [row["outcome"] == "first" if command == "judge" else row["order"][0] == 0 for row in found]
+    assert firsts == [False, True, False]
 
 
 def test_a_model_without_judge_json_needs_to_be_told(call: Call, model: Path) -> None:
@@ -128,6 +188,24 @@ def test_eval_measures_a_labelled_file(call: Call, pairs: Pairs, write_rows: Row
     assert data["interval"][0] < 0.75 < data["interval"][1]
     assert data["outcomes"]["unreadable"] == 0
     assert "0.750" in call("eval", file, "-m", model, "--engine", "oracle").stdout
+
+
+def test_a_failed_call_is_no_wrong_answer(call: Call, pairs: Pairs, write_rows: Rows, model: Path, tmp_path: Path) -> None:
+    """One right verdict and one call that timed out: all that came back is right, and the failure stands beside it."""
+    file = write_rows(tmp_path / "pairs.jsonl", pairs(2))
+    (tmp_path / "trouble").write_text("larger? 1")
+    asked = ["eval", file, "-m", model, "--engine", "{use: oracle, trouble: trouble}"]
+    data = json.loads(call(*asked, "--json").stdout)
+    assert (data["n"], data["accuracy"], data["judgements"], data["outcomes"]["failed"]) == (1, 1.0, 2, 0.5)
+    assert re.search(r"\b1 +1\.000 +\S+ +0\.0/0\.0/50\.0", call(*asked).stdout)
+
+
+def test_two_orders_that_both_say_tie_are_consistent(call: Call, pairs: Pairs, write_rows: Rows, model: Path, tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "pairs.jsonl", pairs(1))
+    engine = "{use: oracle, says: 'So [[C]]'}"
+    result = call("eval", file, "-m", model, "--engine", engine, "--order", "both", "--set", "judge=mt-bench", "--json")
+    data = json.loads(result.stdout)
+    assert (data["outcomes"]["tie"], data["accuracy"], data["consistency"]) == (1.0, 0.0, 1.0)
 
 
 def test_eval_of_an_engine_without_tokens_says_none(call: Call, model: Path, write_rows: Rows, pairs: Pairs, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_rank_is_rehearsed(call: Call, model: Path) -> None:
     budget = call("rank", "-m", model, "--engine", TOLD, "--use", "round-robin", "--budget", 2, "--dry-run", "--json", stdin=RANKED)
     assert json.loads(budget.stdout)["parts"][0]["matches"] == [2, 2]
     shown = call("rank", "-m", model, "--engine", TOLD, "--use", "round-robin", "--dry-run", "--tokens-per-second", 1, stdin=RANKED)
-    assert re.search(r"≤ [\d.]+ h", shown.stdout), "6 judgements of up to thousands of tokens"
+    assert re.search(r"≤ \d+ h \d\d min", shown.stdout), "6 judgements of up to thousands of tokens"
 
 
 def test_likely_tokens_come_from_what_the_model_has_answered(call: Call, model: Path) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from adjudge import Plugins, dump, read_run_file
 
 Call = Callable[..., Any]
 RunFile = Callable[..., Path]
@@ -35,8 +38,9 @@ def test_help_imports_nothing_heavy() -> None:
     """What makes help fast, which a test cannot time: on a busy machine everything is slow."""
     code = (
         "import sys\n"
-        "from adjudge.cli import app\n"
-        "try: app(['--help'])\n"
+        "from adjudge.cli.app import main\n"
+        "sys.argv = ['adjudge', '--help']\n"
+        "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "heavy = {'torch', 'transformers', 'trl', 'triton', 'vllm', 'openai', 'scipy', 'numpy', 'matplotlib', 'datasets', 'choix'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
@@ -75,6 +79,78 @@ def test_run_json_is_for_programs(call: Call, run_file: RunFile) -> None:
     assert data["was_complete"] is False
 
 
+@pytest.fixture
+def asked(tmp_path: Path) -> Callable[[], list[str]]:
+    """The prompts that the engine has been asked since the last look."""
+
+    def look() -> list[str]:
+        file = tmp_path / "asked.txt"
+        found = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return found
+
+    return look
+
+
+def test_failed_calls_of_a_complete_stage_are_made_again(
+    call: Call, run_file: RunFile, tmp_path: Path, asked: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those alone, in every stage; until then the run is not complete, and the failures stand beside what came back."""
+    file = run_file()
+    options = ["--set", "engine.trouble=trouble", "--set", "engine.log=asked.txt"]
+    (tmp_path / "trouble").write_text("larger? 101")
+    first = call("run", file, *options, "--json")
+    assert first.exit_code == 0, first.output
+    assert len(asked()) == 2 * 4
+    for stage in json.loads(first.stdout)["stages"]:
+        found = stage["evaluation"]["held-out"]
+        assert (found["n"], found["accuracy"], found["outcomes"]["failed"]) == (3, 1.0, 0.25)
+    assert "2 calls of the evaluations failed; the same command makes them again" in caplog.messages
+    assert not (tmp_path / "out" / "done.json").exists()
+
+    still = call("run", file, *options)
+    assert (still.exit_code, "complete already" in still.stdout) == (0, False)
+    assert "0.0/0.0/25.0" in still.stdout
+    assert [("larger? 101" in prompt) for prompt in asked()] == [True, True]
+
+    (tmp_path / "trouble").unlink()
+    caplog.clear()
+    mended = call("run", file, *options, "--json")
+    assert len(asked()) == 2
+    assert [stage["evaluation"]["held-out"]["n"] for stage in json.loads(mended.stdout)["stages"]] == [4, 4]
+    assert caplog.messages == []
+    assert (tmp_path / "out" / "done.json").exists()
+    assert "complete already" in call("run", file, *options).stdout
+    assert asked() == []
+
+
+def test_a_finished_run_is_not_the_run_of_other_data(
+    call: Call, run_file: RunFile, pairs: Pairs, write_rows: RunFile, tmp_path: Path
+) -> None:
+    """Its old results are not printed as those of the new file; whatever has changed is named by its field."""
+    file = run_file()
+    assert call("run", file).exit_code == 0
+    for name, rows, field in (("train", pairs(5), "data"), ("test", pairs(4, start=200), "evaluation.sets.held-out")):
+        before = (tmp_path / f"{name}.jsonl").read_text()
+        write_rows(tmp_path / f"{name}.jsonl", rows)
+        changed = call("run", file)
+        assert (changed.exit_code, changed.stdout) == (2, "")
+        assert f"holds a run on other inputs; the content has changed of: {field}." in changed.stderr
+        (tmp_path / f"{name}.jsonl").write_text(before)
+    (tmp_path / "model" / "model.safetensors").write_text("other weights")
+    assert "the content has changed of: model." in call("run", file).stderr
+    (tmp_path / "model" / "model.safetensors").unlink()
+    assert "complete already" in call("run", file).stdout
+
+
+def test_an_option_that_no_result_depends_on_may_change(call: Call, run_file: RunFile) -> None:
+    file = run_file()
+    assert call("run", file).exit_code == 0
+    assert "complete already" in call("run", file, "--set", "engine.batch_tokens=64").stdout
+    other = call("run", file, "--set", "engine.tokens=5")
+    assert (other.exit_code, "these fields differ: engine.tokens." in other.stderr) == (2, True)
+
+
 def test_dry_run_checks_everything_and_does_nothing(call: Call, run_file: RunFile, tmp_path: Path) -> None:
     result = call("run", run_file(), "--dry-run")
     assert result.exit_code == 0, result.output
@@ -87,6 +163,34 @@ def test_dry_run_checks_everything_and_does_nothing(call: Call, run_file: RunFil
 def test_set_overrides_the_run_file(call: Call, run_file: RunFile) -> None:
     plan = json.loads(call("run", run_file(), "--dry-run", "--json", "--set", "data.limit=2", "--set", "seed=7").stdout)
     assert (plan["problems"], plan["seed"]) == (2, 7)
+
+
+def test_another_judge_brings_its_own_options(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    """Not those of the judge that the run file describes."""
+    file = run_file("judge: {use: arithmetic, max_new_tokens: 112, order: both}\n")
+    for sets, expected in (
+        ([], {"use": "arithmetic", "max_new_tokens": 112, "order": "both"}),
+        (["judge.use=rrm"], {"use": "rrm", "max_new_tokens": 8192, "order": "random"}),
+        (["judge.order=fixed", "judge.use=rrm"], {"use": "rrm", "max_new_tokens": 8192, "order": "fixed"}),
+    ):
+        options = [part for setting in [*sets, f"out={tmp_path}/{len(sets)}", "engine.says=nothing"] for part in ("--set", setting)]
+        assert call("run", file, *options).exit_code == 0
+        saved = yaml.safe_load((tmp_path / str(len(sets)) / "config.yaml").read_text())
+        assert {name: saved["judge"][name] for name in expected} == expected
+
+
+def test_set_reaches_blocks_that_the_file_does_not_have(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    """The judge is then the model's own, and the engine the one that runs have."""
+    file = run_file()
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if not line.startswith("engine")))
+    sets = ["--set", "judge.order=both", "--set", "engine.batch_tokens=99", "--set", "engine.use=oracle"]
+    result = call("run", file, *sets)
+    assert result.exit_code == 0, result.output
+    saved = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert (saved["judge"]["use"], saved["judge"]["order"], saved["engine"]["batch_tokens"]) == ("rrm", "both", 99)
+    alone = read_run_file(file, ["engine.batch_tokens=99"], Plugins.load())
+    assert dump(alone.engine)["batch_tokens"] == 99
+    assert alone.engine.use == "hf"
 
 
 def test_bad_lines_end_the_run_unless_they_are_to_be_skipped(call: Call, pairs: Pairs, run_file: RunFile) -> None:
@@ -136,7 +240,7 @@ def test_the_console_script_ends_with_a_message_and_no_traceback(tmp_path: Path)
 
 
 def test_ctrl_c_ends_with_130_and_no_traceback(model: Path, site: Path) -> None:
-    args = [sys.executable, "-c", "from adjudge.cli import main; main()", "judge", "-m", str(model)]
+    args = [sys.executable, "-c", "from adjudge.cli.app import main; main()", "judge", "-m", str(model)]
     args += ["--engine", "{use: oracle, seconds: 60}"]
     environment = {**os.environ, "PYTHONPATH": str(site)}
     # A shell that started the tests in the background ignores Ctrl-C, and its children inherit that; this one must hear it.

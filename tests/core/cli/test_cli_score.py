@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Problem
-from adjudge.commands.score import repetition
-from adjudge.judging import plan_asks, sample_paths
+from adjudge import Completion, Judge, PathScorer, Plugins, Problem, as_row, build_requests, find_model, sample_paths, validate
+from adjudge_judge_commands.opened_judge import CountedSession, OpenJudge
+from adjudge_judge_commands.path_rows import read_path_rows
+from adjudge_judge_commands.score import by_problem, repetition, score_group
 
 Call = Callable[..., Any]
 Rows = Callable[..., Path]
@@ -59,7 +60,7 @@ def sampled(embedded: Path) -> list[tuple[Problem, Any]]:
     from adjudge_judges import ArithmeticJudge
 
     problems = list(ArithmeticDataset(size=4, levels=[2, 3]).load())
-    asks = plan_asks(problems, ArithmeticJudge(order="both"), samples=3)
+    asks = build_requests(problems, ArithmeticJudge(order="both"), samples=3)
     with HfEngine().open(embedded) as session:
         paths = list(sample_paths(session, ArithmeticJudge(order="both"), asks))
     by_id = {problem.id: problem for problem in problems}
@@ -97,18 +98,16 @@ def test_records_of_a_run_are_scored_in_the_tokens_that_were_sampled(
     call: Call, sampled: list[tuple[Problem, Any]], write_rows: Rows, tmp_path: Path
 ) -> None:
     """Also tokens that no tokenizer would choose; the problems come from the data set that the run had."""
-    from dataclasses import asdict
-
     problem, path = sampled[0]
-    odd = asdict(path)
+    odd = as_row(path)
     text = path.completion.text
-    cut = next(index for index, end in enumerate(path.completion.ends) if end - path.completion.ends[index - 1] > 1 and index)
-    start, stop = path.completion.ends[cut - 1], path.completion.ends[cut]
+    cut = next(index for index, end in enumerate(path.completion.token_ends) if end - path.completion.token_ends[index - 1] > 1 and index)
+    start, stop = path.completion.token_ends[cut - 1], path.completion.token_ends[cut]
     pieces = [token for character in text[start:stop] for token in tokens_of(character)]
     odd["completion"]["token_ids"] = [*path.completion.token_ids[:cut], *pieces, *path.completion.token_ids[cut + 1 :]]
     odd["id"] = "odd"
     del odd["verdict"]
-    file = write_rows(tmp_path / "paths.jsonl", [asdict(path), odd])
+    file = write_rows(tmp_path / "paths.jsonl", [as_row(path), odd])
     one, other = lines(call("score", file, "--data", "{use: arithmetic, size: 4, levels: [2, 3]}", "--json"))
     assert (one["problem_id"], one["tokens"]) == (problem.id, len(path.completion.token_ids))
     assert other["tokens"] == one["tokens"] + stop - start - 1
@@ -126,8 +125,6 @@ def test_a_path_that_the_model_cannot_read_is_named_with_its_problem(call: Call,
 
 def tokens_of(character: str) -> list[int]:
     from transformers import AutoTokenizer
-
-    from adjudge.artifacts import find_model
 
     tokenizer = AutoTokenizer.from_pretrained(find_model("adjudge_arithmetic:model"))
     return list(tokenizer(character, add_special_tokens=False)["input_ids"])
@@ -179,26 +176,30 @@ def test_rows_keep_their_place_and_get_ids_of_their_own(score: Call) -> None:
         row(3),
         row(3),
     ]
-    found = lines(score(rows, "--json"))
+    result = score(rows, "--json")
+    found = lines(result)
     idents = [one["id"] for one in found]
     assert idents[:5] == ["a", "b", "c:1", "c:2", "a-2"]
+    assert "standard input: 2 rows have an id that another row has, and got one of its own: 'a' became 'a-2', for example" in result.stderr
     assert idents[6] == f"{idents[5]}-2"
     assert [one["outcome"] for one in found[:4]] == ["second", "second", "first", "second"], "in the problem's own order"
 
 
+def test_every_row_gets_its_own_score_where_ids_repeat(score: Call, tmp_path: Path) -> None:
+    """A made-up id is never one that another row has; in the folder of ``--out`` too."""
+    rows = [row(1, id=ident, text=text + TEXT) for ident, text in (("a", ""), ("a", "so "), ("a-2", "so then "))]
+    for options in ([], ["--out", tmp_path / "out"], ["--out", tmp_path / "out"]):
+        found = lines(score(rows, "--use", "longest", "--json", *options))
+        assert [(one["id"], one["tokens"]) for one in found] == [("a", len(TEXT)), ("a-3", len(TEXT) + 3), ("a-2", len(TEXT) + 8)]
+        assert len({one["score"] for one in found}) == 3
+    assert "an id" not in score([row(1, id="a")]).stderr
+
+
 def test_one_prompt_is_asked_about_once(model: Path, tmp_path: Path) -> None:
     """Paths of one problem and order go to the engine together, wherever they stand in the file."""
-    from adjudge import Completion
-    from adjudge.commands.bench import Bench
-    from adjudge.commands.score import _by_problem, _score_group
-    from adjudge.commands.written import read_written
-    from adjudge.manager import Plugins
-
     asked: list[tuple[str, int]] = []
 
     class Counting:
-        done = 0
-
         def tokenize(self, text: str, token_ids: Any = ()) -> Completion:
             return Completion(text, tuple(map(ord, text)), tuple(range(1, len(text) + 1)))
 
@@ -210,12 +211,15 @@ def test_one_prompt_is_asked_about_once(model: Path, tmp_path: Path) -> None:
     rows = [row(1), row(2), row(1, text="so " + TEXT), row(1, order="swapped"), row(2, texts=[TEXT, "a " + TEXT])]
     del rows[-1]["text"]
     file.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    options = {"model": "m", "judge": "rrm", "engine": "oracle", "scorer": "rstar"}
-    bench = Bench.model_validate(options, context={"plugins": Plugins.load()})
-    for group in _by_problem(read_written(file, {}, skip_bad_lines=False)):
-        _score_group(bench, Counting(), group)  # type: ignore[arg-type]
+    plugins = Plugins.load()
+    session = CountedSession(Counting(), None)  # type: ignore[arg-type]
+    judge = OpenJudge(validate(Judge, "rrm", plugins, "judge"), session, plugins)
+    scorer = validate(PathScorer, "rstar", plugins, "scorer")
+    for group in by_problem(read_path_rows(file, {}, skip_bad_lines=False)):
+        score_group(judge, scorer, group)
     assert sorted(size for _, size in asked) == [1, 2, 3]
     assert len({prompt for prompt, _ in asked}) == 3
+    assert session.done == 6
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))
@@ -238,6 +242,8 @@ def test_long_work_tells_how_fast_it_is(score: Call) -> None:
 
 
 def kept(out: Path) -> list[dict[str, Any]]:
+    if not (out / "records" / "scores.jsonl").exists():
+        return []
     return [json.loads(line) for line in (out / "records" / "scores.jsonl").read_text().splitlines()]
 
 
@@ -335,11 +341,29 @@ def test_rows_that_cannot_be_scored_are_named(score: Call, bad: Any, message: st
         (["--use", "{"], "--use: '{' is not YAML"),
         (["--data", "{use: jsonl, file: nowhere.jsonl}"], "nowhere.jsonl: no such file"),
         (["--model", "nowhere"], "'nowhere': no such folder"),
+        (["--set", "scorer=null"], "scorer: say which path scorer"),
+        (["--set", "data.limit=3"], "data: say which data set"),
     ],
 )
 def test_calls_that_are_wrong_are_told_so(score: Call, arguments: list[str], message: str) -> None:
     result = score([row()], *arguments)
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_scorer_may_use_numbers_of_numpy(score: Call, tmp_path: Path) -> None:
+    (one,) = lines(score([row()], "--use", "numbers", "--out", tmp_path / "out", "--json"))
+    assert (one["score"], one["parts"]) == (float(len(TEXT)), {"part": 1.0})
+    assert kept(tmp_path / "out") == [one]
+
+
+@pytest.mark.parametrize(("options", "what"), [("value: nan", "nan"), ("part: nan", "the part 'part'"), ("value: inf", "inf")])
+def test_a_scorer_that_gives_no_number_is_named(score: Call, tmp_path: Path, options: str, what: str) -> None:
+    result = score([row()], "--use", f"{{use: numbers, {options}}}", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "'numbers' (adjudge_fake_cli.Numbers) returned" in result.stderr
+    assert what in result.stderr
+    assert kept(tmp_path / "out") == []
 
 
 def test_nothing_to_score_is_a_mistake(score: Call) -> None:
@@ -354,7 +378,7 @@ def test_an_engine_that_has_no_model_says_so(score: Call, write_rows: Rows, tmp_
     assert "Remedy: name an engine that loads the model" in result.stderr
 
 
-def test_scores_of_another_call_are_not_mixed_in(score: Call, tmp_path: Path) -> None:
+def test_scores_of_another_call_are_not_mixed_in(score: Call, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert score([row()], "--out", out).exit_code == 0
     for arguments in (["--use", "likelihood"], ["--set", "judge.order=both"]):
@@ -363,6 +387,10 @@ def test_scores_of_another_call_are_not_mixed_in(score: Call, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     result = score([row()], "--out", tmp_path / "file")
     assert (result.exit_code, "cannot be written" in result.stderr) == (2, True)
+    (model / "model.safetensors").write_text("other weights")
+    result = score([row()], "--out", out)
+    assert (result.exit_code, "the content has changed of: model" in result.stderr) == (2, True)
+    (model / "model.safetensors").unlink()
     damaged = out / "records" / "scores.jsonl"
     damaged.write_text("{\n" + damaged.read_text())
     result = score([row()], "--out", out)

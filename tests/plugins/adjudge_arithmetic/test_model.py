@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, Qwen2Config, Qwen2Tokenizer
 
-from adjudge.artifacts import find_model
+from adjudge import find_model
 from adjudge_arithmetic.pretrain import Recipe
 from adjudge_arithmetic.tokenizer import build_tokenizer, corpus
 from adjudge_judges import ArithmeticJudge

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adjudge import ConfigError, DataError, Dataset, Outcome, Plugins, Problem
-from adjudge.benchmark import Benchmark, Judgement, Scores, read_recorded, score_records
 from adjudge.testing import check_component
+from adjudge_benchmarks import Benchmark, Judgement, Scores, read_recorded, score_records
 
 PLUGINS = Plugins.load(autoload=False)
 BENCHMARKS = [name for name, entry in PLUGINS.of_kind(Dataset).items() if entry.source.plugin == "adjudge_benchmarks"]
@@ -23,8 +23,8 @@ FIRST, SECOND, TIE, UNREADABLE, FAILED = Outcome.FIRST, Outcome.SECOND, Outcome.
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Values are what is tested here; intervals are tested with the figures themselves."""
-    monkeypatch.setattr("adjudge.figures.RESAMPLES", 29)
+    """Values are what is tested here; intervals are tested with the statistics."""
+    monkeypatch.setattr("adjudge_benchmarks.statistics.RESAMPLES", 29)
 
 
 def make(use: str, place: Path, rows: list[Any] | None = None, **options: Any) -> tuple[Benchmark, list[Problem]]:

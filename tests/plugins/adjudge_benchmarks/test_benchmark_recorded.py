@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adjudge import Dataset, Plugins
-from adjudge.benchmark import Benchmark, Scores, score_records
+from adjudge_benchmarks import Benchmark, Scores, score_records
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data"

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, DataError, Dataset, Plugins, Problem
-from adjudge.commands.run import tolerant
-from adjudge.config import validate
+from adjudge import ConfigError, DataError, Dataset, Plugins, Problem, validate
 from adjudge.testing import check_component
 
 PLUGINS = Plugins.load(autoload=False)
@@ -65,7 +63,7 @@ def test_bad_lines_are_skipped_in_every_part_of_a_mix(tmp_path: Path) -> None:
     made = mix({"rows": {"data": {"use": "jsonl", "file": str(file)}}, "sums": {"data": sums(3)}})
     with pytest.raises(DataError, match="line 2 has no field 'answers'"):
         made.load()
-    skipping: Any = tolerant(made)
+    skipping: Any = made.tolerant()
     assert len(skipping.load()) == 2
     assert skipping.parts["rows"].data.skip_bad_lines
     assert skipping.parts["sums"] == made.parts["sums"], "which has no such option"  # type: ignore[attr-defined]

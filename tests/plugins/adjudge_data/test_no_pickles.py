@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from adjudge import DataError, Plugins
-from adjudge.config import RunConfig, validate
+from adjudge import DataError, Plugins, RunConfig, validate
 
 
 class Malicious:

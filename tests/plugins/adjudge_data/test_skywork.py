@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from adjudge import DataError, Dataset, Plugins, Problem
-from adjudge.errors import ConfigError
+from adjudge import ConfigError, DataError, Dataset, Plugins, Problem
 
 
 def row(number: int, source: str = "helpsteer2", **more: Any) -> dict[str, Any]:

@@ -92,8 +92,8 @@ def test_a_tiny_nucleus_is_greedy(session: Session) -> None:
 def test_ends_and_truncation(session: Session) -> None:
     (whole,), (cut,) = sample(session, PROMPTS[:1], [5]), sample(session, PROMPTS[:1], [5], tokens=6)
     assert not whole.truncated
-    assert whole.ends[-1] == -1, "the end of turn writes nothing"
-    assert whole.ends[-2] == len(whole.text)
+    assert whole.token_ends[-1] == -1, "the end of turn writes nothing"
+    assert whole.token_ends[-2] == len(whole.text)
     assert cut.truncated
     assert cut.token_ids == whole.token_ids[:6]
     assert whole.text.startswith(cut.text)

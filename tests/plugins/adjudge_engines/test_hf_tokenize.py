@@ -26,7 +26,7 @@ def session(embedded: FilePath) -> Iterator[Session]:
 def test_a_text_becomes_its_tokens_and_an_end_of_turn(session: Session) -> None:
     made = session.tokenize(TEXT)
     assert (made.text, made.logprobs, made.truncated) == (TEXT, None, False)
-    assert (made.ends[-1], made.ends[-2]) == (-1, len(TEXT))
+    assert (made.token_ends[-1], made.token_ends[-2]) == (-1, len(TEXT))
     ended = session.tokenize(TEXT + "<|im_end|>")
     assert (ended.text, ended.token_ids) == (TEXT, made.token_ids), "an end of turn that stands there already is not doubled"
     assert session.tokenize("").token_ids == made.token_ids[-1:]
@@ -39,7 +39,7 @@ def test_tokens_that_write_the_text_are_kept_and_others_are_not(session: Session
     assert spelt != made.token_ids
     kept = session.tokenize(TEXT, spelt)
     assert kept.token_ids == spelt
-    assert kept.ends == (*range(1, len(TEXT) + 1), -1)
+    assert kept.token_ends == (*range(1, len(TEXT) + 1), -1)
     for foreign in ((10**6,), (-1,), made.token_ids[1:], ()):
         assert session.tokenize(TEXT, foreign) == made
 
@@ -50,7 +50,7 @@ def test_the_text_is_what_the_tokens_write(session: Session, text: str) -> None:
     """The tokenizer composes characters, so the text may be another spelling of the one given; the ends point into that one."""
     made = session.tokenize(text)
     assert made.text == unicodedata.normalize("NFC", text)
-    shown = [end for end in made.ends if end >= 0]
+    shown = [end for end in made.token_ends if end >= 0]
     assert shown == sorted(shown)
     assert shown[-1:] == ([len(made.text)] if text else [])
     assert session.tokenize(made.text, made.token_ids) == made
@@ -64,6 +64,6 @@ def test_a_tokenizer_that_writes_a_space_of_its_own() -> None:
     with HfEngine().open(STORIES) as session:
         made = session.tokenize("Once upon a time \\boxed{Assistant 1}")
         assert made.text == "Once upon a time \\boxed{Assistant 1}"
-        assert made.ends[-2:] == (len(made.text), -1)
+        assert made.token_ends[-2:] == (len(made.text), -1)
         (values,) = session.logprobs([{"role": "user", "content": "A story."}], [made.token_ids])
         assert len(values) == len(made.token_ids)

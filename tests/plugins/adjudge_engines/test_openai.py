@@ -12,13 +12,11 @@ from typing import Any
 
 import pytest
 
-from adjudge import Completion, ConfigError, JobError, Message, Plugins, Session
-from adjudge.cache import Cache
-from adjudge.cached_session import CachedSession, source_of
-from adjudge.components import Engine
-from adjudge.config import RunConfig, validate
-from adjudge.run import Run
+from adjudge import Completion, ConfigError, Engine, JobError, Message, Plugins, Run, RunConfig, Session, validate
 from adjudge.testing import check_component
+from adjudge_cache import Cache
+from adjudge_cache.engine import source_of
+from adjudge_cache.session import CachedSession
 from adjudge_engines import OpenAiEngine
 from adjudge_engines.texts import Texts
 
@@ -338,10 +336,10 @@ def test_options_are_documented_and_survive_a_file(plugins: Plugins) -> None:
 
 def test_a_name_is_no_weights_so_nothing_is_cached_unless_the_user_vouches_for_them(endpoint: Any, embedded: FilePath) -> None:
     options = {"base_url": endpoint.url, "model": "judge"}
-    assert OpenAiEngine(**options).identity() is None
-    told = OpenAiEngine(**options, weights="step 400").identity()
-    assert told == OpenAiEngine(**options, weights="step 400", concurrency=3, tries=9, key_variable="X").identity()
-    assert told != OpenAiEngine(**options, weights="step 500").identity()
+    assert OpenAiEngine(**options).fingerprint() is None
+    told = OpenAiEngine(**options, weights="step 400").fingerprint()
+    assert told == OpenAiEngine(**options, weights="step 400", concurrency=3, tries=9, key_variable="X").fingerprint()
+    assert told != OpenAiEngine(**options, weights="step 500").fingerprint()
     assert "KEY" not in json.dumps(told)
 
 
@@ -376,7 +374,7 @@ def test_exact_tokens_where_the_endpoint_tells_them(endpoint: Any, embedded: Fil
         choice = {"token_ids": list(known.token_ids), "logprobs": {"content": rows}}
         endpoint.behave = lambda request: endpoint.chat(known.text, choice=choice)
         [one] = ask(session, "7+8<|im_end|>")
-    assert one == Completion(known.text, known.token_ids, known.ends, tuple(row["logprob"] for row in rows))
+    assert one == Completion(known.text, known.token_ids, known.token_ends, tuple(row["logprob"] for row in rows))
     assert endpoint.requests[0].body["return_token_ids"] is True
     assert endpoint.requests[0].prompt == "7+8< |im_end|>"
 

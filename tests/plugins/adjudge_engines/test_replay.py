@@ -7,8 +7,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from adjudge import DataError, Outcome
-from adjudge.judging import plan_asks, sample_paths, summarise
+from adjudge import DataError, Outcome, build_requests, sample_paths, summarise
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import ReplayEngine
 from adjudge_judges import ArithmeticJudge
@@ -27,11 +26,11 @@ def test_texts_are_found_by_prompt_and_nothing_is_invented(tmp_path: FilePath) -
     asked = [JUDGE.prompt(problem, "given")[-1]["content"] for problem in PROBLEMS]
     rows = [{"prompt": asked[0], "texts": ["x \\boxed{Assistant 1}"]}, {"prompt": asked[1], "texts": ["no verdict"]}]
     with write(tmp_path, rows).open(tmp_path) as session:
-        paths = list(sample_paths(session, JUDGE, plan_asks(PROBLEMS, JUDGE)))
+        paths = list(sample_paths(session, JUDGE, build_requests(PROBLEMS, JUDGE)))
     assert [path.outcome for path in paths] == [Outcome.FIRST, Outcome.UNREADABLE, Outcome.FAILED]
     assert paths[2].completion.error == "no text is recorded for this prompt"
     metrics = summarise(PROBLEMS, paths)
-    assert metrics["n"] == 3, "failures stay in the count"
+    assert (metrics["n"], metrics["judgements"]) == (2, 3), "a failed call is no wrong answer, and stands beside those that came back"
     assert (metrics["outcomes"]["unreadable"], metrics["outcomes"]["failed"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
     assert metrics["mean_tokens"] is None, "texts without tokens have no token count"
 

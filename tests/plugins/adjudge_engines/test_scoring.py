@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adjudge import ConfigError, Message, Session
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
-from adjudge_engines.rows import balanced, padded
+from adjudge_engines.packing import balanced, padded
 from adjudge_engines.scoring import PathLogprobs
 from adjudge_judges import ArithmeticJudge
 

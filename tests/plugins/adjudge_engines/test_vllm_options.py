@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from adjudge import ConfigError, Engine, Plugins
-from adjudge.config import validate
+from adjudge import ConfigError, Engine, Plugins, validate
 from adjudge.testing import check_component
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine, VllmEngine
@@ -48,15 +47,15 @@ def test_a_mistake_is_told_with_its_field(plugins: Plugins, options: dict[str, A
 
 
 def test_answers_depend_on_all_but_the_share_of_memory_and_the_copies(tmp_path: FilePath) -> None:
-    plain = VllmEngine().identity()
-    assert VllmEngine(gpu_memory_utilization=0.5, data_parallel=2).identity() == plain
+    plain = VllmEngine().fingerprint()
+    assert VllmEngine(gpu_memory_utilization=0.5, data_parallel=2).fingerprint() == plain
     for other in (VllmEngine(dtype="float32"), VllmEngine(eager=True), VllmEngine(extra={"quantization": "fp8"})):
-        assert other.identity() != plain
+        assert other.fingerprint() != plain
     adapter = write_adapter(tmp_path, 4)
-    before = VllmEngine(adapter=adapter).identity()
+    before = VllmEngine(adapter=adapter).fingerprint()
     assert before not in (plain, None)
     (adapter / "adapter_model.safetensors").write_bytes(b"others")
-    assert VllmEngine(adapter=adapter).identity() != before, "the adapter's content counts, not its name"
+    assert VllmEngine(adapter=adapter).fingerprint() != before, "the adapter's content counts, not its name"
 
 
 def write_adapter(folder: FilePath, rank: object) -> FilePath:
@@ -80,13 +79,13 @@ def test_a_prompt_that_fills_the_longest_sequence_is_told_before_anything_is_loa
 
 def test_it_holds_one_sequence_as_long_as_vllm_insists_on() -> None:
     def tokens(engine: VllmEngine) -> int | None:
-        held = engine.holds(5000)
+        held = engine.sampling_load(5000)
         return None if held is None else held.tokens
 
     assert tokens(VllmEngine()) == tokens(VllmEngine(max_model_len=4096)) == 5000
     assert tokens(VllmEngine(max_model_len=32768)) == 32768
     for engine, own_limit in ((VllmEngine(), True), (VllmEngine(max_model_len=4096), False)):
-        held = engine.holds(5000)
+        held = engine.sampling_load(5000)
         assert held is not None
         assert held.own_limit is own_limit
 
@@ -134,7 +133,7 @@ def test_without_vllm_the_remedy_is_told_and_plans_are_made(embedded: FilePath) 
 def test_options_are_checked_without_loading_torch() -> None:
     code = (
         "import sys; from adjudge_engines import VllmEngine\n"
-        "VllmEngine(extra={'max_num_seqs': 8}).identity()\n"
+        "VllmEngine(extra={'max_num_seqs': 8}).fingerprint()\n"
         "print([name for name in ('torch', 'transformers', 'vllm') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from adjudge import JobError, Outcome, Path, Problem, RewardRule, Stage, Verdict
+from adjudge import JobError, Outcome, Problem, ReasoningPath, RewardRule, Stage, Verdict
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
@@ -120,7 +120,7 @@ class Constant(RewardRule):
 
     use: Literal["constant"] = "constant"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         return 1.0
 
 
@@ -129,7 +129,7 @@ class Silent(RewardRule):
 
     use: Literal["silent"] = "silent"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         return None
 
 

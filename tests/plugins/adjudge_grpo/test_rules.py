@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
 
-from adjudge import Completion, Outcome, Path, PluginError, Problem, RewardRule, Verdict
+from adjudge import Completion, Outcome, PluginError, Problem, ReasoningPath, RewardRule, Verdict
 from adjudge.testing import check_rule
 from adjudge_grpo.rules import Format, Length, VerdictRule, total_reward
 
 PROBLEM = Problem("p", "q", ("a", "b"), label=0)
 
 
-def path(outcome: Outcome, tokens: int = 3) -> Path:
-    return Path("x", "p", "given", 0, Completion("", tuple(range(tokens))), Verdict(outcome))
+def path(outcome: Outcome, tokens: int = 3) -> ReasoningPath:
+    return ReasoningPath("x", "p", "given", 0, Completion("", tuple(range(tokens))), Verdict(outcome))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +62,29 @@ def test_sum_is_weighted_and_masks_none() -> None:
     assert total_reward(rules[:1], unlabelled, path(Outcome.SECOND)) == (None, {"verdict": None})
 
 
+class Library(RewardRule):
+    """Says what a library of numbers says."""
+
+    use: Literal["library"] = "library"
+    make: Any
+
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
+        return self.make(0.5)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_what_libraries_take_for_a_number_is_recorded_as_one(library: str) -> None:
+    make = import_module(library).float32 if library == "numpy" else import_module(library).tensor
+    total, parts = total_reward([Library(make=make)], PROBLEM, path(Outcome.FIRST))
+    assert json.loads(json.dumps({"reward": total, "parts": parts})) == {"reward": 0.5, "parts": {"library": 0.5}}
+
+
 class Broken(RewardRule):
     """Raises."""
 
     use: Literal["broken"] = "broken"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         raise ZeroDivisionError("oops")
 
 

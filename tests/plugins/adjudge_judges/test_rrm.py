@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adjudge import Judge, Outcome, Plugins, Problem
-from adjudge.config import dump
+from adjudge import Judge, Outcome, Plugins, Problem, dump
 from adjudge.testing import check_judge
 
 ONE, TWO = r"\boxed{Assistant 1}", r"\boxed{Assistant 2}"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -22,19 +22,21 @@ from adjudge import (
     JobError,
     Judge,
     Outcome,
-    Path,
     Plugins,
     Problem,
+    ReasoningPath,
     RewardRule,
-    Stage,
+    Run,
+    RunConfig,
+    StageContext,
     StageResult,
     StageTrainer,
     Verdict,
+    hookimpl,
     mean_reward,
+    validate,
 )
-from adjudge.config import RunConfig, validate
-from adjudge.manager import Source
-from adjudge.run import Run
+from adjudge.host.plugins import Source
 
 
 class Sums(Dataset):
@@ -79,7 +81,7 @@ class Sound(RewardRule):
 
     use: Literal["toy-sound"] = "toy-sound"
 
-    def reward(self, problem: Problem, path: Path) -> float | None:
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
         columns = re.findall(r"(\d)\+(\d)\+(\d)=(\d+)", path.completion.text)
         return float(bool(columns) and all(int(x) + int(y) + int(c) == int(total) for x, y, c, total in columns))
 
@@ -148,7 +150,7 @@ class ToyGrpo(StageTrainer):
     fail_at: int | None = None
     """Step at which the stage fails; None = never."""
 
-    def train(self, stage: Stage) -> StageResult:
+    def train(self, stage: StageContext) -> StageResult:
         rng = random.Random(stage.seed)
         start = float(json.loads((stage.model / "skill.json").read_text()))
         records = stage.records("steps", total=self.steps)
@@ -170,7 +172,7 @@ class ToySft(StageTrainer):
     samples: int = 4
     """Paths per problem."""
 
-    def train(self, stage: Stage) -> StageResult:
+    def train(self, stage: StageContext) -> StageResult:
         with stage.open(stage.model) as session:
             paths = stage.sample(session, stage.problems, "paths", samples=self.samples)
         scores, kept = stage.records("scores"), []
@@ -189,24 +191,32 @@ class ToySft(StageTrainer):
         return StageResult(save(stage, self.skill), {"kept": len(kept), "toy-sound": sound})
 
 
-def parts(path: Path) -> dict[str, float]:
+def parts(path: ReasoningPath) -> dict[str, float]:
     """Mean token probability of the reasoning and of the answer, roughly: the last tenth of the tokens."""
     probabilities = [math.exp(value) for value in path.completion.logprobs or ()]
     cut = len(probabilities) * 9 // 10
     return {"reasoning": sum(probabilities[:cut]) / cut, "answer": sum(probabilities[cut:]) / (len(probabilities) - cut)}
 
 
-def save(stage: Stage, skill: float) -> FilePath:
+def save(stage: StageContext, skill: float) -> FilePath:
     folder = stage.folder / "model"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "skill.json").write_text(json.dumps(skill))
     return stage.finish_model(folder)
 
 
-def world() -> SimpleNamespace:
+def plugin(name: str, **hooks: Callable[[], Any]) -> ModuleType:
+    """A module with these hooks."""
+    made = ModuleType(name)
+    for hook, function in hooks.items():
+        setattr(made, hook, hookimpl(function))
+    return made
+
+
+def world() -> ModuleType:
     """The plugin of this world."""
-    return SimpleNamespace(
-        __name__="toy_world",
+    return plugin(
+        "toy_world",
         register_datasets=lambda: [Sums],
         register_judges=lambda: [SumJudge],
         register_reward_rules=lambda: [Sound],
@@ -217,13 +227,15 @@ def world() -> SimpleNamespace:
 
 def build_run(folder: FilePath, **changes: Any) -> Run:
     """A run of three stages on this world, with the real reporters and any changes to its run file."""
+    import adjudge_plan
     import adjudge_report
 
     base = folder / "base"
     base.mkdir(parents=True, exist_ok=True)
     (base / "skill.json").write_text("0.4")
     plugins = Plugins()
-    plugins.add(adjudge_report, Source("adjudge_report", "adjudge", "0"))
+    for built_in in (adjudge_plan, adjudge_report):
+        plugins.add(built_in, Source(built_in.__name__, "adjudge", "0"))
     plugins.add(world(), Source("toy_world", "toy", "0"))
     settings: dict[str, Any] = {
         "out": str(folder / "run"),

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adjudge import Plugins, StageResult
-from adjudge.config import RunConfig, validate
-from adjudge.run import Run
+from adjudge import Plugins, Run, RunConfig, StageResult, validate
 
 
 def card_of(run: Run, stage: str) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from adjudge import ConfigError, DataError, JobError
-from adjudge.run import Run
+from adjudge import ConfigError, DataError, JobError, Run
 from adjudge.testing import check_component
 from adjudge_report import Html
 
@@ -152,3 +151,21 @@ def test_a_folder_that_is_no_run_and_a_damaged_record_are_told(make_run: Callabl
 
 def test_its_options_are_documented_and_survive_json() -> None:
     check_component(Html())
+
+
+@pytest.mark.parametrize(("reporter", "missing"), [("html", "matplotlib"), ("html", "jinja2"), ("card", "jinja2")])
+def test_a_missing_extra_is_named_before_anything_is_done(
+    make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, reporter: str, missing: str
+) -> None:
+    """Not as an error at the end of a run that took hours."""
+    monkeypatch.setattr("adjudge_report.page.find_spec", lambda name: None if name == missing else name)
+    run = make_run(reporters=[reporter])
+    with pytest.raises(
+        ConfigError, match=rf"reporter '{reporter}' needs {missing}, not installed here\.\n  Remedy: pip install 'adjudge\[report\]'"
+    ):
+        run.execute()
+    assert not list(run.folder.glob("records/*"))
+    if reporter == "html":
+        for write in (lambda: Html().write(run.folder), lambda: Html().write_health({}, run.folder / "health.html")):
+            with pytest.raises(ConfigError, match="adjudge\\[report\\]"):
+                write()

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from adjudge.config import RunConfig, read_run_file
-from adjudge.manager import Plugins
-from adjudge.run import Run
+from adjudge import Plugins, Run, RunConfig, read_run_file
 from adjudge_report import Html
 
 RUN_FILE = """

@@ -9,7 +9,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -17,12 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from adjudge import JobError, Reporter, StageResult, hookimpl
-from adjudge.manager import Source
-from adjudge.run import Run
+from adjudge import JobError, Reporter, Run, StageResult, hookimpl
+from adjudge.host.plugins import Source
 from adjudge.testing import check_component
-from adjudge_report import Progress
-from adjudge_report.progress import Count, Watcher
+from adjudge_report import Count, Progress, ProgressDisplay
+from adjudge_report.progress import ProgressObserver
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -38,7 +37,9 @@ class Watching(Reporter):
 
 def watched(run: Run, watcher: object) -> Run:
     """The run with this object as a second reporter."""
-    run.plugins.add(SimpleNamespace(__name__="watching", register_reporters=lambda: [Watching]), Source("watching", "toy", "0"))
+    plugin = ModuleType("watching")
+    plugin.register_reporters = hookimpl(lambda: [Watching])  # type: ignore[attr-defined]
+    run.plugins.add(plugin, Source("watching", "toy", "0"))
     run.config = run.config.model_copy(update={"reporters": [Watching(), *run.config.reporters]})
     run.watcher = watcher  # type: ignore[attr-defined]
     return run
@@ -70,7 +71,7 @@ def test_plain_lines_between_start_and_end_are_rare(make_run: Callable[..., Run]
 
 def test_a_terminal_shows_a_live_bar_and_is_given_back(make_run: Callable[..., Run]) -> None:
     shown, console = terminal()
-    watched(make_run(stages=["grpo"]), Watcher(console, 10)).execute()
+    watched(make_run(stages=["grpo"]), ProgressObserver(ProgressDisplay(10, console))).execute()
     text = shown.getvalue()
     assert text.count(HIDE) == text.count(SHOW) == 1
     assert "1-grpo done in" in text
@@ -79,7 +80,7 @@ def test_a_terminal_shows_a_live_bar_and_is_given_back(make_run: Callable[..., R
 
 def test_a_run_that_fails_gives_the_terminal_back_before_its_error_is_told(make_run: Callable[..., Run]) -> None:
     shown, console = terminal()
-    run = watched(make_run(stages=[{"use": "grpo", "fail_at": 3}]), Watcher(console, 10))
+    run = watched(make_run(stages=[{"use": "grpo", "fail_at": 3}]), ProgressObserver(ProgressDisplay(10, console)))
     with pytest.raises(JobError, match="skipped"):
         run.execute()
     assert shown.getvalue().count(HIDE) == shown.getvalue().count(SHOW) == 1
@@ -91,8 +92,8 @@ def test_a_real_terminal_is_recognised_and_left_with_its_cursor(tmp_path: Any) -
         "import time, types\nfrom adjudge_report import Progress\n"
         "run = types.SimpleNamespace(folder='demo', config=types.SimpleNamespace(stages=[1], seed=0))\n"
         "stage = types.SimpleNamespace(name='1-grpo', index=1, totals={})\n"
-        "watcher = Progress().start(run)\n"
-        "watcher.run_started(run); watcher.stage_started(run, stage); time.sleep(0.3); watcher.close()\n"
+        "observer = Progress().start(run)\n"
+        "observer.run_started(run); observer.stage_started(run, stage); time.sleep(0.3); observer.close()\n"
     )
     ours, theirs = pty.openpty()
     child = subprocess.run([sys.executable, "-c", script], stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=30, check=False)
@@ -110,7 +111,7 @@ def test_a_display_that_breaks_is_switched_off_and_the_run_goes_on(
 ) -> None:
     gone = io.StringIO()
     gone.close()
-    results = watched(make_run(stages=["grpo"]), Watcher(Console(file=gone), 0)).execute()
+    results = watched(make_run(stages=["grpo"]), ProgressObserver(ProgressDisplay(0, Console(file=gone)))).execute()
     assert len(results) == 2
     assert capsys.readouterr().err.count("no more progress is shown") == 1
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion, Outcome, Path, Plugins, Problem, Verdict
-from adjudge.components import PathScorer
+from adjudge import Completion, Outcome, PathScorer, Plugins, Problem, ReasoningPath, Verdict
 from adjudge.testing import check_scorer, path_of
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Likelihood, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
-from adjudge_rstar.score import span_tokens
 
 PROBLEM = Problem("p", "q", ("a", "b"), label=0)
 
 
-def path_with(reasoning: list[float], answer: list[float], ident: str = "p") -> Path:
+def path_with(reasoning: list[float], answer: list[float], ident: str = "p") -> ReasoningPath:
     """A path of one-character tokens with these probabilities, and an end-of-turn token that must count for nothing."""
     probabilities = [*reasoning, *answer, 0.001]
     size, split = len(reasoning) + len(answer), len(reasoning)
     ends = (*range(1, size + 1), -1)
     completion = Completion("x" * size, tuple(range(size + 1)), ends, tuple(map(math.log, probabilities)))
-    return Path(ident, PROBLEM.id, "given", 0, completion, Verdict(Outcome.FIRST, (0, split), (split, size)))
+    return ReasoningPath(ident, PROBLEM.id, "given", 0, completion, Verdict(Outcome.FIRST, (0, split), (split, size)))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,22 @@ def test_spans_that_meet_share_no_token_and_lose_none(widths: list[int], one: in
         position += width
         ends.append(position if width else -1)
     cut, stop = sorted((min(one, position), min(other, position)))
-    left, right = span_tokens(ends, (0, cut)), span_tokens(ends, (cut, stop))
+    made = Completion("", token_ends=tuple(ends))
+    left, right = made.tokens_in((0, cut)), made.tokens_in((cut, stop))
     assert not set(left) & set(right)
-    assert left + right == span_tokens(ends, (0, stop))
-    assert span_tokens(ends, None) == []
+    assert left + right == made.tokens_in((0, stop))
+    assert made.tokens_in(None) == []
+
+
+def test_scores_and_the_names_of_the_kernel_need_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from adjudge_rstar import Head, RStar, combine_shards, shard_statistics, token_logprobs\n"
+        "from adjudge import Completion, Outcome, Problem, ReasoningPath, Verdict\n"
+        "made = Completion('ab', (1, 2), (1, 2), (-1.0, 0.0))\n"
+        "path = ReasoningPath('p', 'q', 'given', 0, made, Verdict(Outcome.FIRST, (0, 1), (1, 2)))\n"
+        "[score] = RStar().score(Problem('q', '?', ('a', 'b')), [path], None)\n"
+        "print(round(score.value, 4), [name for name in ('torch', 'numpy', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0.3679 []\n"

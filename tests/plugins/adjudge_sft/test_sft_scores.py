@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from adjudge import Message, Path, PathScorer, Problem, Score, Session, Stage
+from adjudge import Message, PathScorer, Problem, ReasoningPath, Score, Session, Stage
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
@@ -25,7 +25,7 @@ class Remembering(PathScorer):
     use: Literal["remembering"] = "remembering"
     asked: list[tuple[str, int]] = []
 
-    def score(self, problem: Problem, paths: Sequence[Path], session: Session) -> list[Score]:
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         self.asked.append((problem.id, len(paths)))
         return RStar().score(problem, paths, session)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion, JobError, Outcome, Path, Score, Stage, Verdict
+from adjudge import Completion, JobError, Outcome, ReasoningPath, Score, Stage, Verdict
 from adjudge_arithmetic import ArithmeticDataset, Sound
 from adjudge_engines import HfEngine, ReplayEngine
 from adjudge_judges import ArithmeticJudge
@@ -20,8 +20,8 @@ from adjudge_sft import Sft
 from adjudge_sft.select import best_of
 
 
-def path(ident: str, text: str) -> Path:
-    return Path(ident, "p", "given", 0, Completion(text), Verdict(Outcome.FIRST))
+def path(ident: str, text: str) -> ReasoningPath:
+    return ReasoningPath(ident, "p", "given", 0, Completion(text), Verdict(Outcome.FIRST))
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.floats(-5, 5))), max_size=12), st.integers(1, 4))
@@ -94,9 +94,9 @@ def test_right_paths_with_the_best_scores_are_fine_tuned_on(tmp_path: FilePath, 
     assert [step["step"] for step in records(made, "steps")] == list(range(1, -(-len(selected) // 8) + 1))
 
 
-def pairs(made: Stage, rows: list[dict[str, Any]]) -> list[tuple[Any, Path]]:
+def pairs(made: Stage, rows: list[dict[str, Any]]) -> list[tuple[Any, ReasoningPath]]:
     by_id = {problem.id: problem for problem in made.problems}
-    chosen = {path.id: path for path in made.records("paths").load(Path)}
+    chosen = {path.id: path for path in made.records("paths").load(ReasoningPath)}
     return [(by_id[row["problem_id"]], chosen[row["id"]]) for row in rows]
 
 
@@ -107,8 +107,8 @@ def test_training_rows_are_the_sampled_tokens(tmp_path: FilePath, embedded: File
 
     made, tokenizer = stage(tmp_path, embedded), AutoTokenizer.from_pretrained(embedded)
     odd = (50, 17, 3, tokenizer.eos_token_id)
-    sampled = Path("a", made.problems[0].id, "swapped", 0, Completion("x", odd), Verdict(Outcome.FIRST))
-    text_only = Path("b", made.problems[0].id, "given", 0, Completion("sum 85"), Verdict(Outcome.FIRST))
+    sampled = ReasoningPath("a", made.problems[0].id, "swapped", 0, Completion("x", odd), Verdict(Outcome.FIRST))
+    text_only = ReasoningPath("b", made.problems[0].id, "given", 0, Completion("sum 85"), Verdict(Outcome.FIRST))
     one, other = rows_of([sampled, text_only], made, tokenizer)
     assert tuple(one["input_ids"][-4:]) == odd, "tokens that no tokeniser would choose are trained on as sampled"
     prompt = tokenizer.apply_chat_template(made.judge.prompt(made.problems[0], "swapped"), add_generation_prompt=True, tokenize=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import adjudge_tournament
 from adjudge import Aggregator, Outcome, Plugins
-from adjudge.manager import Source
+from adjudge.host.plugins import Source
 from adjudge.testing import Decide, check_aggregator, play_with
 from adjudge_tournament import Active, Copeland, Elo, Knockout, RoundRobin, Vote
 

@@ -19,7 +19,7 @@ from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Random
 from adjudge_sft import Sft
-from adjudge_trl import Lora
+from adjudge_trl import Lora, newest_checkpoint
 
 pytestmark = pytest.mark.slow
 PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4]).load())
@@ -137,7 +137,7 @@ def test_the_reference_model_of_a_stage_on_kept_adapters_has_them(tmp_path: File
     assert steps[0]["kl"] == pytest.approx(0, abs=1e-6)
     assert steps[1]["kl"] > 0
     assert judged(result.model) == plainly(result.model)
-    made.drop_checkpoints()
+    grpo().clean_up(made)
     assert {entry.name for entry in made.folder.iterdir()} == {"model"}, "what was written for the reference goes with the checkpoints"
 
 
@@ -199,7 +199,7 @@ def test_adapters_go_on_from_a_checkpoint(tmp_path: FilePath, embedded: FilePath
         patch.setattr(training.StopsWhenAsked, "on_step_end", stop)
         with pytest.raises(Stopped):
             options.train(made)
-    assert made.newest_checkpoint()[1] == 2
+    assert newest_checkpoint(made)[1] == 2
     again = options.train(made)
     one, other = load_file(whole.model / "model.safetensors"), load_file(again.model / "model.safetensors")
     assert all(value.allclose(other[name], atol=1e-6) for name, value in one.items())

@@ -10,16 +10,17 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from trl import GRPOConfig, SFTConfig
 
-from adjudge import Judge, Plugins, Sampling, StageTrainer, Training
-from adjudge.footprint import training
-from adjudge.shape import shape_of
-from adjudge_trl import Lora, held
+from adjudge import Judge, Plugins, StageTrainer
+from adjudge_plan import Sampling, Training
+from adjudge_plan.memory import training
+from adjudge_plan.model_size import model_size_of
+from adjudge_trl import Lora, training_load
 
 TOKENS = 256
 
 
-def held_by(lora: Lora | None = None, table: dict[str, Any] | None = None, **more: Any) -> Training:
-    return held(lora, table or {}, step=8, sequences=(8, 80), rows=2, **more)
+def load_of(lora: Lora | None = None, table: dict[str, Any] | None = None, **more: Any) -> Training:
+    return training_load(lora, table or {}, step=8, sequences=(8, 80), rows=2, **more)
 
 
 PLAIN = Training(8, (8, 80), 2, saved_bytes=4.0, defers=True)
@@ -31,52 +32,52 @@ IN_VLLM = Sampling(900, share=0.3)
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (held_by(), PLAIN),
-        (held_by(table={"gradient_checkpointing": True}), replace(PLAIN, checkpointing=True)),
+        (load_of(), PLAIN),
+        (load_of(table={"gradient_checkpointing": True}), replace(PLAIN, checkpointing=True)),
         (
-            held_by(table={"model_init_kwargs": {"dtype": "bfloat16"}}),
+            load_of(table={"model_init_kwargs": {"dtype": "bfloat16"}}),
             replace(PLAIN, weight_bytes=2.0, saved_bytes=2.0),
         ),
-        (held_by(Lora(r=4, target_modules=["q_proj"])), replace(PLAIN, rank=4, targets=("q_proj",))),
-        (held_by(Lora(r=4, merge=False)), replace(PLAIN, rank=4, saved_bytes=None)),
-        (held_by(Lora(r=4, quantised=True)), replace(PLAIN, rank=4, weight_bytes=0.52, saved_bytes=None)),
-        (held_by(reference=True), replace(PLAIN, reference=True, passes=1)),
-        (held_by(Lora(), reference=True), replace(PLAIN, rank=16, passes=1)),
-        (held_by(samples=True), replace(PLAIN, rollouts="model")),
-        (held_by(table={"num_iterations": 2}, samples=True), replace(PLAIN, rollouts="model", passes=1)),
-        (held_by(table={"use_vllm": True, "vllm_mode": "server"}, samples=True), replace(PLAIN, rollouts="elsewhere", passes=1)),
-        (held_by(table=VLLM, samples=True), replace(PLAIN, rollouts=IN_VLLM, passes=1)),
-        (held_by(table=VLLM, samples=True, reference=True), replace(PLAIN, rollouts=IN_VLLM, passes=2, reference=True)),
-        (held_by(table={**VLLM, "vllm_importance_sampling_correction": False}, samples=True), replace(PLAIN, rollouts=IN_VLLM)),
+        (load_of(Lora(r=4, target_modules=["q_proj"])), replace(PLAIN, rank=4, targets=("q_proj",))),
+        (load_of(Lora(r=4, merge=False)), replace(PLAIN, rank=4, saved_bytes=None)),
+        (load_of(Lora(r=4, quantised=True)), replace(PLAIN, rank=4, weight_bytes=0.52, saved_bytes=None)),
+        (load_of(reference=True), replace(PLAIN, reference=True, passes=1)),
+        (load_of(Lora(), reference=True), replace(PLAIN, rank=16, passes=1)),
+        (load_of(samples=True), replace(PLAIN, rollouts="model")),
+        (load_of(table={"num_iterations": 2}, samples=True), replace(PLAIN, rollouts="model", passes=1)),
+        (load_of(table={"use_vllm": True, "vllm_mode": "server"}, samples=True), replace(PLAIN, rollouts="elsewhere", passes=1)),
+        (load_of(table=VLLM, samples=True), replace(PLAIN, rollouts=IN_VLLM, passes=1)),
+        (load_of(table=VLLM, samples=True, reference=True), replace(PLAIN, rollouts=IN_VLLM, passes=2, reference=True)),
+        (load_of(table={**VLLM, "vllm_importance_sampling_correction": False}, samples=True), replace(PLAIN, rollouts=IN_VLLM)),
         (
-            held_by(table={"use_vllm": True, "vllm_gpu_memory_utilization": 0.4, "vllm_enable_sleep_mode": True}, samples=True),
+            load_of(table={"use_vllm": True, "vllm_gpu_memory_utilization": 0.4, "vllm_enable_sleep_mode": True}, samples=True),
             replace(PLAIN, rollouts=Sampling(0, share=0.4, sleeps=True, own_limit=True), passes=1),
         ),
-        (held_by(table=SPREAD), replace(PLAIN, spread="everything")),
+        (load_of(table=SPREAD), replace(PLAIN, spread="everything")),
         (
-            held_by(table={**SPREAD, "fsdp_config": {"activation_checkpointing": True}}),
+            load_of(table={**SPREAD, "fsdp_config": {"activation_checkpointing": True}}),
             replace(PLAIN, spread="everything", checkpointing=True),
         ),
         (
-            held_by(table={**SPREAD, "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}}),
+            load_of(table={**SPREAD, "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}}),
             replace(PLAIN, spread="everything", defers=False),
         ),
-        (held_by(table={"fsdp": "full_shard offload"}), replace(PLAIN, spread="everything", offload=True)),
-        (held_by(table={"fsdp": "shard_grad_op"}), replace(PLAIN, spread="states")),
-        (held_by(table={"fsdp": True, "fsdp_config": {"reshard_after_forward": False}}), replace(PLAIN, spread="states")),
-        (held_by(table={"fsdp": "no_shard", "fsdp_config": {"version": 1}}), PLAIN),
-        (held_by(table={"fsdp": ["hybrid_shard"]}), replace(PLAIN, uncounted=("trl.fsdp hybrid_shard",))),
+        (load_of(table={"fsdp": "full_shard offload"}), replace(PLAIN, spread="everything", offload=True)),
+        (load_of(table={"fsdp": "shard_grad_op"}), replace(PLAIN, spread="states")),
+        (load_of(table={"fsdp": True, "fsdp_config": {"reshard_after_forward": False}}), replace(PLAIN, spread="states")),
+        (load_of(table={"fsdp": "no_shard", "fsdp_config": {"version": 1}}), PLAIN),
+        (load_of(table={"fsdp": ["hybrid_shard"]}), replace(PLAIN, uncounted=("trl.fsdp hybrid_shard",))),
         (
-            held_by(table={"fsdp": True, "fsdp_config": "no.json"}),
+            load_of(table={"fsdp": True, "fsdp_config": "no.json"}),
             replace(PLAIN, uncounted=("trl.fsdp_config no.json, which cannot be read",)),
         ),
-        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), replace(PLAIN, spread="everything", defers=False)),
-        (held_by(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), replace(PLAIN, spread="states", defers=False)),
-        (held_by(table={"optim": "adamw_8bit"}), replace(PLAIN, moment_bytes=1.0)),
-        (held_by(table={"optim": "lion_8bit"}), replace(PLAIN, uncounted=("trl.optim lion_8bit",))),
-        (held_by(table={"activation_offloading": True}), replace(PLAIN, uncounted=("trl.activation_offloading",))),
+        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), replace(PLAIN, spread="everything", defers=False)),
+        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), replace(PLAIN, spread="states", defers=False)),
+        (load_of(table={"optim": "adamw_8bit"}), replace(PLAIN, moment_bytes=1.0)),
+        (load_of(table={"optim": "lion_8bit"}), replace(PLAIN, uncounted=("trl.optim lion_8bit",))),
+        (load_of(table={"activation_offloading": True}), replace(PLAIN, uncounted=("trl.activation_offloading",))),
         (
-            held_by(table={"model_init_kwargs": {"device_map": "auto"}}),
+            load_of(table={"model_init_kwargs": {"device_map": "auto"}}),
             replace(PLAIN, uncounted=("trl.model_init_kwargs.device_map",)),
         ),
     ],
@@ -138,5 +139,5 @@ def test_what_a_real_model_keeps_lies_between_least_and_most(family: str, heads:
         "num_key_value_heads": heads, "vocab_size": 64, "tie_word_embeddings": True,
     }  # fmt: skip
     load = Training(1, None, weight_bytes=4.0 if dtype == torch.float32 else 2.0)
-    least, most = training("s", shape_of(config, "config"), load, TOKENS, 1)[0].parts["activations"]
+    least, most = training("s", model_size_of(config, "config"), load, TOKENS, 1)[0].parts["activations"]
     assert least <= kept(config, dtype) <= most

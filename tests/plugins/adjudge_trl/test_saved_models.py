@@ -18,7 +18,8 @@ from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Random
 from adjudge_sft import Sft
-from adjudge_trl.sharded import gathered_by_deepspeed
+from adjudge_trl import newest_checkpoint
+from adjudge_trl.whole_weights import gathered_by_deepspeed
 
 PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4]).load())
 
@@ -108,7 +109,7 @@ def test_a_model_that_was_not_saved_keeps_the_checkpoints(tmp_path: FilePath, em
         after_fit(patch, saves_nothing)
         with pytest.raises(JobError, match=r"what it saved is no model: .*config\.json(.|\n)*the checkpoints in .* are kept"):
             trainer_of("grpo").train(made)
-    last, step = made.newest_checkpoint()
+    last, step = newest_checkpoint(made)
     assert last is not None
     assert step == 2
     assert (trainer_of("grpo").train(made).model / "model.safetensors").exists(), "the same command goes on from them"

@@ -23,6 +23,7 @@ from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Random
 from adjudge_sft import Sft
+from adjudge_trl import newest_checkpoint
 from adjudge_trl.pickles import STRICT
 
 pytestmark = pytest.mark.slow
@@ -73,7 +74,7 @@ def test_a_step_that_is_no_number_stops_before_the_weights_are_spoilt(
     texts = json.loads((folder / "step-2.json").read_text())
     recorded = {json.loads(line)["text"] for line in (made.records_folder / "1-grpo-rollouts.jsonl").read_text().splitlines()}
     assert any(text in texts["0.completion_ids"][0] for text in recorded)
-    last, step = made.newest_checkpoint()
+    last, step = newest_checkpoint(made)
     assert step == 1
     assert last is not None
     assert all(value.isfinite().all() for value in load_file(last / "model.safetensors").values())
@@ -97,11 +98,11 @@ def test_each_process_keeps_its_own_batch(tmp_path: FilePath, embedded: FilePath
     from safetensors.torch import load_file
     from transformers import AutoTokenizer
 
-    from adjudge_trl import Watched
+    from adjudge_trl import StopsWhenNotFinite
 
     made, tokenizer = stage(tmp_path, embedded), AutoTokenizer.from_pretrained(embedded)
     for rank in range(processes):
-        trainer: Any = Watched()
+        trainer: Any = StopsWhenNotFinite()
         trainer.stage, trainer.processing_class = made, tokenizer
         trainer.accelerator = SimpleNamespace(process_index=rank, num_processes=processes)
         trainer._seen = (3, ({"input_ids": torch.tensor([[rank + 1]])},))
@@ -151,7 +152,7 @@ def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: 
 
     made, sign = stage(tmp_path, embedded), tmp_path / "it-ran"
     Grpo(**{**SMALL, "steps": 2}).train(made)
-    last, step = made.newest_checkpoint()
+    last, step = newest_checkpoint(made)
     assert last is not None
     whole = (last / "optimizer.pt").read_bytes()
     with zipfile.ZipFile(last / "optimizer.pt") as archive:
@@ -188,7 +189,7 @@ stages:
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
-from adjudge.cli import main
+from adjudge.cli.app import main
 main()
 """
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adjudge import ConfigError, Plugins, Stage
-from adjudge.config import RunConfig, validate
+from adjudge import ConfigError, Plugins, RunConfig, Stage, validate
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo

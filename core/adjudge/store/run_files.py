@@ -1,0 +1,37 @@
+"""Reads a run file: YAML, changed by ``--set``, and validated with the installed components."""
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from adjudge.api.options import dump, validate
+from adjudge.errors import ConfigError
+from adjudge.host.plugins import Plugins
+from adjudge.host.run_file import RunConfig, override
+
+from .model_folder import find_model, load_judge
+
+
+def read_run_file(file: FilePath, sets: Sequence[str], plugins: Plugins) -> RunConfig:
+    """Read, override (``a.b=c``), and validate a run file; every mistake in one `ConfigError`."""
+    engine = {"engine": lambda: {"use": "hf"}}
+    data = override(_read_yaml(file), [setting for setting in sets if not setting.startswith("judge.")], engine)
+    judge = {"judge": lambda: dump(load_judge(find_model(str(data.get("model"))), plugins))}
+    data = override(data, [setting for setting in sets if setting.startswith("judge.")], judge)
+    return validate(RunConfig, data, plugins, str(file))
+
+
+def _read_yaml(file: FilePath) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such run file.\n  Remedy: check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: a run file is a mapping of fields to values, not {type(data).__name__}")
+    return data

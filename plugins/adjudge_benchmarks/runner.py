@@ -1,0 +1,184 @@
+"""Judges the problems of a benchmark and scores recorded judgements.
+
+Judging and scoring are two steps. The first writes one line per judgement (`Judgement`) or per problem (`Scores`, of a model that gives
+every answer a number); the second reads such lines, whoever made them, so another metric later needs no model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from adjudge import (
+    ConfigError,
+    DataError,
+    Judge,
+    Match,
+    Metrics,
+    Outcome,
+    Problem,
+    Records,
+    RowError,
+    Session,
+    boundary,
+    build_requests,
+    consistency,
+    mean_tokens,
+    outcome_rates,
+    sample_paths,
+)  # fmt: skip
+
+from .benchmark import Benchmark
+from .judgements import Judged, Judgement, Scores
+from .objects import read_objects
+from .statistics import Metric
+
+# Judging ------------------------------------------------------------------------------------------------------------------
+
+
+def judge_problems(
+    benchmark: Benchmark, problems: Sequence[Problem], judge: Judge, session: Session, records: Records, *, seed: int = 0
+) -> None:
+    """Ask about every pair of every problem and record each judgement as it finishes; those recorded before are not made again."""
+    records.keep(lambda record: record["error"] is None)  # failed calls are made again
+    matches = {}
+    for problem in problems:
+        for match in benchmark.pairs(problem):
+            pair = problem.pair(match.first, match.second)
+            matches[pair.id] = (pair, problem, match)
+    requests = build_requests([pair for pair, _, _ in matches.values()], judge, seed=seed, purpose="bench")
+    for path in sample_paths(session, judge, [request for request in requests if request.id not in records.ids]):
+        _, problem, match = matches[path.problem_id]
+        text, tokens, error = path.completion.text, len(path.completion.token_ids), path.completion.error
+        row = Judgement(problem.id, path.outcome, match.first, match.second, path.order, path.index, text, tokens, error, path.id)
+        records.append(row)
+
+
+# Scoring ------------------------------------------------------------------------------------------------------------------
+
+_JUDGEMENT, _SCORES = TypeAdapter(Judgement), TypeAdapter(Scores)
+
+
+def read_recorded(benchmark: Benchmark, files: Iterable[FilePath]) -> list[Judgement | Scores]:
+    """Recorded judgements, our own rows or the benchmark's authors'; raises `DataError` where a problem is judged twice."""
+
+    def parse(row: dict[str, Any]) -> list[Judgement | Scores]:
+        if "problem_id" not in row:
+            return list(benchmark.recorded(row))
+        try:
+            return [_SCORES.validate_python(row) if "scores" in row else _JUDGEMENT.validate_python(row)]
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RowError(f"is no recorded judgement: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    found: dict[str, Judgement | Scores] = {}
+    for file in files:
+        with boundary(benchmark, "recorded"):
+            rows = [one for many in read_objects(file, parse=parse) for one in many]
+        for one in rows:
+            if found.setdefault(one.key, one) is not one:
+                raise DataError(
+                    f"{file}: problem {one.problem_id} has a second judgement of the same pair, order and index.\n"
+                    "  Remedy: score the records of one judge at a time."
+                )
+    return list(found.values())
+
+
+def join(problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> tuple[list[Judged], int]:
+    """Every problem with what was said about it, and how many records are about none of them."""
+    judgements: dict[str, list[Judgement]] = {problem.id: [] for problem in problems}
+    scores: dict[str, tuple[float, ...]] = {}
+    sizes = {problem.id: len(problem.answers) for problem in problems}
+    unmatched = 0
+    for one in said:
+        if one.problem_id not in sizes:
+            unmatched += 1
+        elif isinstance(one, Scores):
+            _check_answers(one.problem_id, len(one.scores) == sizes[one.problem_id], f"{len(one.scores)} scores", sizes)
+            scores[one.problem_id] = one.scores
+        else:
+            legal = 0 <= min(one.first, one.second) < max(one.first, one.second) < sizes[one.problem_id]
+            _check_answers(one.problem_id, legal, f"a judgement of answers {one.first} and {one.second}", sizes)
+            judgements[one.problem_id].append(one)
+    return [Judged(problem, tuple(judgements[problem.id]), scores.get(problem.id)) for problem in problems], unmatched
+
+
+def _check_answers(problem: str, legal: bool, found: str, sizes: Mapping[str, int]) -> None:
+    if not legal:
+        raise DataError(
+            f"the records have {found} for problem {problem}, which has {sizes[problem]} answers.\n"
+            "  Remedy: score records of this very data set; --export writes its problems."
+        )
+
+
+def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> Metrics:
+    """The benchmark's figures, each with n, interval and whether it is official, and beside them coverage and outcome rates."""
+    everything, unmatched = join(problems, said)
+    if not any(one.judgements or one.scores for one in everything):
+        raise ConfigError(
+            "none of the records is about a problem of this data set.\n  Remedy: check that data and records belong together."
+        )
+    pairs = {problem.id: list(dict.fromkeys(benchmark.pairs(problem))) for problem in problems}
+    samples = [sample for one in everything for match in pairs[one.problem.id] for sample in one.samples(match.first, match.second)]
+    outcomes = [outcome for sample in samples for outcome in sample]
+    judged = [one for one in everything if _answered(one, pairs[one.problem.id])]
+    with boundary(benchmark, "score"):
+        figures = list(benchmark.score(judged))
+    groups = _coverage(benchmark, everything, judged, figures)
+    returned = (one for item in everything for one in item.judgements if one.outcome != Outcome.FAILED)
+    return {
+        "figures": [_told(figure, groups) for figure in figures],
+        "groups": groups,
+        "problems": len(judged),
+        "judgements": len(outcomes),
+        "outcomes": outcome_rates(outcomes),
+        "consistency": consistency(samples),
+        "mean_tokens": mean_tokens(one.tokens for one in returned),
+        "unmatched_records": unmatched,
+    }
+
+
+def _answered(one: Judged, matches: Sequence[Match]) -> bool:
+    """Whether a problem can be scored: every answer has a number, or every pair a judgement and no call about it failed."""
+    if one.scores is not None:
+        return True
+    said = [one.outcomes(match.first, match.second) for match in matches]
+    return bool(said) and all(outcomes and Outcome.FAILED not in outcomes for outcomes in said)
+
+
+def _coverage(
+    benchmark: Benchmark, everything: Sequence[Judged], judged: Sequence[Judged], figures: Sequence[Metric]
+) -> dict[str, dict[str, Any]]:
+    """For every group: problems judged in full, and how many there are when it is complete.
+
+    A group that a figure rests on is there too when none of its problems is, as where only a part of the benchmark was judged.
+    """
+    done, there = Counter(one.group for one in judged), Counter(one.group for one in everything)
+    sizes = benchmark.sizes()
+    full: Mapping[str, int | None] = sizes or there
+    named = {group for figure in figures for group in figure.groups}
+    return {group: {"judged": done[group], "of": full.get(group)} for group in sorted({*full, *there, *named})}
+
+
+def _told(figure: Metric, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A figure as it is written down: official only when every group it rests on is complete."""
+    rests_on = figure.groups or tuple(groups)
+    missing = [group for group in rests_on if groups[group]["judged"] != groups[group]["of"]]
+    return {**asdict(figure), "groups": list(rests_on), "official": not missing, "incomplete_groups": missing}
+
+
+def evenly(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
+    """At most so many problems, evenly from the whole list, so that every group keeps its share."""
+    if limit is None or limit >= len(problems):
+        return list(problems)
+    return [problems[index * len(problems) // limit] for index in range(limit)]
+
+
+def exported(problems: Iterable[Problem]) -> Iterator[dict[str, Any]]:
+    """Problems as rows to which another program adds `scores` or an `outcome`."""
+    return ({"problem_id": problem.id, "prompt": problem.prompt, "answers": list(problem.answers)} for problem in problems)

@@ -1,0 +1,82 @@
+"""Sessions around an engine's own: one whose errors name the engine, and one that answers from a cache what was asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from adjudge import Completion, Engine, Message, PromptTooLong, Session, boundary
+
+from .cache import Cache, digest
+
+
+class NamedSession:
+    """The session of an engine that another engine opened: an exception of its own becomes an error that names the right engine."""
+
+    def __init__(self, session: Session, engine: Engine) -> None:
+        self._session, self._engine = session, engine
+
+    def sample(self, prompts: Sequence[list[Message]], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        with boundary(self._engine, "sample"):
+            yield from self._session.sample(prompts, **settings)
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        with boundary(self._engine, "logprobs"):
+            return self._session.logprobs(prompt, continuations)
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        with boundary(self._engine, "tokenize"):
+            return self._session.tokenize(text, token_ids)
+
+
+class CachedSession:
+    """A session that knows what it was asked before; the engine is opened for what is left, and asked all of it at once."""
+
+    def __init__(self, cache: Cache, source: str, load: Callable[[], Session]) -> None:
+        self.cache, self.source, self._load = cache, source, load
+        self.asked = self.known = 0
+
+    @cached_property
+    def session(self) -> Session:
+        """The engine's own, opened when it is first needed."""
+        return self._load()
+
+    def sample(
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+    ) -> Iterator[tuple[int, Completion]]:
+        settings = [temperature, top_p, max_new_tokens]
+        keys = [digest(self.source, prompt, seed, settings) for prompt, seed in zip(prompts, seeds, strict=True)]
+        self.asked += len(keys)
+        missing: list[int] = []
+        for index, key in enumerate(keys):
+            if (completion := self.cache.get(key)) is None:
+                missing.append(index)
+            else:
+                self.known += 1
+                yield index, completion
+        if not missing:
+            return
+        try:
+            made = self.session.sample(
+                [prompts[index] for index in missing], seeds=[seeds[index] for index in missing],
+                temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens,
+            )  # fmt: skip
+            yield from self._kept(made, {index: keys[index] for index in missing})
+        except PromptTooLong as error:
+            error.index = missing[error.index]
+            raise
+
+    def _kept(self, made: Iterator[tuple[int, Completion]], keys: dict[int, str]) -> Iterator[tuple[int, Completion]]:
+        """What the engine answers, remembered before it is handed on; an index that it was not asked for stays one."""
+        place = dict(enumerate(keys))
+        for index, completion in made:
+            if index in place:
+                self.cache.put(keys[place[index]], self.source, completion)
+            yield place.get(index, -1), completion
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        return self.session.logprobs(prompt, continuations)
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        return self.session.tokenize(text, token_ids)

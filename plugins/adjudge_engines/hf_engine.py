@@ -1,0 +1,72 @@
+"""The `hf` engine's options: a transformers model in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from adjudge import Engine, Json, Message, Session
+
+from .installed import require, versions_of
+
+if TYPE_CHECKING:
+    from adjudge_plan import Sampling
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+"""Bytes of a weight by its precision; ``auto`` = as they are stored."""
+
+
+class HfEngine(Engine):
+    """A transformers causal language model in this process, on the GPU where there is one."""
+
+    without_effect: ClassVar[frozenset[str]] = frozenset({"batch_tokens", "score_tokens"})
+
+    use: Literal["hf"] = "hf"
+    batch_tokens: Annotated[int, Field(gt=0)] = 65536
+    """Prompt and new tokens of one batch, padding included."""
+    score_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Tokens of one batch when given paths are scored, halved when it does not fit; None = 512 on a CPU, 8192 elsewhere."""
+    device: str | None = None
+    """As torch writes it, for example ``cuda:1``; None = CUDA where there is one, else CPU."""
+    dtype: Precision = "auto"
+    """Precision of the weights; ``auto`` = as they are stored."""
+    trust_remote_code: bool = False
+    """Whether Python code that lies in the model folder may run, here and in training; read it first."""
+
+    @contextmanager
+    def open(self, model: FilePath) -> Iterator[Session]:
+        require("train", "torch", "transformers")
+        from .hf import HfSession
+
+        session = HfSession(
+            model,
+            batch_tokens=self.batch_tokens,
+            score_tokens=self.score_tokens,
+            device=self.device,
+            dtype=self.dtype,
+            trust_remote_code=self.trust_remote_code,
+        )
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def fingerprint(self) -> Json | None:
+        """Every option but the sizes of batches, on which no completion depends, and the versions of what samples."""
+        return {**self.model_dump(mode="json", exclude=set(self.without_effect)), **versions_of("torch", "transformers", "tokenizers")}
+
+    def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
+        from .chat import count_tokens_of_model
+
+        return count_tokens_of_model(model, prompts)
+
+    def sampling_load(self, sequence: int) -> Sampling | None:
+        """A batch, or one sequence that is longer than that."""
+        from adjudge_plan import Sampling
+
+        return None if self.device == "cpu" else Sampling(max(self.batch_tokens, sequence), WEIGHT_BYTES.get(self.dtype))

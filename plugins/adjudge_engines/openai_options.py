@@ -1,0 +1,160 @@
+"""The `openai` engine's options: a judge behind any endpoint that speaks OpenAI's API, for example ``vllm serve``.
+
+Neither paper says how its judges were served; RRM's authors sample 8,192 tokens a judgement, for which an endpoint needs long timeouts.
+Keys come from the environment alone. Docs: decisions/0015.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from adjudge import ConfigError, Engine, Json, Message, Session
+
+from .installed import require
+
+NO_ANSWER = frozenset({"key_variable", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait", "connect_seconds",
+                       "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
+"""Options on which whether an answer comes depends, and never what it says."""
+OURS = {
+    "model",
+    "messages",
+    "prompt",
+    "n",
+    "stream",
+    "echo",
+    "logprobs",
+    "seed",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+}
+
+
+def _plain_url(url: str) -> str:
+    """Validates a base URL: where to ask, and nothing that could be a key."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write it as http://HOST:PORT/v1 or https://HOST/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a URL with a user, a password or a query is not taken, for run files are kept; keys come from the environment")
+    return url.rstrip("/")
+
+
+def _not_ours(extra: dict[str, Any]) -> dict[str, Any]:
+    """Validates what is to be sent besides: nothing that adjudge sends itself."""
+    for name in extra:
+        if name in OURS:
+            raise ValueError(f"{name!r} is sent by adjudge itself; see the other options and those of the judge")
+    return extra
+
+
+class OpenAiEngine(Engine):
+    """A model behind an endpoint that speaks OpenAI's API, as ``vllm serve`` does; the run's own model folder is not sent there."""
+
+    per_process: ClassVar[bool] = False
+    ignores_model_folder: ClassVar[bool] = True
+    without_effect: ClassVar[frozenset[str]] = NO_ANSWER
+
+    use: Literal["openai"] = "openai"
+    base_url: Annotated[str, AfterValidator(_plain_url)]
+    """Where the endpoint is, up to and with its version, for example ``http://127.0.0.1:8000/v1``."""
+    model: str
+    """The model's name at the endpoint."""
+    key_variable: str | None = None
+    """Environment variable with the key; None = OPENAI_API_KEY where there is one, which is not sent in plain text to another machine."""
+    concurrency: Annotated[int, Field(gt=0, le=1000)] = 32
+    """Calls under way at a time."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Requests that are begun in a minute, evenly spread and repeated ones included; None = as many as there are answers to."""
+    tries: Annotated[int, Field(gt=0)] = 6
+    """Times that a call is made before it is *failed*: busy, broken or missing answers are asked for again."""
+    first_wait: Annotated[float, Field(ge=0)] = 1.0
+    """Seconds before the second try at most; doubled for each further one, and drawn at random below that."""
+    longest_wait: Annotated[float, Field(ge=0)] = 60.0
+    """Seconds before any try at most; an endpoint that asks for more (``Retry-After``) fails the call."""
+    connect_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds until a connection stands."""
+    read_seconds: Annotated[float, Field(gt=0)] = 1200.0
+    """Seconds without a byte; an answer comes in one piece, so this is also how long a judgement may take to be written."""
+    total_seconds: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds of one try from connecting to the answer's last byte."""
+    give_up_after: Annotated[int, Field(gt=0)] = 20
+    """Calls failed in a row, each after its last try, after which the rest of a batch fails without being asked."""
+    logprobs: bool = True
+    """Whether to ask for log-probabilities of the sampled tokens; where none are told, a completion has none."""
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the endpoint calls the limit of new tokens; OpenAI's reasoning models only take the second."""
+    leave_out: list[Literal["seed", "temperature", "top_p"]] = []
+    """Settings of the judge that the endpoint refuses and that are not sent; it then samples as it likes."""
+    extra: Annotated[dict[str, Any], AfterValidator(_not_ours)] = {}
+    """Sent with every chat besides, for example ``{chat_template_kwargs: {enable_thinking: true}}``."""
+    tokenizer: FilePath | None = None
+    """Folder with the served model's tokenizer; with it exact tokens (vLLM tells them), scores of given texts, and token counts."""
+    weights: str | None = None
+    """What is served, in your words, such as a revision: completions are then cached under it; None = not, for a name is no weights."""
+
+    @model_validator(mode="after")
+    def _special_tokens_are_written_by_nobody(self) -> Self:
+        if self.tokenizer is not None and self.extra.get("skip_special_tokens") is False:
+            raise ValueError("with a tokenizer texts are read from tokens, special ones apart: leave extra.skip_special_tokens out")
+        return self
+
+    @contextmanager
+    def open(self, model: FilePath) -> Iterator[Session]:
+        require("openai", "openai", "tenacity")
+        key = self.key()
+        from .openai import OpenAiSession
+
+        session = OpenAiSession(self, key)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def fingerprint(self) -> Json | None:
+        """Everything that decides what is answered, once the user vouches for the weights; None until then."""
+        if self.weights is None:
+            return None
+        return self.model_dump(mode="json", exclude=set(self.without_effect))
+
+    def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
+        if self.tokenizer is None:
+            return None
+        from .chat import count_tokens
+
+        return count_tokens(self.tokenizer, prompts)
+
+    @property
+    def local(self) -> bool:
+        """Whether the endpoint is on this machine."""
+        host = str(urlsplit(self.base_url).hostname)
+        import ipaddress
+
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    def key(self) -> str | None:
+        """The key, from the environment; None where there is none to send. Raises `ConfigError` without ever quoting it."""
+        name = self.key_variable or "OPENAI_API_KEY"
+        if self.key_variable is None and not self.local and self.base_url.startswith("http:"):
+            return None
+        key = os.environ.get(name, "").strip()
+        if self.key_variable is not None and not key:
+            raise ConfigError(
+                f"engine.key_variable: the environment has no {name}.\n"
+                "  Remedy: export it, or leave key_variable out where no key is needed."
+            )
+        if not re.fullmatch(r"[!-~]*", key):
+            raise ConfigError(f"engine.key_variable: {name} holds characters that no key has, such as spaces.\n  Remedy: export it again.")
+        return key or None

@@ -1,0 +1,198 @@
+"""Reads what an endpoint answered: any body is either a completion or a `Fault` that says what is wrong with it, never a guess.
+
+A body: ``{"choices": [{"message": {"content": "... \\\\boxed{Assistant 1}"}, "finish_reason": "stop", "logprobs": null}]}``
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_left
+from itertools import accumulate
+from typing import Any
+
+from adjudge import Completion
+
+from .texts import Texts
+
+COMPLETE = ("stop", "eos", "eos_token", "stop_sequence", "end_turn")
+CUT = ("length", "max_tokens")
+UNKNOWN = -9999.0
+"""What OpenAI and vLLM write for a log-probability that they do not tell."""
+
+
+class Fault(Exception):
+    """No answer, or one that cannot be used; asking again may help where `again` is true, after `wait` seconds at least."""
+
+    def __init__(self, reason: str, *, again: bool = True, wait: float = 0.0) -> None:
+        super().__init__(reason.encode(errors="replace").decode())  # half a character could not be written to a record
+        self.again, self.wait = again, wait
+
+
+class Refused(Fault):
+    """The endpoint is well and will not answer this one prompt."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, again=False)
+
+
+class OtherText(Fault):
+    """The tokens of an answer write another text than its own: either one is damaged, or they were read by another model's tokenizer."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer's tokens, read by engine.tokenizer, write another text than its own")
+
+
+def read_chat(body: str, texts: Texts | None = None) -> Completion:
+    """The completion of a chat; with `texts` in the model's own tokens where the endpoint tells them. Raises `Fault`."""
+    choice = _only_choice(body)
+    ended = choice.get("finish_reason")
+    if ended == "content_filter":
+        return Completion("", error="the endpoint's content filter stopped the answer")
+    if not isinstance(ended, str):
+        raise Fault("the answer does not say how it ended")
+    if ended not in (*COMPLETE, *CUT):
+        raise Fault(f"the answer ended with {_short(ended)}, which is neither complete nor cut off")
+    text, marks = _joined(choice, cut=ended in CUT)
+    tokens = _tokens(choice)
+    exact = None if texts is None else _exact(choice, text, tokens, texts, cut=ended in CUT)
+    return exact or _aligned(text, marks, tokens, cut=ended in CUT)
+
+
+def read_echo(body: str, start: int, count: int) -> list[float]:
+    """Log-probabilities in nats of the `count` tokens of an echoed prompt that stand after its first `start`. Raises `Fault`."""
+    told = _only_choice(body).get("logprobs")
+    values = told.get("token_logprobs") if isinstance(told, dict) else None
+    wanted = values[start : start + count] if isinstance(values, list) else []
+    if len(wanted) != count or not all(map(_is_logprob, wanted)):
+        raise Refused("it tells no log-probabilities of given tokens")
+    return [float(value) for value in wanted]
+
+
+# The parts of a body --------------------------------------------------------------------------------------------------------
+
+
+def _only_choice(body: str) -> dict[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Fault(f"the answer is not JSON: {_short(body)}") from None
+    choices = data.get("choices") if isinstance(data, dict) else None
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise Fault(f"the answer has no list of choices: {_short(body)}")
+    if len(choices) != 1:
+        raise Fault(f"the answer has {len(choices)} choices; one was asked for")
+    chosen: dict[str, Any] = choices[0]
+    return chosen
+
+
+def _joined(choice: dict[str, Any], *, cut: bool) -> tuple[str, dict[int, int]]:
+    """One text with the thinking between marks, as parsers of judges know it, and which of its bytes are marks that were set here."""
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise Fault("the answer has no message")
+    thinking = _text(message, "reasoning") or _text(message, "reasoning_content")
+    content = _text(message, "content")
+    if content is None and thinking is None:
+        content = _text(message, "refusal")
+    if content is None and thinking is None and not cut:
+        raise Fault("the answer's message has no content")
+    if not thinking:
+        return content or "", {}
+    opened = "<think>" + thinking
+    if cut and not content:
+        return opened, {0: 7}
+    at = len(opened.encode())
+    return opened + "</think>" + (content or ""), {0: 7, at: at + 8}
+
+
+def _text(message: dict[str, Any], name: str) -> str | None:
+    text = message.get(name)
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise Fault(f"the answer's {name} is a {type(text).__name__}, not a text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Fault(f"the answer's {name} has half a character") from None
+    return text
+
+
+def _tokens(choice: dict[str, Any]) -> list[tuple[bytes, float]] | None:
+    """What each sampled token writes and its log-probability in nats; None where one of them is not told."""
+    told = choice.get("logprobs")
+    rows = told.get("content") if isinstance(told, dict) else None
+    if not isinstance(rows, list) or not rows:
+        return None
+    found = [_token(row) for row in rows]
+    return [one for one in found if one is not None] if None not in found else None
+
+
+def _token(row: Any) -> tuple[bytes, float] | None:
+    if not isinstance(row, dict) or not _is_logprob(row.get("logprob")):
+        return None
+    written, text = row.get("bytes"), row.get("token")
+    try:
+        data = bytes(written) if isinstance(written, list) else str(text).encode() if isinstance(text, str) else None
+    except (ValueError, TypeError):  # numbers that are no bytes, half a character
+        return None
+    return None if data is None else (data, round(float(row["logprob"]), 7))
+
+
+def _is_logprob(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return UNKNOWN < value <= 1e-6 and math.isfinite(value)
+
+
+# Tokens and the text --------------------------------------------------------------------------------------------------------
+
+
+def _exact(choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] | None, texts: Texts, *, cut: bool) -> Completion | None:
+    """The completion in the tokens that were sampled, as the `hf` engine has it; None where the endpoint does not tell them."""
+    ids = choice.get("token_ids")
+    size = len(texts.tokenizer)
+    if not isinstance(ids, list) or not ids or not all(type(token) is int and 0 <= token < size for token in ids):
+        return None
+    written, ends = texts.token_offsets(ids)
+    if "</think>" in text and "</think>" not in written:  # a mark that the tokenizer does not write
+        return None
+    if _after_thinking(written) != _after_thinking(text):
+        raise OtherText
+    logprobs = tuple(value for _, value in tokens) if tokens is not None and len(tokens) == len(ids) else None
+    return Completion(written, tuple(ids), ends, logprobs, truncated=cut)
+
+
+def _after_thinking(text: str) -> str:
+    """What a judgement says in the end; its opening mark may have stood in the prompt, and its last character may be half there."""
+    return text.rpartition("</think>")[2].strip().removeprefix("<think>").strip().rstrip("\ufffd")
+
+
+def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]] | None, *, cut: bool) -> Completion:
+    """The completion with log-probabilities where its tokens write exactly its text, and without them where they do not."""
+    ends = None if tokens is None else _ends(text.encode(), [written for written, _ in tokens], marks)
+    if tokens is None or ends is None:
+        return Completion(text, truncated=cut)
+    starts = [0, *accumulate(len(character.encode()) for character in text)]
+    in_text = tuple(-1 if end < 0 else bisect_left(starts, end) for end in ends)
+    return Completion(text, (), in_text, tuple(value for _, value in tokens), truncated=cut)
+
+
+def _ends(text: bytes, tokens: list[bytes], marks: dict[int, int]) -> list[int] | None:
+    """Where in the text each token's bytes end, -1 for one that writes nothing, as an end of turn; None unless they make up all of it.
+
+    Tokens may pass over marks, which the model need not have written.
+    """
+    at, ends = 0, []
+    for token in tokens:
+        start = next((place for place in (at, marks.get(at, at)) if token and text.startswith(token, place)), None)
+        at = at if start is None else start + len(token)
+        ends.append(-1 if start is None else at)
+    return ends if marks.get(at, at) == len(text) else None
+
+
+def _short(text: str) -> str:
+    """A text in a message: one line, not long."""
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 120 else text[:120] + "…")

@@ -1,0 +1,86 @@
+"""``adjudge health``: one report on a judge, from judgements that it makes now or that were recorded earlier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+import typer
+
+from adjudge import DEFAULT_MODEL, EngineOption, JsonOption, ModelOption, NoCacheOption, SeedOption, SetOption, number, print_table
+
+EXAMPLE = "Example: adjudge health --model runs/demo/stages/3-grpo/model --out health.html"
+ASKING = ("model", "samples", "attacked", "engine", "seed", "no_cache")
+"""Arguments that say how a model is asked, and mean nothing where none is."""
+PARTS = ("accuracy", "outcomes", "position", "length", "votes", "agreement")
+"""Parts in the order in which the table has them; those of other plugins follow."""
+
+
+def health(
+    context: typer.Context,
+    model: ModelOption = DEFAULT_MODEL,
+    *,
+    data: Annotated[str | None, typer.Option("--data", help="Pairs to ask about: a data set's name, or YAML with options.")] = None,
+    replay: Annotated[list[FilePath] | None, typer.Option("--replay", help="Recorded judgements of --data; no model is asked.")] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Judgements of every pair in each of the two orders.")] = 5,
+    attacked: Annotated[int, typer.Option("--attacked", min=0, help="Pairs that every attack is tried on; 0 tries none.")] = 50,
+    out: Annotated[FilePath | None, typer.Option("--out", help="Write the report with its plots to this HTML file.")] = None,
+    engine: EngineOption = "hf",
+    sets: SetOption = None,
+    seed: SeedOption = 0,
+    no_cache: NoCacheOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Report on a judge: accuracy, position, length, votes, agreement, and attacks that it should not fall for.
+
+    Every pair is asked about in both orders. With --replay, records of judgements take the place of a model, and nothing is attacked.
+    """
+    from adjudge_benchmarks import refuse_flags
+
+    from .page import page_writer
+    from .sources import config_of, of_model, of_records
+
+    if replay:
+        refuse_flags(context, ASKING, "--replay")
+    write = None if out is None else page_writer(out)
+    if replay:
+        report = of_records(data, replay, sets)
+    else:
+        config, folder = config_of(model, data=data, engine=engine, sets=sets, seed=seed, attacked=attacked)
+        report = of_model(config, folder, samples=samples, cache=not no_cache)
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        _print(report)
+    if write is not None:
+        typer.echo(str(write(report)), err=as_json)
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    rows = []
+    for name, found in figures(report):
+        low, high = found.get("interval") or (None, None)
+        rows.append([name, number(found["value"]), "none" if low is None else f"{low:.3f}–{high:.3f}", str(found["n"])])
+    print_table(["figure", "value", "95% interval", "problems"], rows)
+    tokens = "" if report["mean_tokens"] is None else f", {number(report['mean_tokens'], places=1)} tokens each"
+    typer.echo(f"{report['judgements']} judgements of {report['problems']} problems{tokens}")
+
+
+def figures(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every figure of a report under a name, those that rest on nothing left out."""
+    others = [name for name, part in report.items() if isinstance(part, dict) and name not in (*PARTS, "judge", "data", "probes")]
+    for part in (*(part for part in PARTS if part in report), *others):
+        for name, found in report[part].items():
+            if isinstance(found, dict) and "value" in found and found.get("n"):
+                yield f"{part}: {name.replace('_', ' ')}", found
+    attacks = report["probes"] or {}
+    for text, found in attacks.get("openers", {}).items():
+        yield f"opener preferred: {text!r}", found["chosen"]
+    if "markup" in attacks:
+        yield "wrong answer preferred: as it is", attacks["without"]["chosen"]
+        yield "verdict turned: by chance", attacks["without"]["turned"]
+        for text, found in attacks["markup"].items():
+            yield f"wrong answer preferred: with {text!r}", found["chosen"]
+            yield f"verdict turned: by {text!r}", found["turned"]

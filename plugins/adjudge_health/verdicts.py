@@ -1,0 +1,46 @@
+"""Probes of the verdicts themselves: what they come to, and how often they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from adjudge import Outcome, Probe, Problem, ReasoningPath, outcome_rates
+
+from .units import labelled_pairs, mean_of, metric
+
+
+class Outcomes(Probe):
+    """The share of every outcome, failed calls included."""
+
+    use: Literal["outcomes"] = "outcomes"
+
+    def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
+        """For every outcome, the mean over problems of its share of the problem's judgements."""
+        of: dict[str, list[Outcome]] = {}
+        for path in paths:
+            of.setdefault(path.problem_id, []).append(path.outcome)
+        rates = [outcome_rates(outcomes) for outcomes in of.values()]
+        return {outcome.value: metric([rate[outcome.value] for rate in rates]) for outcome in Outcome}
+
+
+class Accuracy(Probe):
+    """How often the judge names the label, by where the right answer is shown."""
+
+    use: Literal["accuracy"] = "accuracy"
+
+    def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
+        """All judgements; those that show the right answer first, or second; and both orders of a problem's first sample right."""
+        pairs = labelled_pairs(problems, paths)
+        split: dict[bool, list[float]] = {True: [], False: []}
+        for pair in pairs:
+            for order in ("given", "swapped"):
+                if rights := pair.rights(order):
+                    split[(pair.problem.label == 0) == (order == "given")].append(mean_of(rights))
+        both = [(pair.problem, sample) for pair in pairs if (sample := pair.both_orders)]
+        return {
+            "all": metric([mean_of(pair.rights()) for pair in pairs]),
+            "right_shown_first": metric(split[True]),
+            "right_shown_second": metric(split[False]),
+            "both_orders": metric([float(all(path.right(problem) for path in sample)) for problem, sample in both]),
+        }

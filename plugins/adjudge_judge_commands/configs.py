@@ -1,0 +1,48 @@
+"""What may be set in a call of ``judge``, ``rank``, ``eval`` and ``score``: one configuration for each, as ``--set`` reaches it."""
+
+from __future__ import annotations
+
+from adjudge import Aggregator, Budget, Dataset, Engine, Judge, Options, PathScorer, Voting
+from adjudge_tournament import Reward
+
+
+class JudgeConfig(Options):
+    """A judge, and what answers for it."""
+
+    model: str
+    """Model folder, or ``package:folder``."""
+    judge: Judge
+    """How to judge; the model's own way unless the call says otherwise."""
+    engine: Engine
+    """Where completions come from."""
+    seed: int = 0
+    """Every random choice follows from this number."""
+
+
+class EvalConfig(JudgeConfig):
+    """A judge and the labelled problems that it is measured on."""
+
+    data: Dataset
+    """Labelled problems."""
+
+
+class RankConfig(JudgeConfig):
+    """A judge and the tournament that it decides."""
+
+    aggregator: Aggregator
+    """How pairwise outcomes become a ranking."""
+    voting: Voting = Voting()
+    """How votes decide a match."""
+    budget: Budget = Budget()
+    """What each ranking may spend."""
+    reward: Reward | None = None
+    """The reward to add; None = none."""
+
+
+class ScoreConfig(JudgeConfig):
+    """A judge whose model scores paths that were written earlier."""
+
+    scorer: PathScorer
+    """How paths are scored."""
+    data: Dataset | None = None
+    """Problems that rows name by ``problem_id``; None where every row has its own."""

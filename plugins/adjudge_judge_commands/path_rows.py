@@ -1,0 +1,110 @@
+"""What ``adjudge score`` reads: judgements written earlier or elsewhere, as rows of texts or as a run folder's records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from adjudge import (
+    Completion,
+    Judge,
+    Order,
+    Problem,
+    ReasoningPath,
+    RowError,
+    Session,
+    not_empty,
+    problem_in,
+    read_rows,
+    read_verdict,
+    reader_of,
+    stable_id,
+    text_field,
+)
+
+from .input_rows import name_of, own_ids
+
+
+@dataclass(frozen=True, slots=True)
+class PathRow:
+    """One judgement as a row has it; not yet in the tokens of the model that is to score it, and not yet read."""
+
+    id: str
+    problem: Problem
+    order: Order
+    completion: Completion
+
+    @property
+    def content(self) -> str:
+        """Identifies what is scored, whatever it is called."""
+        one = self.completion
+        return stable_id(self.problem.prompt, self.problem.answers, self.order, one.text, one.token_ids, one.truncated, one.error)
+
+    def path(self, judge: Judge, session: Session, index: int) -> ReasoningPath:
+        """The path in the session's tokens, as the judge reads it; a judgement that was cut off or failed stays what it is."""
+        made = self.completion
+        if made.error is None and not made.truncated:
+            made = session.tokenize(made.text, made.token_ids)
+        return ReasoningPath(self.id, self.problem.id, self.order, index, made, read_verdict(judge, made))
+
+
+def read_path_rows(file: FilePath, problems: Mapping[str, Problem], *, skip_bad_lines: bool) -> list[PathRow]:
+    """All judgements of a file, each with an id of its own; rows without a prompt are about one of these problems."""
+    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(row, problems)))
+    found = [one for row in not_empty(rows, name_of(file)) for one in row]
+    return [replace(one, id=ident) for one, ident in zip(found, own_ids([one.id for one in found], name_of(file)), strict=True)]
+
+
+def _judgements(row: dict[str, Any], problems: Mapping[str, Problem]) -> Iterator[PathRow]:
+    problem, order = _problem(row, problems), _order(row)
+    completions = list(_completions(row))
+    for number, completion in enumerate(completions, 1):
+        if row.get("id") is None:
+            ident = stable_id(problem.prompt, *problem.answers, order, completion.text)
+        else:
+            ident = str(row["id"]) if len(completions) == 1 else f"{row['id']}:{number}"
+        yield PathRow(ident, problem, order, completion)
+
+
+def _problem(row: dict[str, Any], problems: Mapping[str, Problem]) -> Problem:
+    if "prompt" in row or "problem_id" not in row:
+        return problem_in({**row, "id": row.get("problem_id")}, pairs=True)
+    if (found := problems.get(str(row["problem_id"]))) is None:
+        raise RowError(f"has no 'prompt', and --data names no data set with its problem {row['problem_id']!r}")
+    return found
+
+
+def _order(row: dict[str, Any]) -> Order:
+    order = row.get("order", "given")
+    if order not in ("given", "swapped"):
+        raise RowError(f"has the order {order!r}; a judge was shown a pair as 'given' or 'swapped'")
+    return "given" if order == "given" else "swapped"
+
+
+def _completions(row: dict[str, Any]) -> Iterator[Completion]:
+    """One text, several, or one with its tokens as a run records it."""
+    if len({"text", "texts", "completion"} & set(row)) != 1:
+        raise RowError("needs one of 'text', 'texts' and 'completion', which is a judgement as a run records it")
+    if "completion" in row:
+        yield _recorded(row["completion"])
+        return
+    texts = row["texts"] if "texts" in row else [text_field(row, "text")]
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise RowError("has a field 'texts' that is no list of texts")
+    cut = row.get("truncated") is True or row.get("outcome") == "truncated"
+    for text in texts:
+        yield Completion(text, truncated=cut)
+
+
+def _recorded(data: Any) -> Completion:
+    if not isinstance(data, Mapping):
+        raise RowError(f"has a field 'completion' that no run records: it is a {type(data).__name__}, not an object")
+    try:
+        return reader_of(Completion)(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RowError(f"has a field 'completion' that no run records: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -1,0 +1,68 @@
+"""What a command shows while a judge works: lines without a terminal, a bar that is taken away on one, nothing on what is soon over."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import time
+from adjudge_judge_commands import progress
+from adjudge_judge_commands.opened_judge import CountedSession
+progress.FIRST_AFTER, progress.EVERY = {first}, 0.2
+session = CountedSession(None, None)
+session.total, session.done, session.tokens = 400, {done}, {tokens}
+with progress.showing(session, "judging", "judged"):
+    time.sleep({seconds})
+"""
+
+
+def shown(seconds: float, first: float = 0.1, done: int = 100, tokens: int = 0) -> list[str]:
+    script = SCRIPT.format(seconds=seconds, first=first, done=done, tokens=tokens)
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return result.stderr.splitlines()
+
+
+def test_what_is_soon_over_shows_nothing() -> None:
+    assert shown(seconds=0.05, first=2.0) == []
+
+
+def test_plain_lines_tell_the_count_and_in_time_the_rest() -> None:
+    lines = shown(seconds=2.6, tokens=5000)
+    assert 5 < len(lines) < 15
+    assert all(line.startswith("judged 100 of 400, ") and line.split(", ")[1].endswith(" tokens/s") for line in lines)
+    assert "left" not in lines[0], "two seconds set a pace"
+    assert lines[-1].split(", ")[-1] in [f"about {seconds} s left" for seconds in range(6, 10)]
+
+
+def test_a_terminal_shows_a_bar_and_is_given_back() -> None:
+    ours, theirs = pty.openpty()
+    script = SCRIPT.format(seconds=0.6, first=0.1, done=100, tokens=0)
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=30, check=True)
+    os.close(theirs)
+    text = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "judging" in text
+    assert "100 of 400" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
+
+
+def test_a_display_that_breaks_stops_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from time import sleep
+
+    from adjudge_judge_commands import progress
+    from adjudge_judge_commands.opened_judge import CountedSession
+
+    class Broken(progress.ProgressDisplay):
+        def start(self) -> None:
+            raise OSError("no terminal")
+
+    monkeypatch.setattr(progress, "FIRST_AFTER", 0.01)
+    monkeypatch.setattr(progress, "ProgressDisplay", Broken)
+    with progress.showing(CountedSession(None, None), "judging", "judged"):  # type: ignore[arg-type]
+        sleep(0.2)
+    assert capsys.readouterr().err == "warning: no more progress is shown: OSError: no terminal\n"
