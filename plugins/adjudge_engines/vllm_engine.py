@@ -100,5 +100,5 @@ class VllmEngine(Engine):
         longest, own_limit = max(sequence, self.max_model_len or 0), self.max_model_len is None
         return Sampling(
             longest, WEIGHT_BYTES.get(self.dtype), self.tensor_parallel, self.gpu_memory_utilization,
-            own_limit=own_limit, copies=self.data_parallel,
+            own_limit=own_limit, data_parallel=self.data_parallel,
         )  # fmt: skip

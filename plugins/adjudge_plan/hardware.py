@@ -128,15 +128,15 @@ def _check_devices(run: RunInfo, works: Sequence[Work], devices: int, *, given: 
         except ValueError as error:
             raise ConfigError(f"stages.{index}: {error}.\n  Remedy: change that, or plan for other devices (--gpus).") from None
         load = None if work.training is None else work.training.rollouts
-        if isinstance(load, Sampling) and devices % load.spread:
+        if isinstance(load, Sampling) and devices % load.tensor_parallel:
             _refuse_spread(f"stages.{index}: rollouts are sampled", load, devices, "a multiple")
 
 
 def _refuse_spread(who: str, load: Sampling, devices: int, enough: str) -> None:
     there = f"there {'are' if devices > 1 else 'is'} {devices}"
-    how = f"by layers that are spread over {load.spread} devices"
-    if load.copies > 1:
-        how = f"by {load.copies} copies of the model, on {load.copies * load.spread} devices"
+    how = f"by layers that are spread over {load.tensor_parallel} devices"
+    if load.data_parallel > 1:
+        how = f"by {load.data_parallel} copies of the model, on {load.data_parallel * load.tensor_parallel} devices"
     raise ConfigError(f"{who} {how}, and {there}.\n  Remedy: take fewer, or plan for {enough} (--gpus).")
 
 
@@ -159,7 +159,7 @@ def with_sharding(launch: Launcher | None, load: Training) -> Training:
     if found.kind == "nothing":
         return load
     return replace(
-        load, spread=found.kind, replicas=launch.machines if found.by_machine else 1, offload=found.offload,
+        load, sharded=found.kind, replicas=launch.machines if found.by_machine else 1, offload=found.offload,
         defers=load.defers and not found.each_batch,
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _sampling(run: RunInfo, model: ModelSize, sequence: int, works: Sequence[Wor
         load = run.config.engine.sampling_load(sequence)
     if load is None:
         return
-    if gpus is not None and load.spread * load.copies > gpus:
+    if gpus is not None and load.tensor_parallel * load.data_parallel > gpus:
         _refuse_spread(f"engine: {run.config.engine.use} samples", load, gpus, "more")
     saved = [work.training.saved_bytes or 0.0 for work in works if work.training is not None]
     yield sampling("all", model, load, f"sampling ({run.config.engine.use})", max(saved, default=0.0))

@@ -14,15 +14,15 @@ class Sampling:
     """Tokens, prompts included, whose keys and values are held at once."""
     weight_bytes: float | None = None
     """Bytes of a weight; None = as stored, or in half precision where the engine prefers that."""
-    spread: int = 1
+    tensor_parallel: int = 1
     """Devices that every layer is spread over."""
-    share: float = 1.0
+    memory_share: float = 1.0
     """Share of a device's memory that it may take."""
     sleeps: bool = False
     """Whether it gives that share back while others work."""
     own_limit: bool = False
     """Whether one sequence as long as the model allows has to have room, as in vLLM where it is given no shorter one."""
-    copies: int = 1
+    data_parallel: int = 1
     """Copies of the model, each on devices of its own."""
 
 
@@ -52,10 +52,10 @@ class Training:
     """Bytes of one of AdamW's two moments of a weight; None = as many as the weight has that is trained."""
     saved_bytes: float | None = None
     """Bytes of a weight of the trained model as it is stored; None = as many as before the training."""
-    spread: Literal["nothing", "states", "everything"] = "nothing"
-    """What is spread over all devices: nothing, gradients and the optimiser's moments, or the weights too."""
+    sharded: Literal["nothing", "states", "everything"] = "nothing"
+    """What is sharded over all devices: nothing, gradients and the optimiser's moments, or the weights too."""
     replicas: int = 1
-    """Groups of devices each of which holds all that is spread, as machines do under FSDP's HYBRID_SHARD."""
+    """Groups of devices each of which holds all that is sharded, as machines do under FSDP's HYBRID_SHARD."""
     defers: bool = False
     """Whether gradients of micro-batches are summed whole on every device, and spread after a step's last, as FSDP does unless told."""
     offload: bool = False

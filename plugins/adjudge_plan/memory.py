@@ -63,11 +63,11 @@ def sampling(stage: str, model: ModelSize, load: Sampling, what: str = "sampling
     else:
         in_bytes = _exactly(load.weight_bytes)
     parts = {
-        "weights": _each(in_bytes, model.parameters / load.spread),
-        "keys and values": _each((min(in_bytes[0], 4), min(in_bytes[1], 4)), tokens * model.kv_numbers / load.spread),
-        "activations": (0.0, tokens * _prefill(model) / load.spread),
+        "weights": _each(in_bytes, model.parameters / load.tensor_parallel),
+        "keys and values": _each((min(in_bytes[0], 4), min(in_bytes[1], 4)), tokens * model.kv_numbers / load.tensor_parallel),
+        "activations": (0.0, tokens * _prefill(model) / load.tensor_parallel),
     }
-    return Phase(stage, what, parts, load.share, ("lower judge.max_new_tokens", "spread the engine over more devices"))
+    return Phase(stage, what, parts, load.memory_share, ("lower judge.max_new_tokens", "spread the engine over more devices"))
 
 
 def _prefill(model: ModelSize) -> float:
@@ -92,7 +92,7 @@ def _phases(stage: str, model: ModelSize, load: Training, sequence: int, devices
         "activations": _activations(model, load, rows * sequence),
         "copies": _copies(model, load),
     }
-    beside = load.rollouts.share if isinstance(load.rollouts, Sampling) and not load.rollouts.sleeps else 0.0
+    beside = load.rollouts.memory_share if isinstance(load.rollouts, Sampling) and not load.rollouts.sleeps else 0.0
     update = Phase(stage, "step", step, 1.0 - beside, _remedies(load, rows))
     if load.rollouts == "model":
         own = -(-load.step // devices)
@@ -103,10 +103,10 @@ def _phases(stage: str, model: ModelSize, load: Training, sequence: int, devices
             "activations": (0.0, own * prompt * _prefill(model)),  # all prompts are read at once
             "copies": _copies(model, load),
         }
-        return [Phase(stage, "rollouts", parts, remedies=ROLLOUT_REMEDIES + (() if load.spread == "everything" else (SPREAD,))), update]
+        return [Phase(stage, "rollouts", parts, remedies=ROLLOUT_REMEDIES + (() if load.sharded == "everything" else (SPREAD,))), update]
     if isinstance(load.rollouts, Sampling):
         engine = replace(load.rollouts, tokens=max(load.rollouts.tokens, sequence))
-        beside_it = Phase(stage, "beside vLLM", resident, 1.0 - load.rollouts.share, _remedies(load, 1))
+        beside_it = Phase(stage, "beside vLLM", resident, 1.0 - load.rollouts.memory_share, _remedies(load, 1))
         return [sampling(stage, model, engine, "rollouts (vLLM)"), beside_it, update]
     return [update]
 
@@ -126,7 +126,7 @@ def _trained_bytes(load: Training) -> float:
 
 
 def _shards(load: Training, devices: int) -> int:
-    return 1 if load.spread == "nothing" else max(1, devices // load.replicas)
+    return 1 if load.sharded == "nothing" else max(1, devices // load.replicas)
 
 
 def _here(size: float, load: Training) -> Bytes:
@@ -137,14 +137,14 @@ def _here(size: float, load: Training) -> Bytes:
 def _resident(model: ModelSize, load: Training, devices: int) -> dict[str, Bytes]:
     """What stays there from the first step to the last."""
     trained, shards = trained_parameters(model, load), _shards(load, devices)
-    whole = shards if load.spread == "everything" else 1
+    whole = shards if load.sharded == "everything" else 1
     weights = [(size + (trained * 4 if load.rank else 0)) / whole for size in _weights(model, load)]
-    if load.spread == "states" and not load.rank:  # whole may be a copy in half precision alone, and the rest spread
+    if load.sharded == "states" and not load.rank:  # whole may be a copy in half precision alone, and the rest spread
         weights[0] = min(weights[0], model.parameters * HALF + weights[0] / shards)
     found = {"weights": _exactly(0.0) if load.offload else (weights[0], weights[1]), "optimiser": _moments(model, load, trained, shards)}
     if load.reference:
         found["reference"] = _here(model.parameters * load.weight_bytes / whole, load)
-    if load.spread == "nothing" and devices > 1:  # torch's DDP sums gradients in buckets of its own
+    if load.sharded == "nothing" and devices > 1:  # torch's DDP sums gradients in buckets of its own
         found["buckets"] = (0.0, trained * _trained_bytes(load))
     return found
 
@@ -152,7 +152,7 @@ def _resident(model: ModelSize, load: Training, devices: int) -> dict[str, Bytes
 def _gradients(load: Training, trained: int, devices: int, *, summed: bool) -> Bytes:
     """Those of the weights that are trained, and where micro-batches are summed before anything is spread, a whole sum besides."""
     own = _here(trained * _trained_bytes(load) / _shards(load, devices), load)
-    if load.spread == "nothing" or not (load.defers and summed):
+    if load.sharded == "nothing" or not (load.defers and summed):
         return own
     return own[0] + trained * HALF, own[1] + trained * 4.0
 
@@ -187,7 +187,7 @@ def _activations(model: ModelSize, load: Training, tokens: int) -> Bytes:
     """
     full = min(4.0, max(2.0, load.weight_bytes))
     found = []
-    for stream, layer, last in zip((2.0 if load.spread == "everything" else full, full), _layer(model), (1, 3), strict=True):
+    for stream, layer, last in zip((2.0 if load.sharded == "everything" else full, full), _layer(model), (1, 3), strict=True):
         one, between = tokens * layer(stream), tokens * model.width * stream
         found.append((model.layers * between + last * one if load.checkpointing else model.layers * one) + last * between)
     return found[0], found[1]
@@ -212,18 +212,18 @@ def _copies(model: ModelSize, load: Training) -> Bytes:
     Where weights are spread, a layer or two are gathered whole, and with them the embedding and the head.
     """
     layer, embeddings = model.layer_parameters, 2 * model.vocabulary * model.width
-    if load.spread == "everything":
+    if load.sharded == "everything":
         return (layer + embeddings / 2) * HALF, (2 * layer + embeddings) * (HALF + load.weight_bytes)
     if load.weight_bytes == HALF:
         return _exactly(0.0)
     if load.rank:
         return layer * HALF, (layer if load.checkpointing else model.parameters) * HALF
-    return 0.0 if load.spread == "states" else model.parameters * HALF, model.parameters * HALF
+    return 0.0 if load.sharded == "states" else model.parameters * HALF, model.parameters * HALF
 
 
 def _remedies(load: Training, rows: int) -> tuple[str, ...]:
     found = []
-    if load.spread != "nothing" and load.defers:
+    if load.sharded != "nothing" and load.defers:
         found.append(AT_ONCE)
     if rows > 1:
         found.append("lower the stage's micro_batch")
@@ -231,7 +231,7 @@ def _remedies(load: Training, rows: int) -> tuple[str, ...]:
         found.append("turn on gradient checkpointing")
     if not load.rank:
         found.append("train an adapter (lora)")
-    if load.spread != "everything":
+    if load.sharded != "everything":
         found.append(SPREAD)
     return (*found, "lower judge.max_new_tokens")
 

@@ -54,7 +54,7 @@ def training_load(
         checkpointing=bool(table.get("gradient_checkpointing")) or sharding.checkpointing,
         moment_bytes=MOMENTS.get(_optimiser(table)),
         saved_bytes=None if below else in_bytes,
-        spread=sharding.kind,
+        sharded=sharding.kind,
         defers=not (sharding.each_batch or _syncs_each_batch(table)),
         offload=sharding.offload,
         rollouts=_rollouts(table) if samples else "none",
@@ -101,8 +101,8 @@ def _rollouts(table: Mapping[str, Any]) -> Sampling | Literal["model", "elsewher
     longest = table.get("vllm_max_model_length")
     return Sampling(
         longest or 0,
-        spread=table.get("vllm_tensor_parallel_size", 1),
-        share=table.get("vllm_gpu_memory_utilization", 0.3),
+        tensor_parallel=table.get("vllm_tensor_parallel_size", 1),
+        memory_share=table.get("vllm_gpu_memory_utilization", 0.3),
         sleeps=bool(table.get("vllm_enable_sleep_mode")),
         own_limit=longest is None,
     )

@@ -46,7 +46,7 @@ def test_zero_3_in_a_json_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "ds.json").write_text(json.dumps({"zero_optimization": {"stage": 3}}))
     config = {"deepspeed_config_file": str(tmp_path / "ds.json")}
     found = with_sharding(launched(tmp_path, distributed_type="DEEPSPEED", deepspeed_config=config), LOAD)
-    assert found == replace(LOAD, spread="everything", defers=False)
+    assert found == replace(LOAD, sharded="everything", defers=False)
 
 
 def test_a_file_that_cannot_be_read_leaves_it_open(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_read_leaves_it_open(tmp_path: Path) -> None:
 def test_machines_each_hold_all_under_hybrid_shard(tmp_path: Path) -> None:
     config = {"fsdp_sharding_strategy": "HYBRID_SHARD", "fsdp_offload_params": True, "fsdp_activation_checkpointing": True}
     found = with_sharding(launched(tmp_path, distributed_type="FSDP", fsdp_config=config), LOAD)
-    assert found == replace(LOAD, spread="everything", replicas=2, offload=True, checkpointing=True)
+    assert found == replace(LOAD, sharded="everything", replicas=2, offload=True, checkpointing=True)
 
 
 def test_a_phase_is_refused_by_its_own_share_of_a_device() -> None:

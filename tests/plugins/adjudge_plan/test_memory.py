@@ -35,15 +35,15 @@ def test_weights_in_half_precision_train_in_half_precision() -> None:
 
 def test_what_is_spread_is_divided_and_what_is_not_is_not() -> None:
     for spread, weights, states in (("nothing", 4000, 8000), ("states", 4000, 1000), ("everything", 500, 1000)):
-        load = replace(PLAIN, spread=spread, reference=True)
+        load = replace(PLAIN, sharded=spread, reference=True)
         parts = phase(TINY, load, "step", devices=8).parts
         assert (parts["weights"][1], parts["optimiser"][0], parts["reference"][0]) == (weights, states, weights)
 
 
 def test_where_states_are_spread_a_copy_in_half_precision_may_be_all_that_is_whole() -> None:
-    parts = phase(TINY, replace(PLAIN, spread="states"), "step", devices=8).parts
+    parts = phase(TINY, replace(PLAIN, sharded="states"), "step", devices=8).parts
     assert (parts["weights"], parts["copies"]) == ((2000 + 500.0, 4000.0), (0.0, 2000.0))
-    assert phase(TINY, replace(PLAIN, spread="states"), "step").parts["weights"] == (4000.0, 4000.0), "nobody to share with"
+    assert phase(TINY, replace(PLAIN, sharded="states"), "step").parts["weights"] == (4000.0, 4000.0), "nobody to share with"
 
 
 def test_an_adapter_alone_has_gradients_and_moments() -> None:
@@ -72,7 +72,7 @@ def test_rollouts_of_the_model_itself_are_cached_whole_and_their_prompts_read_at
 def test_several_devices_that_spread_nothing_sum_gradients_in_buckets() -> None:
     assert phase(TINY, PLAIN, "step", devices=2).parts["buckets"] == (0.0, 4000.0)
     assert "buckets" not in phase(TINY, PLAIN, "step").parts
-    assert "buckets" not in phase(TINY, replace(PLAIN, spread="states"), "step", devices=2).parts
+    assert "buckets" not in phase(TINY, replace(PLAIN, sharded="states"), "step", devices=2).parts
 
 
 def test_moments_in_eight_bits_and_those_of_embeddings_perhaps_not() -> None:
@@ -83,25 +83,25 @@ def test_moments_in_eight_bits_and_those_of_embeddings_perhaps_not() -> None:
 
 
 def test_what_is_in_the_hosts_memory_is_not_on_the_device_but_for_the_layers_at_work() -> None:
-    load = replace(PLAIN, spread="everything", offload=True, reference=True)
+    load = replace(PLAIN, sharded="everything", offload=True, reference=True)
     parts = phase(TINY, load, "step", devices=8).parts
     assert [parts[name] for name in ("weights", "gradients", "optimiser", "reference")] == [(0.0, 0.0)] * 4
     assert parts["copies"] == phase(TINY, replace(load, offload=False), "step", devices=8).parts["copies"]
 
 
 def test_groups_of_devices_hold_all_that_is_spread() -> None:
-    load = replace(PLAIN, spread="everything", replicas=2)
+    load = replace(PLAIN, sharded="everything", replicas=2)
     assert phase(TINY, load, "step", devices=8).parts["weights"] == (1000.0, 1000.0)
 
 
 def test_gradients_of_micro_batches_are_summed_whole_unless_they_are_spread_at_once() -> None:
-    load = replace(PLAIN, spread="everything", rows=1, defers=True)
+    load = replace(PLAIN, sharded="everything", rows=1, defers=True)
     whole = phase(TINY, load, "step", devices=8)
     assert whole.parts["gradients"] == (500 + 2000.0, 500 + 4000.0)
     assert "sync_each_batch" in whole.remedies[0]
     assert phase(TINY, replace(load, defers=False), "step", devices=8).parts["gradients"] == (500.0, 500.0)
     assert phase(TINY, replace(load, rows=2), "step", devices=8).parts["gradients"] == (500.0, 500.0), "one micro-batch"
-    assert phase(TINY, replace(load, spread="nothing"), "step", devices=8).parts["gradients"] == (4000.0, 4000.0)
+    assert phase(TINY, replace(load, sharded="nothing"), "step", devices=8).parts["gradients"] == (4000.0, 4000.0)
 
 
 def test_what_is_not_counted_is_neither_refused_nor_promised() -> None:
@@ -110,17 +110,17 @@ def test_what_is_not_counted_is_neither_refused_nor_promised() -> None:
 
 
 def test_an_engine_beside_the_training_has_its_share_and_the_step_the_rest() -> None:
-    found = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, share=0.3)), 100, 1)
+    found = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, memory_share=0.3)), 100, 1)
     assert [(one.what, one.share) for one in found] == [("rollouts (vLLM)", 0.3), ("beside vLLM", 0.7), ("step", 0.7)]
     assert set(found[1].parts) == {"weights", "optimiser"}
     assert found[0].parts["keys and values"][0] == 100 * TINY.kv_numbers * 2
-    asleep = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, share=0.3, sleeps=True)), 100, 1)
+    asleep = training("1-grpo", TINY, replace(PLAIN, rollouts=Sampling(0, memory_share=0.3, sleeps=True)), 100, 1)
     assert [one.share for one in asleep] == [0.3, 0.7, 1.0]
     assert [one.what for one in training("1-grpo", TINY, replace(PLAIN, rollouts="elsewhere"), 100, 1)] == ["step"]
 
 
 def test_an_engine_over_several_devices_holds_a_part_on_each() -> None:
-    one, four = (sampling("all", SEVEN, Sampling(10_000, spread=spread)).parts for spread in (1, 4))
+    one, four = (sampling("all", SEVEN, Sampling(10_000, tensor_parallel=spread)).parts for spread in (1, 4))
     assert one["weights"][0] == SEVEN.parameters * 2
     assert one["keys and values"][0] == 10_000 * 2 * 28 * 512 * 2
     assert all(four[name][0] == one[name][0] / 4 for name in ("weights", "keys and values"))
@@ -157,7 +157,7 @@ LOADS = st.builds(
     reference=st.booleans(),
     checkpointing=st.booleans(),
     moment_bytes=st.sampled_from([None, 1.0]),
-    spread=st.sampled_from(["nothing", "states", "everything"]),
+    sharded=st.sampled_from(["nothing", "states", "everything"]),
     replicas=st.sampled_from([1, 2]),
     defers=st.booleans(),
     offload=st.booleans(),

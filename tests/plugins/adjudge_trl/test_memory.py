@@ -26,7 +26,7 @@ def load_of(lora: Lora | None = None, table: dict[str, Any] | None = None, **mor
 PLAIN = Training(8, (8, 80), 2, saved_bytes=4.0, defers=True)
 SPREAD = {"fsdp": "full_shard auto_wrap"}
 VLLM = {"use_vllm": True, "vllm_max_model_length": 900}
-IN_VLLM = Sampling(900, share=0.3)
+IN_VLLM = Sampling(900, memory_share=0.3)
 
 
 @pytest.mark.parametrize(
@@ -51,28 +51,28 @@ IN_VLLM = Sampling(900, share=0.3)
         (load_of(table={**VLLM, "vllm_importance_sampling_correction": False}, samples=True), replace(PLAIN, rollouts=IN_VLLM)),
         (
             load_of(table={"use_vllm": True, "vllm_gpu_memory_utilization": 0.4, "vllm_enable_sleep_mode": True}, samples=True),
-            replace(PLAIN, rollouts=Sampling(0, share=0.4, sleeps=True, own_limit=True), passes=1),
+            replace(PLAIN, rollouts=Sampling(0, memory_share=0.4, sleeps=True, own_limit=True), passes=1),
         ),
-        (load_of(table=SPREAD), replace(PLAIN, spread="everything")),
+        (load_of(table=SPREAD), replace(PLAIN, sharded="everything")),
         (
             load_of(table={**SPREAD, "fsdp_config": {"activation_checkpointing": True}}),
-            replace(PLAIN, spread="everything", checkpointing=True),
+            replace(PLAIN, sharded="everything", checkpointing=True),
         ),
         (
             load_of(table={**SPREAD, "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}}),
-            replace(PLAIN, spread="everything", defers=False),
+            replace(PLAIN, sharded="everything", defers=False),
         ),
-        (load_of(table={"fsdp": "full_shard offload"}), replace(PLAIN, spread="everything", offload=True)),
-        (load_of(table={"fsdp": "shard_grad_op"}), replace(PLAIN, spread="states")),
-        (load_of(table={"fsdp": True, "fsdp_config": {"reshard_after_forward": False}}), replace(PLAIN, spread="states")),
+        (load_of(table={"fsdp": "full_shard offload"}), replace(PLAIN, sharded="everything", offload=True)),
+        (load_of(table={"fsdp": "shard_grad_op"}), replace(PLAIN, sharded="states")),
+        (load_of(table={"fsdp": True, "fsdp_config": {"reshard_after_forward": False}}), replace(PLAIN, sharded="states")),
         (load_of(table={"fsdp": "no_shard", "fsdp_config": {"version": 1}}), PLAIN),
         (load_of(table={"fsdp": ["hybrid_shard"]}), replace(PLAIN, uncounted=("trl.fsdp hybrid_shard",))),
         (
             load_of(table={"fsdp": True, "fsdp_config": "no.json"}),
             replace(PLAIN, uncounted=("trl.fsdp_config no.json, which cannot be read",)),
         ),
-        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), replace(PLAIN, spread="everything", defers=False)),
-        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), replace(PLAIN, spread="states", defers=False)),
+        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 3}}}), replace(PLAIN, sharded="everything", defers=False)),
+        (load_of(table={"deepspeed": {"zero_optimization": {"stage": 2}}}), replace(PLAIN, sharded="states", defers=False)),
         (load_of(table={"optim": "adamw_8bit"}), replace(PLAIN, moment_bytes=1.0)),
         (load_of(table={"optim": "lion_8bit"}), replace(PLAIN, uncounted=("trl.optim lion_8bit",))),
         (load_of(table={"activation_offloading": True}), replace(PLAIN, uncounted=("trl.activation_offloading",))),
