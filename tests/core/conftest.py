@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path as FilePath
 from types import ModuleType
@@ -245,16 +243,6 @@ class World:
     def records(self, name: str) -> list[dict[str, Any]]:
         file = self.folder / "out" / "records" / f"{name}.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port of this machine, none of those that the kernel gives to whoever asks for any, as other tests may do at the same time."""
-    for port in range(20_000 + os.getpid() % 10_000, 32_000):
-        with socket.socket() as free, suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 @pytest.fixture

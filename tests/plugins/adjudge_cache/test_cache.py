@@ -160,7 +160,7 @@ def test_adapters_are_known_by_the_model_below_too(cache: Cache, model: FilePath
 
 def test_another_version_is_another_source(cache: Cache, model: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     before = source_of(Told(), model, cache)
-    monkeypatch.setattr("adjudge_cache.engine.metadata.version", lambda name: "9")
+    monkeypatch.setattr("adjudge_cache.source.metadata.version", lambda name: "9")
     assert source_of(Told(), model, cache) != before
 
 

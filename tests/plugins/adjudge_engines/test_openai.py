@@ -15,8 +15,8 @@ import pytest
 from adjudge import Completion, ConfigError, Engine, JobError, Message, Plugins, Run, RunConfig, Session, validate
 from adjudge.testing import check_component
 from adjudge_cache import Cache
-from adjudge_cache.engine import source_of
 from adjudge_cache.session import CachedSession
+from adjudge_cache.source import source_of
 from adjudge_engines import OpenAiEngine
 from adjudge_engines.texts import Texts
 
