@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .store.model_folder import find_model, load_judge, save_judge
     from .store.records import Records, as_row, join_parts, reader_of
     from .store.run_files import read_run_file
-    from .store.run_folder import RunFolder, at_work
+    from .store.run_folder import RunFolder
     from .tournament.budget import Budget
     from .tournament.match import MatchResult
     from .tournament.play import TournamentResult, play
@@ -65,7 +65,7 @@ __all__ = [  # noqa: RUF022
     "Ratings", "ReasoningPath", "RecordFile", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument", "Run",
     "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption", "Span",
     "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
-    "Work", "agree", "as_reward", "as_row", "at_work", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs",
+    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs",
     "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration", "escape_special_tokens",
     "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems", "held_out", "hookimpl",
     "join_parts", "lazy_names", "load_judge", "load_set", "majority", "mean_reward", "mean_tokens", "measures", "named_once",
@@ -89,6 +89,10 @@ RENAMED = {"Crew": "ProcessGroup", "count_asks": "count_requests", "defused": "e
 MOVED = {"Sampling": "adjudge_plan", "Training": "adjudge_plan", "micro_batches": "adjudge_trl"}
 """Earlier names, which go on for now, and the plugins that have what was here."""
 _lazy = lazy_names(__name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

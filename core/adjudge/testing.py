@@ -102,7 +102,7 @@ def check_rule(rule: RewardRule, problem: Problem) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """`ReplaySession` and `ReplayEngine`, which are made of what any plugin has."""
-    if name in ("ReplaySession", "ReplayEngine"):
-        return getattr(importlib.import_module("adjudge_engines.recorded"), name)
+    """`ReplaySession` and `RecordedEngine`, which are made of what any plugin has; `ReplayEngine` is the latter's earlier name."""
+    if name in ("ReplaySession", "RecordedEngine", "ReplayEngine"):
+        return getattr(importlib.import_module("adjudge_engines.recorded"), name.replace("ReplayEngine", "RecordedEngine"))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -134,7 +134,7 @@ def _told_apart(problems: Sequence[Problem], where: str) -> list[Problem]:
 
 def _judged(config: BenchConfig, folder: FilePath, out: FilePath | None, limit: int | None, *, cache: bool) -> dict[str, Any]:
     """Judge what is not recorded yet, then score the records and write the result beside them."""
-    from adjudge import Plugins, Records, RunFolder, dump, stable_id, write_json
+    from adjudge import Plugins, Records, RunFolder, dump, hash_of_folder, hash_of_problems, stable_id, write_json
     from adjudge_judge_commands import opened
 
     from .config import Job
@@ -144,7 +144,8 @@ def _judged(config: BenchConfig, folder: FilePath, out: FilePath | None, limit: 
     problems = _load(benchmark, limit)
     job = Job(model=config.model, judge=config.judge, engine=config.engine, data=benchmark, seed=config.seed, limit=limit)
     place = out or FilePath("runs") / "bench" / f"{benchmark.use}-{stable_id(dump(job))[:8]}"
-    run = RunFolder(place, job, Plugins.load())
+    inputs = {"model": hash_of_folder(folder), "data": hash_of_problems(problems)}
+    run = RunFolder(place, job, Plugins.load(), inputs)
     try:
         records = Records(place / "records" / "judgements.jsonl")
         with opened(config, folder, cache=cache) as judge:

@@ -50,7 +50,7 @@ class JudgeBench(RowBenchmark):
             yield Judgement(text_field(row, "pair_id"), outcome.mirrored if place else outcome, order=order, text=text)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
-        return [figure for name in SETS for figure in self._of_set(name, [one for one in judged if one.group.startswith(f"{name} ")])]
+        return [metric for name in SETS for metric in self._of_set(name, [one for one in judged if one.group.startswith(f"{name} ")])]
 
     def _of_set(self, name: str, judged: Sequence[Judged]) -> list[Metric]:
         groups = [f"{name} {part}" for part in PARTS.values()]

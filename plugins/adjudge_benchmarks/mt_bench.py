@@ -68,14 +68,14 @@ class MtBench(RowBenchmark):
             yield Judgement(_ident(row, sorted(models)), outcome, order="given" if shown == "given" else "swapped", text=text)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
-        figures = []
+        metrics = []
         for turn in TURNS:
             group = f"turn {turn}"
             pairs = [meetings(one) for one in judged if one.group == group]
             decided = [[both for both in one if Outcome.TIE not in both] for one in pairs]
-            figures.append(bootstrap(f"{group}, ties counted", pairs, agreement, [group]))
-            figures.append(bootstrap(f"{group}, without ties", decided, agreement, [group]))
-        return figures
+            metrics.append(bootstrap(f"{group}, ties counted", pairs, agreement, [group]))
+            metrics.append(bootstrap(f"{group}, without ties", decided, agreement, [group]))
+        return metrics
 
 
 Meeting = tuple[Outcome, Outcome]

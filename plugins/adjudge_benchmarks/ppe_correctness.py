@@ -57,13 +57,13 @@ class PpeCorrectness(RowBenchmark):
         return list(dict.fromkeys(Match(one, other) for one, other in problem.meta["conflicts"]))
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
-        figures = [bootstrap("accuracy on conflict pairs", list(map(conflicts, judged)), mean)]
+        metrics = [bootstrap("accuracy on conflict pairs", list(map(conflicts, judged)), mean)]
         items: list[Scored] = [(one.scores, tuple(one.problem.meta["truth"])) for one in judged if one.scores is not None]
         if not items:
-            return figures
+            return metrics
         curves = self._curves(items)
         return [
-            *figures,
+            *metrics,
             bootstrap("area under the ROC curve", items, roc_area),
             bootstrap("best-of-k, all answers", curves, end),
             bootstrap("best-of-k, maximum", curves, maximum),

@@ -1,4 +1,4 @@
-"""A benchmark's result as people read it: figures with their intervals, what is missing, and what became of the judgements."""
+"""A benchmark's result as people read it: metrics with their intervals, what is missing, and what became of the judgements."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from adjudge import FAILURES, number, print_table
 
 
 def print_result(result: Mapping[str, Any]) -> None:
-    """The figures in a table, and under it what they rest on."""
+    """The metrics in a table, and under it what they rest on."""
     rows = [
-        [_name(figure), number(figure["value"], 4), _interval(figure["interval"]), str(figure["n"]), _standing(figure)]
-        for figure in result["figures"]
+        [_name(metric), number(metric["value"], 4), _interval(metric["interval"]), str(metric["n"]), _standing(metric)]
+        for metric in result["figures"]
     ]
     print_table(["figure", "value", "95% interval", "n", "standing"], rows, title=f"{result['benchmark']['use']}: {_spec(result)}")
     for line in _notes(result):
@@ -25,15 +25,15 @@ def _interval(interval: Sequence[float] | None) -> str:
     return "none" if interval is None else f"{interval[0]:.4f}–{interval[1]:.4f}"
 
 
-def _name(figure: Mapping[str, Any]) -> str:
-    """A figure over incomplete groups is never called by the name of the published one."""
-    return str(figure["name"]) if figure["official"] else f"{figure['name']}, PARTIAL"
+def _name(metric: Mapping[str, Any]) -> str:
+    """A metric over incomplete groups is never called by the name of the published one."""
+    return str(metric["name"]) if metric["official"] else f"{metric['name']}, PARTIAL"
 
 
-def _standing(figure: Mapping[str, Any]) -> str:
-    """Complete, or for want of which groups not; only a complete figure is comparable with published ones."""
-    missing = figure["incomplete_groups"]
-    if figure["official"]:
+def _standing(metric: Mapping[str, Any]) -> str:
+    """Complete, or for want of which groups not; only a complete metric is comparable with published ones."""
+    missing = metric["incomplete_groups"]
+    if metric["official"]:
         return "complete"
     return f"incomplete: {', '.join(missing[:3])}{f' and {len(missing) - 3} more' if len(missing) > 3 else ''}"
 
@@ -43,7 +43,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     tokens = "" if result["mean_tokens"] is None else f"; {result['mean_tokens']:.1f} tokens each"
     agree = "" if result["consistency"] is None else f"; both orders agree on {100 * result['consistency']:.1f}% of pairs"
     lines = [f"{result['problems']} problems, {result['judgements']} judgements: {rates}{tokens}{agree}"]
-    wanting = {group for figure in result["figures"] for group in figure["incomplete_groups"]}
+    wanting = {group for metric in result["figures"] for group in metric["incomplete_groups"]}
     groups = {group: have for group, have in result["groups"].items() if group in wanting}
     short = [f"{group} {have['judged']} of {have['of'] or 'an unknown number'}" for group, have in groups.items()]
     if short:

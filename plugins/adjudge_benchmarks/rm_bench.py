@@ -59,12 +59,12 @@ class RmBench(RowBenchmark):
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         matrices = {domain: [matrix(one) for one in judged if one.group in groups] for domain, groups in DOMAINS.items()}
         kinds = {"total": [cell for cells in CELLS.values() for cell in cells], **CELLS}
-        figures = []
+        metrics = []
         for kind, cells in kinds.items():
             means = {domain: [sum(one[cell] for cell in cells) / len(cells) for one in found] for domain, found in matrices.items()}
-            figures.append(weighted_mean(kind, means, dict.fromkeys(DOMAINS, 1.0), tuple(FILES)))
-            figures += [weighted_mean(f"{domain} {kind}", means, {domain: 1.0}, DOMAINS[domain]) for domain in DOMAINS if means[domain]]
-        return figures
+            metrics.append(weighted_mean(kind, means, dict.fromkeys(DOMAINS, 1.0), tuple(FILES)))
+            metrics += [weighted_mean(f"{domain} {kind}", means, {domain: 1.0}, DOMAINS[domain]) for domain in DOMAINS if means[domain]]
+        return metrics
 
 
 def matrix(one: Judged) -> dict[tuple[int, int], float]:

@@ -66,7 +66,7 @@ def _mean_interval(strata: Sequence[Sequence[float]], parts: Sequence[float]) ->
     def mean(*samples: Any, axis: int) -> Any:
         return fixed + sum(part * sample.mean(axis=axis) for (part, _), sample in zip(many, samples, strict=True))
 
-    return _resampled_interval([values for _, values in many], mean)
+    return _bootstrap_interval([values for _, values in many], mean)
 
 
 def bootstrap(name: str, items: Sequence[Item], statistic: Callable[[Sequence[Item]], float | None], groups: Sequence[str] = ()) -> Metric:
@@ -93,11 +93,11 @@ def stratified_bootstrap(
     def of_rows(*chosen: Any, axis: int) -> list[float]:
         return [of(*rows) for rows in zip(*chosen, strict=True)]
 
-    interval = None if value is None else _resampled_interval([range(len(strata[key])) for key in many], of_rows)
+    interval = None if value is None else _bootstrap_interval([range(len(strata[key])) for key in many], of_rows)
     return Metric(name, value, size, interval, tuple(groups))
 
 
-def _resampled_interval(samples: Sequence[Sequence[Any]], statistic: Callable[..., Any]) -> Interval | None:
+def _bootstrap_interval(samples: Sequence[Sequence[Any]], statistic: Callable[..., Any]) -> Interval | None:
     """The percentile bootstrap's interval of a statistic of rows of resamples, one array per sample; None where some are undefined."""
     import numpy as np
 

@@ -68,6 +68,7 @@ def identified(problem: Problem, row: dict[str, Any], taken: set[str]) -> Proble
     if ident in taken:
         raise RowError(f"has the id {ident!r}, which an earlier line has too")
     if ident is None:
+        # Not `unique_ids`: it takes all ids at once, and rows are read one by one, up to a limit.
         made = ident = stable_id(problem.prompt, *problem.answers)
         again = 2
         while ident in taken:

@@ -53,7 +53,7 @@ def not_ours(extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
-def check_extra(extra: Iterable[str]) -> None:
+def check_vllm_arguments(extra: Iterable[str]) -> None:
     """Raise `ConfigError` for an argument that the installed vLLM does not have; where none is installed, nothing is known."""
     if not extra or find_spec("vllm") is None:
         return

@@ -1,4 +1,4 @@
-"""Several copies of a model, asked as vLLM's engine for one is; behind them is its engine for servers, which alone shares requests out."""
+"""Several copies of a model with the interface of vLLM's engine for one; vLLM's engine for servers shares the requests out over them."""
 
 from __future__ import annotations
 

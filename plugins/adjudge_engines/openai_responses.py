@@ -155,13 +155,13 @@ def _exact(choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] 
     size = len(texts.tokenizer)
     if not isinstance(ids, list) or not ids or not all(type(token) is int and 0 <= token < size for token in ids):
         return None
-    written, ends = texts.token_offsets(ids)
+    written, token_ends = texts.token_offsets(ids)
     if "</think>" in text and "</think>" not in written:  # a mark that the tokenizer does not write
         return None
     if _after_thinking(written) != _after_thinking(text):
         raise OtherText
     logprobs = tuple(value for _, value in tokens) if tokens is not None and len(tokens) == len(ids) else None
-    return Completion(written, tuple(ids), ends, logprobs, truncated=cut)
+    return Completion(written, tuple(ids), token_ends, logprobs, truncated=cut)
 
 
 def _after_thinking(text: str) -> str:
@@ -171,25 +171,25 @@ def _after_thinking(text: str) -> str:
 
 def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]] | None, *, cut: bool) -> Completion:
     """The completion with log-probabilities where its tokens write exactly its text, and without them where they do not."""
-    ends = None if tokens is None else _ends(text.encode(), [written for written, _ in tokens], marks)
-    if tokens is None or ends is None:
+    byte_ends = None if tokens is None else _byte_ends(text.encode(), [written for written, _ in tokens], marks)
+    if tokens is None or byte_ends is None:
         return Completion(text, truncated=cut)
     starts = [0, *accumulate(len(character.encode()) for character in text)]
-    in_text = tuple(-1 if end < 0 else bisect_left(starts, end) for end in ends)
-    return Completion(text, (), in_text, tuple(value for _, value in tokens), truncated=cut)
+    token_ends = tuple(-1 if end < 0 else bisect_left(starts, end) for end in byte_ends)
+    return Completion(text, (), token_ends, tuple(value for _, value in tokens), truncated=cut)
 
 
-def _ends(text: bytes, tokens: list[bytes], marks: dict[int, int]) -> list[int] | None:
-    """Where in the text each token's bytes end, -1 for one that writes nothing, as an end of turn; None unless they make up all of it.
+def _byte_ends(text: bytes, tokens: list[bytes], marks: dict[int, int]) -> list[int] | None:
+    """Where in the text's bytes each token's end, -1 for one that writes nothing, as an end of turn; None unless they make up all of it.
 
     Tokens may pass over marks, which the model need not have written.
     """
-    at, ends = 0, []
+    at, byte_ends = 0, []
     for token in tokens:
         start = next((place for place in (at, marks.get(at, at)) if token and text.startswith(token, place)), None)
         at = at if start is None else start + len(token)
-        ends.append(-1 if start is None else at)
-    return ends if marks.get(at, at) == len(text) else None
+        byte_ends.append(-1 if start is None else at)
+    return byte_ends if marks.get(at, at) == len(text) else None
 
 
 def _short(text: str) -> str:

@@ -33,7 +33,7 @@ class ReplaySession:
         raise ConfigError("engine: recorded texts have no tokens.\n  Remedy: name an engine that loads the model, for example hf.")
 
 
-class ReplayEngine(Engine):
+class RecordedEngine(Engine):
     """Replays texts by the content of a prompt's last turn; for tests and examples."""
 
     use: Literal["replay-texts"] = "replay-texts"

@@ -29,7 +29,7 @@ class VllmEngine(Engine):
     dtype: Precision = "auto"
     """Precision of weights and sums; ``auto`` = vLLM's choice, which is bfloat16 for weights stored in float32."""
     tensor_parallel: Annotated[int, Field(gt=0)] = 1
-    """Devices that every layer is spread over."""
+    """Devices that every layer is split over."""
     data_parallel: Annotated[int, Field(gt=0)] = 1
     """Copies of the model, each on `tensor_parallel` devices of its own, that share the prompts out."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
@@ -48,7 +48,7 @@ class VllmEngine(Engine):
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:
         arguments.check_installed()
-        arguments.check_extra(self.extra)
+        arguments.check_vllm_arguments(self.extra)
         whole, adapter = arguments.apart(model, self.adapter)
         given = {**self._arguments(), **arguments.of_adapter(adapter), **self.extra}
         from .vllm import VllmSession
@@ -85,7 +85,7 @@ class VllmEngine(Engine):
         """Raises `ConfigError` for a prompt that leaves no room for a judgement in `max_model_len`."""
         from .chat import count_tokens_of_model
 
-        arguments.check_extra(self.extra)
+        arguments.check_vllm_arguments(self.extra)
         counts = count_tokens_of_model(model, prompts)
         arguments.check_room(self.max_model_len, counts)
         return counts

@@ -91,8 +91,8 @@ def differ(rewards: list[float | None]) -> bool:
     return len({reward for reward in rewards if reward is not None}) > 1
 
 
-class StepRecorder(TrainerCallback):  # type: ignore[misc]
-    """Writes one record per optimiser step."""
+class RolloutStepRecorder(TrainerCallback):  # type: ignore[misc]
+    """Writes one record per optimiser step, with its loss and what its rollouts came to."""
 
     def __init__(self, rewards: RolloutRewards, total: int) -> None:
         self.rewards, self.total = rewards, total

@@ -30,7 +30,7 @@ from adjudge_trl import (
 )  # fmt: skip
 
 from .head import use_token_logprobs
-from .rollouts import RolloutRewards, StepRecorder
+from .rollouts import RolloutRewards, RolloutStepRecorder
 
 if TYPE_CHECKING:
     from .grpo import Grpo
@@ -62,7 +62,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
             reward_funcs=[rewards],
             train_dataset=rows,
             args=trl_config(options, stage),
-            callbacks=[StepRecorder(rewards, options.steps)],
+            callbacks=[RolloutStepRecorder(rewards, options.steps)],
             peft_config=adapters,
         )
 
@@ -114,6 +114,7 @@ def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, cou
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
+            # Not `coin`: a draw here also moves the orders that follow, and trainings by a known seed are to stay what they were.
             order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
             prompt = escape_special_tokens(stage.judge.render(problems[index], order), tokenizer)
             rows.append({"prompt": prompt, "problem": index, "order": order})

@@ -146,10 +146,10 @@ def _turned(trials: Trials, text: str, index: int) -> dict[str, Any]:
     return _by_problem(compared, text, index, lambda trial, outcome: _won(trial, outcome) and not plain[trial.source, trial.place])
 
 
-def _by_problem(trials: Trials, text: str, index: int, holds: Callable[[Trial, Outcome], bool]) -> dict[str, Any]:
-    """The mean over problems of what holds of one attack in both places."""
+def _by_problem(trials: Trials, text: str, index: int, counts: Callable[[Trial, Outcome], bool]) -> dict[str, Any]:
+    """The mean over problems of the share of one attack's trials that count."""
     values: dict[str, list[float]] = {}
     for (trial, at), outcome in trials.items():
         if (trial.text, at) == (text, index):
-            values.setdefault(trial.source, []).append(float(holds(trial, outcome)))
+            values.setdefault(trial.source, []).append(float(counts(trial, outcome)))
     return metric([mean_of(both) for both in values.values()])

@@ -60,7 +60,7 @@ def health(
 
 def _print(report: Mapping[str, Any]) -> None:
     rows = []
-    for name, found in figures(report):
+    for name, found in metrics_of(report):
         low, high = found.get("interval") or (None, None)
         rows.append([name, number(found["value"]), "none" if low is None else f"{low:.3f}–{high:.3f}", str(found["n"])])
     print_table(["figure", "value", "95% interval", "problems"], rows)
@@ -68,8 +68,8 @@ def _print(report: Mapping[str, Any]) -> None:
     typer.echo(f"{report['judgements']} judgements of {report['problems']} problems{tokens}")
 
 
-def figures(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every figure of a report under a name, those that rest on nothing left out."""
+def metrics_of(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every metric of a report under a name, those that rest on nothing left out."""
     others = [name for name, part in report.items() if isinstance(part, dict) and name not in (*PARTS, "judge", "data", "probes")]
     for part in (*(part for part in PARTS if part in report), *others):
         for name, found in report[part].items():

@@ -21,6 +21,10 @@ def page_writer(file: FilePath) -> Write:
             "  Remedy: leave --out away, or use the reporter that comes with adjudge."
         )
 
+    if check := getattr(chosen, "check", None):
+        with boundary(chosen, "check"):
+            check()
+
     def write(report: Mapping[str, Any]) -> FilePath:
         with boundary(chosen, "write_health"):
             return FilePath(write_health(report, file))

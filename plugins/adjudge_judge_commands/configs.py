@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from adjudge import Aggregator, Budget, Dataset, Engine, Judge, Options, PathScorer, Voting
 from adjudge_tournament import Reward
 
@@ -15,7 +19,7 @@ class JudgeConfig(Options):
     """How to judge; the model's own way unless the call says otherwise."""
     engine: Engine
     """Where completions come from."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice follows from this number."""
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path as FilePath
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from adjudge import (
     Aggregator,
     Budget,
     Completion,
     Component,
+    ConfigError,
     DataError,
     Engine,
     Judge,
@@ -23,6 +24,7 @@ from adjudge import (
     PathScorer,
     Plugins,
     Problem,
+    Ranking,
     ReasoningPath,
     RowError,
     Score,
@@ -32,6 +34,7 @@ from adjudge import (
     boundary,
     build_requests,
     combine,
+    did_you_mean,
     dump,
     find_model,
     load_judge,
@@ -49,7 +52,9 @@ from adjudge_tournament import Reward, as_reward
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``."""
 Kind = TypeVar("Kind", bound=Component)
-GroupReward: TypeAlias = Callable[[Sequence[str], Sequence[str]], list[float | None]]
+Said: TypeAlias = str | Sequence[Mapping[str, Any]]
+"""A text, or messages with the texts ``role`` and ``content``."""
+GroupReward: TypeAlias = Callable[..., list[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,11 @@ class CountedSession:
         self.total = self.done = self.failed = self.tokens = 0
         """Completions asked for, come back and failed, and tokens of which log-probabilities were taken."""
         self.last_error = ""
+        self.closed = False
+        """Whether its context has ended."""
 
     def sample(self, prompts: Sequence[list[Message]], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        self._check_open()
         self.total += len(prompts)
         with boundary(self.engine, "sample"):
             for index, completion in self.session.sample(prompts, **settings):
@@ -82,14 +90,23 @@ class CountedSession:
                 yield index, completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+        self._check_open()
         with boundary(self.engine, "logprobs"):
             found = self.session.logprobs(prompt, continuations)
         self.tokens += sum(map(len, continuations))
         return found
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        self._check_open()
         with boundary(self.engine, "tokenize"):
             return self.session.tokenize(text, token_ids)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ConfigError(
+                "the judge is closed: its context has ended, and its model was let go of.\n"
+                "  Remedy: use it inside 'with adjudge.open_judge(...)', or open it again."
+            )
 
 
 @dataclass
@@ -104,7 +121,7 @@ class OpenJudge:
 
     def judge(self, pairs: Sequence[Given]) -> list[PairVerdict]:
         """A verdict on every pair, in order; raises `DataError` for a row that is no pair."""
-        problems = [_problem(pair, pairs=True) for pair in pairs]
+        problems = _problems(pairs, pairs=True)
         requests = build_requests(problems, self.options, seed=self.seed)
         made = {path.id: path for path in sample_paths(self.session, self.options, requests)}
         each = len(requests) // max(1, len(problems))
@@ -116,25 +133,24 @@ class OpenJudge:
 
     def rank(self, problem: Given, aggregator: Any = "knockout", *, budget: Any = None, **voting: Any) -> TournamentResult:
         """A ranking of a problem's answers; `voting` are the fields of `Voting`, such as ``votes=3``."""
-        [result] = self.rank_all([problem], aggregator, budget=budget, **voting)
+        [result] = self.rank_all([_problem(problem, "the problem", pairs=False)], aggregator, budget=budget, **voting)
         return result
 
     def rank_all(
         self, problems: Sequence[Given], aggregator: Any = "knockout", *, budget: Any = None, **voting: Any
     ) -> list[TournamentResult]:
         """Rankings of many problems' answers, in order; every group has a budget of its own, and all share the engine's batches."""
-        given = [_problem(problem, pairs=False) for problem in problems]
-        how = validate(Voting, voting, self.plugins, "voting")
-        limit = Budget() if budget is None else validate(Budget, budget, self.plugins, "budget")
-        return play(given, self._pick(Aggregator, aggregator), self.options, self.session, seed=self.seed, voting=how, budget=limit)
+        return self._ranking(aggregator, budget, voting)(_problems(problems, pairs=False))
 
     def score(self, problem: Given, paths: Sequence[str | ReasoningPath], scorer: Any = "rstar", *, order: Order = "given") -> list[Score]:
         """A score for every path of a pair, in order; None as its value where there is no verdict, or the scorer does not apply.
 
-        A text is a judgement of the pair as shown in `order`, in this model's tokens.
+        A text is a judgement of the pair as shown in `order`, in this model's tokens. Raises `ConfigError` for a path of another problem.
         """
-        pair = _problem(problem, pairs=True)
-        read = [path if isinstance(path, ReasoningPath) else self.read(pair, path, order, index) for index, path in enumerate(paths)]
+        pair = _problem(problem, "the pair", pairs=True)
+        _check_order(order)
+        given = _paths_of(pair, paths)
+        read = [path if isinstance(path, ReasoningPath) else self.read(pair, path, order, index) for index, path in enumerate(given)]
         return [score for _, score in self.score_read(pair, read, scorer)]
 
     def score_read(self, problem: Problem, paths: Sequence[ReasoningPath], scorer: Any = "rstar") -> list[tuple[ReasoningPath, Score]]:
@@ -147,6 +163,7 @@ class OpenJudge:
 
     def read(self, problem: Problem, text: str, order: Order = "given", index: int = 0) -> ReasoningPath:
         """The path that a judgement written elsewhere is, as this judge reads it."""
+        _check_order(order)
         made = self.session.tokenize(text)
         return ReasoningPath(stable_id(problem.id, order, index, text), problem.id, order, index, made, read_verdict(self.options, made))
 
@@ -159,18 +176,27 @@ class OpenJudge:
     ) -> GroupReward:
         """A function of prompts and completions that gives every completion its reward among those that follow each other under one prompt.
 
-        A completion that nobody could judge has None, and is to be masked; see `as_reward` for the rewards.
+        A completion that nobody could judge has None, and is to be masked; see `as_reward` for the rewards. Of messages, a prompt is the
+        whole conversation as a text, and a completion what its last assistant message says. Further keywords, as TRL
+        hands over token ids and the other columns of a row, are not looked at.
         """
-        scheme = self._pick(Aggregator, aggregator)
+        ranked = self._ranking(aggregator, budget, voting)
+        as_reward(TournamentResult(Problem("", "", ()), Ranking((), ())), reward)  # an unknown name is told before anything is played
 
-        def rewards(prompts: Sequence[str], completions: Sequence[str]) -> list[float | None]:
-            together = groupby(zip(prompts, completions, strict=True), key=lambda pair: pair[0])
+        def rewards(prompts: Sequence[Said], completions: Sequence[Said], **columns: Any) -> list[float | None]:
+            together = groupby(_said(prompts, completions), key=lambda pair: pair[0])
             groups = [(prompt, tuple(completion for _, completion in group)) for prompt, group in together]
             problems = [Problem(stable_id(prompt, answers, place), prompt, answers) for place, (prompt, answers) in enumerate(groups)]
-            played = self.rank_all(problems, scheme, budget=budget, **voting)
-            return [value for result in played for value in as_reward(result, reward)]
+            return [value for result in ranked(problems) for value in as_reward(result, reward)]
 
         return rewards
+
+    def _ranking(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> Callable[[Sequence[Problem]], list[TournamentResult]]:
+        """A function that ranks problems under these rules, which are checked here."""
+        how = validate(Voting, voting, self.plugins, "voting")
+        limit = Budget() if budget is None else validate(Budget, budget, self.plugins, "budget")
+        scheme = self._pick(Aggregator, aggregator)
+        return lambda problems: play(problems, scheme, self.options, self.session, seed=self.seed, voting=how, budget=limit)
 
     def _pick(self, kind: type[Kind], given: Any) -> Kind:
         return validate(kind, given, self.plugins, kind.kind)
@@ -186,6 +212,8 @@ def open_judge(
     changes options of the model's own judge, as ``{"order": "both"}``; None is that judge as it is. With `cache`, what was asked before is
     not asked again. Raises `ConfigError` for what cannot be used, and `PluginError` where an engine fails to open.
     """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed: {seed!r} is no whole number of 0 or more.\n  Remedy: give one, such as seed=0.")
     plugins, folder = plugins or Plugins.load(), find_model(str(model))
     if judge is None or (isinstance(judge, Mapping) and "use" not in judge):
         judge = {**dump(load_judge(folder, plugins)), **(judge or {})}
@@ -195,13 +223,115 @@ def open_judge(
     with ExitStack() as stack:
         with boundary(chosen, "open"):
             session = stack.enter_context(opening.open(folder))
-        yield OpenJudge(options, CountedSession(session, chosen), plugins, seed)
+        counted = CountedSession(session, chosen)
+        try:
+            yield OpenJudge(options, counted, plugins, seed)
+        finally:
+            counted.closed = True
 
 
-def _problem(given: Given, *, pairs: bool) -> Problem:
-    if isinstance(given, Problem):
-        return given
+def _problems(given: Iterable[Given], *, pairs: bool) -> list[Problem]:
+    if isinstance(given, str | Mapping | Problem) or not isinstance(given, Iterable):
+        expected = f"a list of {'pairs' if pairs else 'problems'} is expected"
+        raise DataError(f"{expected}, and this is of the type {type(given).__name__}.{_remedy(pairs, listed=True)}")
+    return [_problem(one, f"row {number}", pairs=pairs) for number, one in enumerate(given, 1)]
+
+
+def _problem(given: Given, where: str, *, pairs: bool) -> Problem:
+    """The problem that was given, or that a row has; `where` is what a `DataError` calls it."""
     try:
+        if isinstance(given, Problem):
+            where = f"{where} (id {given.id!r})"
+            _check_answers(given, pairs)
+            return given
+        if not isinstance(given, Mapping):
+            raise RowError(f"is of the type {type(given).__name__}, neither a Problem nor a mapping")
         return problem_in(dict(given), pairs=pairs)
     except RowError as error:
-        raise DataError(f"a row {error}") from None
+        raise DataError(f"{where} {error}.{_remedy(pairs)}") from None
+
+
+def _check_answers(problem: Problem, pairs: bool) -> None:
+    texts = (problem.prompt, *problem.answers) if isinstance(problem.answers, list | tuple) else (None,)
+    if not all(isinstance(text, str) for text in texts):
+        raise RowError("has a prompt and answers that are not all texts")
+    size = len(problem.answers)
+    if size < 2 or (pairs and size > 2):
+        raise RowError(f"has {size} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
+
+
+def _remedy(pairs: bool, *, listed: bool = False) -> str:
+    size = "two 'answers' (or 'chosen' and 'rejected')" if pairs else "two 'answers' or more"
+    return f"\n  Remedy: give {'a list of these: ' if listed else ''}an adjudge.Problem, or a mapping with a 'prompt' and {size}."
+
+
+def _check_order(order: str) -> None:
+    known = get_args(Order)
+    if order not in known:
+        raise ConfigError(
+            f"order: there is no {order!r}{did_you_mean(str(order), known) or '.'}\n  Remedy: write one of {', '.join(known)}."
+        )
+
+
+def _paths_of(pair: Problem, paths: Iterable[str | ReasoningPath]) -> list[str | ReasoningPath]:
+    """The paths, checked: texts, and paths of this pair."""
+    if isinstance(paths, str) or not isinstance(paths, Iterable):
+        raise DataError(f"a list of paths is expected, and this is of the type {type(paths).__name__}.\n  Remedy: put it into a list.")
+    given = list(paths)
+    for number, path in enumerate(given, 1):
+        if not isinstance(path, str | ReasoningPath):
+            raise DataError(
+                f"path {number} is of the type {type(path).__name__}.\n  Remedy: give a text, or a path such as verdict.paths has."
+            )
+        if isinstance(path, ReasoningPath) and path.problem_id != pair.id:
+            raise ConfigError(
+                f"path {number} judges the problem {path.problem_id!r}, and the pair is {pair.id!r}.\n"
+                "  Remedy: give the problem that the path was made for, such as verdict.problem."
+            )
+    return given
+
+
+def _said(prompts: Iterable[Said], completions: Iterable[Said]) -> list[tuple[str, str]]:
+    """Every prompt as a text, with the text of its completion."""
+    asked, answered = list(prompts), list(completions)
+    if len(asked) != len(answered):
+        raise DataError(
+            f"there are {len(asked)} prompts and {len(answered)} completions.\n  Remedy: repeat a prompt for each of its completions."
+        )
+    return [
+        (_prompt_text(one, f"prompt {number}"), _answer_text(other, f"completion {number}"))
+        for number, (one, other) in enumerate(zip(asked, answered, strict=True), 1)
+    ]
+
+
+def _prompt_text(prompt: Said, where: str) -> str:
+    """A single message is its content; a longer conversation names who speaks, as in data sets of preferences."""
+    if isinstance(prompt, str):
+        return prompt
+    turns = _turns(prompt, where)
+    return turns[0][1] if len(turns) == 1 else "\n\n".join(f"{role.capitalize()}: {content}" for role, content in turns)
+
+
+def _answer_text(completion: Said, where: str) -> str:
+    if isinstance(completion, str):
+        return completion
+    found = [content for role, content in _turns(completion, where) if role == "assistant"]
+    if not found:
+        raise DataError(f"{where} has no message of the role 'assistant'.\n  Remedy: give the answer as a text, or as such a message.")
+    return found[-1]
+
+
+def _turns(messages: Any, where: str) -> list[tuple[str, str]]:
+    """The role and the content of every message."""
+    turns = messages if isinstance(messages, list | tuple) else []
+    found = [(turn["role"], turn["content"]) for turn in turns if _is_message(turn)]
+    if not found or len(found) < len(turns):
+        raise DataError(
+            f"{where} is neither a text nor a list of messages with the texts 'role' and 'content'.\n"
+            '  Remedy: give a text, or messages such as [{"role": "user", "content": "37+48"}].'
+        )
+    return found
+
+
+def _is_message(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)

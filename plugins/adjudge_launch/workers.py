@@ -21,8 +21,9 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock, Timeout
 
-from adjudge import AdjudgeError, JobError, Json, PluginError, Terminated, at_work, write_json, write_whole
+from adjudge import AdjudgeError, JobError, Json, PluginError, RunFolder, Terminated, write_json, write_whole
 
 from .signs import END, ERRORS, STOP
 
@@ -79,11 +80,24 @@ def join_launches(options: AccelerateLauncher, out: FilePath) -> None:
             looked = time.monotonic()
         if time.monotonic() - looked > PATIENCE:
             looked = time.monotonic()
-            if not at_work(out):
+            if not _at_work(out):
                 raise JobError(
                     f"launch: machine 0 is not at work in {out}.\n  Remedy: give it the same command, with launch.machine_rank=0."
                 )
         time.sleep(20 * LOOK)
+
+
+def _at_work(out: FilePath) -> bool:
+    """Whether a process has this run folder open."""
+    if not out.is_dir():
+        return False
+    lock = FileLock(out / RunFolder.LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _announced(out: FilePath) -> dict[str, Any] | None:

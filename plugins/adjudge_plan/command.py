@@ -23,7 +23,7 @@ PromptTokensOption = Annotated[
 ProblemsOption = Annotated[
     int | None, typer.Option("--problems", min=1, help="Plan: how many problems there are, where the data are not here.")
 ]
-ShapeOption = Annotated[Path | None, typer.Option("--shape", help="Plan: config.json of a model that is not here.")]
+ModelSizeOption = Annotated[Path | None, typer.Option("--shape", help="Plan: config.json of a model that is not here.")]
 
 
 def plan(
@@ -38,7 +38,7 @@ def plan(
     tflops: TflopsOption = None,
     prompt_tokens: PromptTokensOption = None,
     problems: ProblemsOption = None,
-    shape: ShapeOption = None,
+    size_file: ModelSizeOption = None,
     skip_bad_lines: SkipBadLinesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,8 +57,8 @@ def plan(
     known = rates(tokens_per_second, price_in, price_out)
     given = {"gpus": gpus, "gpu_memory": gpu_memory, "tflops": tflops, "prompt_tokens": prompt_tokens}
     hardware = validate(Hardware, given, Plugins(), "the call")
-    run = read_run(file, sets, skip_bad_lines=skip_bad_lines, config_file=shape)
-    show_run_plan(RunPlan.of(run, known, problems), hardware, shape, as_json=as_json)
+    run = read_run(file, sets, skip_bad_lines=skip_bad_lines, config_file=size_file)
+    show_run_plan(RunPlan.of(run, known, problems), hardware, size_file, as_json=as_json)
 
 
 def read_run(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool, config_file: Path | None = None) -> Run:

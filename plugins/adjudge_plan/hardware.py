@@ -129,10 +129,10 @@ def _check_devices(run: RunInfo, works: Sequence[Work], devices: int, *, given: 
             raise ConfigError(f"stages.{index}: {error}.\n  Remedy: change that, or plan for other devices (--gpus).") from None
         load = None if work.training is None else work.training.rollouts
         if isinstance(load, Sampling) and devices % load.tensor_parallel:
-            _refuse_spread(f"stages.{index}: rollouts are sampled", load, devices, "a multiple")
+            _refuse_devices(f"stages.{index}: rollouts are sampled", load, devices, "a multiple")
 
 
-def _refuse_spread(who: str, load: Sampling, devices: int, enough: str) -> None:
+def _refuse_devices(who: str, load: Sampling, devices: int, enough: str) -> None:
     there = f"there {'are' if devices > 1 else 'is'} {devices}"
     how = f"by layers that are spread over {load.tensor_parallel} devices"
     if load.data_parallel > 1:
@@ -146,7 +146,7 @@ def devices_of(run: RunInfo) -> int:
 
 
 def with_sharding(launch: Launcher | None, load: Training) -> Training:
-    """The same, with what the run's launcher spreads over its devices."""
+    """The same, with what the run's launcher shards over its devices."""
     from adjudge_launch import AccelerateLauncher
     from adjudge_trl import sharding_of_accelerate
 
@@ -170,7 +170,7 @@ def _sampling(run: RunInfo, model: ModelSize, sequence: int, works: Sequence[Wor
     if load is None:
         return
     if gpus is not None and load.tensor_parallel * load.data_parallel > gpus:
-        _refuse_spread(f"engine: {run.config.engine.use} samples", load, gpus, "more")
+        _refuse_devices(f"engine: {run.config.engine.use} samples", load, gpus, "more")
     saved = [work.training.saved_bytes or 0.0 for work in works if work.training is not None]
     yield sampling("all", model, load, f"sampling ({run.config.engine.use})", max(saved, default=0.0))
 

@@ -15,7 +15,7 @@ class Sampling:
     weight_bytes: float | None = None
     """Bytes of a weight; None = as stored, or in half precision where the engine prefers that."""
     tensor_parallel: int = 1
-    """Devices that every layer is spread over."""
+    """Devices that every layer is split over."""
     memory_share: float = 1.0
     """Share of a device's memory that it may take."""
     sleeps: bool = False
@@ -57,7 +57,7 @@ class Training:
     replicas: int = 1
     """Groups of devices each of which holds all that is sharded, as machines do under FSDP's HYBRID_SHARD."""
     defers: bool = False
-    """Whether gradients of micro-batches are summed whole on every device, and spread after a step's last, as FSDP does unless told."""
+    """Whether gradients of micro-batches are summed whole on every device, and sharded after a step's last, as FSDP does unless told."""
     offload: bool = False
     """Whether weights, gradients and moments are in the host's memory, and on the device only those of the layers at work."""
     uncounted: tuple[str, ...] = ()

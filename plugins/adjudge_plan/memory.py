@@ -3,7 +3,7 @@
 Assumed, and nothing else: training in bfloat16 by autocast over weights of `Training.weight_bytes`, a gradient and AdamW's two moments
 in the precision of the weights that are trained unless `Training` says otherwise, attention that never holds its matrix of scores, and a
 head that never holds all logits. *Most* has besides one copy in every place where the libraries may make one, a tenth for memory in
-pieces too small to use, and 2 GiB in the place of 0.5 for what a device's driver takes. What is spread over devices is spread evenly.
+pieces too small to use, and 2 GiB in the place of 0.5 for what a device's driver takes. What is sharded is sharded evenly.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Phase:
 
 
 def sampling(stage: str, model: ModelSize, load: Sampling, what: str = "sampling", stored: float | None = None) -> Phase:
-    """What an engine holds while it samples, on each of the devices that it is spread over.
+    """What an engine holds while it samples, on each of the devices that it is split over.
 
     `stored` are the most bytes in which a weight of what it samples from is stored; None = as the model size says.
     """
@@ -103,7 +103,7 @@ def _phases(stage: str, model: ModelSize, load: Training, sequence: int, devices
             "activations": (0.0, own * prompt * _prefill(model)),  # all prompts are read at once
             "copies": _copies(model, load),
         }
-        return [Phase(stage, "rollouts", parts, remedies=ROLLOUT_REMEDIES + (() if load.sharded == "everything" else (SPREAD,))), update]
+        return [Phase(stage, "rollouts", parts, remedies=ROLLOUT_REMEDIES + (() if load.sharded == "everything" else (SHARD,))), update]
     if isinstance(load.rollouts, Sampling):
         engine = replace(load.rollouts, tokens=max(load.rollouts.tokens, sequence))
         beside_it = Phase(stage, "beside vLLM", resident, 1.0 - load.rollouts.memory_share, _remedies(load, 1))
@@ -117,7 +117,7 @@ ROLLOUT_REMEDIES = (
     "sample through vLLM (trl: {use_vllm: true})",
 )
 AT_ONCE = "spread gradients at once (trl: {accelerator_config: {gradient_accumulation_kwargs: {sync_each_batch: true}}})"
-SPREAD = "spread the weights over several devices (launch.config_file, FSDP)"
+SHARD = "spread the weights over several devices (launch.config_file, FSDP)"
 
 
 def _trained_bytes(load: Training) -> float:
@@ -139,7 +139,7 @@ def _resident(model: ModelSize, load: Training, devices: int) -> dict[str, Bytes
     trained, shards = trained_parameters(model, load), _shards(load, devices)
     whole = shards if load.sharded == "everything" else 1
     weights = [(size + (trained * 4 if load.rank else 0)) / whole for size in _weights(model, load)]
-    if load.sharded == "states" and not load.rank:  # whole may be a copy in half precision alone, and the rest spread
+    if load.sharded == "states" and not load.rank:  # whole may be a copy in half precision alone, and the rest sharded
         weights[0] = min(weights[0], model.parameters * HALF + weights[0] / shards)
     found = {"weights": _exactly(0.0) if load.offload else (weights[0], weights[1]), "optimiser": _moments(model, load, trained, shards)}
     if load.reference:
@@ -150,7 +150,7 @@ def _resident(model: ModelSize, load: Training, devices: int) -> dict[str, Bytes
 
 
 def _gradients(load: Training, trained: int, devices: int, *, summed: bool) -> Bytes:
-    """Those of the weights that are trained, and where micro-batches are summed before anything is spread, a whole sum besides."""
+    """Those of the weights that are trained, and where micro-batches are summed before anything is sharded, a whole sum besides."""
     own = _here(trained * _trained_bytes(load) / _shards(load, devices), load)
     if load.sharded == "nothing" or not (load.defers and summed):
         return own
@@ -183,7 +183,7 @@ def trained_parameters(model: ModelSize, load: Training) -> int:
 def _activations(model: ModelSize, load: Training, tokens: int) -> Bytes:
     """What the backward pass needs: every layer, or every layer's input and one layer more; and the final states.
 
-    Spread weights are gathered in half precision, and what flows between layers may then be so too.
+    Sharded weights are gathered in half precision, and what flows between layers may then be so too.
     """
     full = min(4.0, max(2.0, load.weight_bytes))
     found = []
@@ -209,7 +209,7 @@ def _layer(model: ModelSize) -> tuple[Callable[[float], float], Callable[[float]
 def _copies(model: ModelSize, load: Training) -> Bytes:
     """Weights in half precision that a pass makes of those in another: all of them, or those of the layers at work.
 
-    Where weights are spread, a layer or two are gathered whole, and with them the embedding and the head.
+    Where weights are sharded, a layer or two are gathered whole, and with them the embedding and the head.
     """
     layer, embeddings = model.layer_parameters, 2 * model.vocabulary * model.width
     if load.sharded == "everything":
@@ -232,7 +232,7 @@ def _remedies(load: Training, rows: int) -> tuple[str, ...]:
     if not load.rank:
         found.append("train an adapter (lora)")
     if load.sharded != "everything":
-        found.append(SPREAD)
+        found.append(SHARD)
     return (*found, "lower judge.max_new_tokens")
 
 

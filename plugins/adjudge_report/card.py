@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from adjudge import FAILURES, Reporter, RunInfo, StageContext, StageResult, dump, hookimpl, write_whole
 
-from .page import check_extra
+from .page import check_libraries
 from .wording import interval, measures, number, percent
 
 PLACEHOLDER = [{"role": "user", "content": "..."}]
@@ -26,7 +26,7 @@ class Card(Reporter):
     use: Literal["card"] = "card"
 
     def start(self, run: RunInfo) -> CardObserver:
-        check_extra(self.use, "jinja2")
+        check_libraries(self.use, "jinja2")
         return CardObserver()
 
 

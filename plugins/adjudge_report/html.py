@@ -22,26 +22,28 @@ class Html(Reporter):
     samples: Annotated[int, Field(ge=0)] = 10
     """Judgements to show in full; wrong and undecided ones take turns with right ones."""
 
-    def start(self, run: RunInfo) -> HtmlObserver:
-        from .page import check_extra
+    def check(self) -> None:
+        """Raise `ConfigError` where a library is missing that pages are written with."""
+        from .page import check_libraries
 
-        check_extra(self.use, *NEEDS)
+        check_libraries(self.use, *NEEDS)
+
+    def start(self, run: RunInfo) -> HtmlObserver:
+        self.check()
         return HtmlObserver(self)
 
     def write(self, folder: FilePath) -> FilePath:
         """Write the report of a run folder, finished or not, and return its file; raises `ConfigError` where there is no run."""
-        from .page import check_extra
+        self.check()
         from .run_page import write_run
 
-        check_extra(self.use, *NEEDS)
         return write_run(folder, self.samples)
 
     def write_health(self, report: Mapping[str, Any], file: FilePath) -> FilePath:
         """Write what `adjudge health` measured as a page, and return its file."""
+        self.check()
         from .health import write_health
-        from .page import check_extra
 
-        check_extra(self.use, *NEEDS)
         return write_health(report, file)
 
 

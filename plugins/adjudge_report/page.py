@@ -11,12 +11,12 @@ from adjudge import ConfigError, duration
 from .wording import interval, measures, number, percent
 
 
-def check_extra(use: str, *libraries: str) -> None:
+def check_libraries(use: str, *libraries: str) -> None:
     """Raise `ConfigError` where a reporter misses one of the libraries that the extra `report` installs."""
     if missing := [library for library in libraries if find_spec(library) is None]:
         raise ConfigError(
             f"reporter {use!r} needs {' and '.join(missing)}, not installed here.\n"
-            "  Remedy: pip install 'adjudge[report]', or leave the reporter out of 'reporters'."
+            "  Remedy: pip install 'adjudge[report]', or do without its page ('reporters' in a run file, --out of health)."
         )
 
 

@@ -133,7 +133,7 @@ def _combine(partial_max, partial_sum, partial_weighted, maximum, total, weighte
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class KernelLaunch:
     """All that the first pass is started with; the same for running it and for compiling it ahead of time."""
 
     grid: tuple[int]
@@ -150,7 +150,7 @@ def is_aligned(head_VD: Tensor) -> bool:
 def plan(
     hidden_TD: Tensor, head_VD: Tensor, bias_V: Tensor | None, target_T: Tensor, start: int, transform: Transform,
     partial_XST: Tensor, found_T: Tensor, tiles: Tiles, *, entropy: bool,
-) -> Launch:  # fmt: skip
+) -> KernelLaunch:  # fmt: skip
     """The launch of the first pass; X of `partial_XST` is maximum, sum and, with entropy, weighted sum."""
     (tokens, depth), vocabulary = hidden_TD.shape, len(head_VD)
     parts = splits(vocabulary, tiles)
@@ -168,7 +168,7 @@ def plan(
         SOFTCAP=transform.softcap is not None, ENTROPY=entropy, INTERPRETED=INTERPRETED,
         num_warps=tiles.warps, num_stages=tiles.stages, **COMPILE,
     )  # fmt: skip
-    return Launch((triton.cdiv(tokens, tiles.rows) * parts,), arguments, options)
+    return KernelLaunch((triton.cdiv(tokens, tiles.rows) * parts,), arguments, options)
 
 
 def fused(
@@ -197,7 +197,7 @@ def fused(
     return running
 
 
-def _start(launch: Launch, device: torch.device) -> None:
+def _start(launch: KernelLaunch, device: torch.device) -> None:
     """Launch the first pass, which writes its tensor maps to memory that Triton asks for; what others have Triton ask stays theirs."""
     triton.set_allocator(lambda size, alignment, stream: torch.empty(size, dtype=torch.int8, device=device))
     partials[launch.grid](*launch.arguments, **launch.options)

@@ -64,7 +64,7 @@ def fine_tune(options: Sft, stage: StageContext, start: FilePath, tokenizer: Any
             processing_class=tokenizer,
             train_dataset=rows,
             args=trl_config(options, stage),
-            callbacks=[StepRecorder(steps, total)],
+            callbacks=[LossRecorder(steps, total)],
             peft_config=adapters,
         )
 
@@ -114,8 +114,8 @@ def trl_config(options: Sft, stage: StageContext) -> SFTConfig:
     )
 
 
-class StepRecorder(TrainerCallback):  # type: ignore[misc]
-    """Writes one record per optimiser step."""
+class LossRecorder(TrainerCallback):  # type: ignore[misc]
+    """Writes one record per optimiser step, with its loss."""
 
     def __init__(self, steps: RecordFile, total: int) -> None:
         self.steps, self.total = steps, total

@@ -16,7 +16,7 @@ from adjudge_engines import load_model, load_tokenizer, merge_adapter, model_bel
 
 from .checkpoints import checkpoint_folder
 from .checks import four_bits, peft_config
-from .failures import AGAIN, told
+from .failures import AGAIN, as_job_error
 from .lora import Lora
 from .whole_weights import gathered_by_fsdp
 
@@ -30,7 +30,7 @@ def load(stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping
         here = int(os.environ.get("LOCAL_RANK", "0")) if torch.cuda.is_available() else "cpu"
         four = four_bits(f"stages.{stage.index - 1}.lora")
         options |= {"dtype": torch.bfloat16, "quantization_config": four, "device_map": {"": here}}
-    with told(stage, "the model", LESS):
+    with as_job_error(stage, "the model", LESS):
         model = load_model(start, trust_remote_code=stage.trust_remote_code, **options)
     if lora is None:
         return model.requires_grad_(True), None  # peft has frozen what it merged adapters into
@@ -50,7 +50,7 @@ def whole_start(stage: StageContext, start: FilePath, table: Mapping[str, Any]) 
         return start
     folder = checkpoint_folder(stage) / "start"
     if stage.process_group.is_main_process:
-        with told(stage, "the model", LESS):
+        with as_job_error(stage, "the model", LESS):
             load_model(start, trust_remote_code=stage.trust_remote_code, **_options(table, torch.float32)).save_pretrained(folder)
             load_tokenizer(start, trust_remote_code=stage.trust_remote_code).save_pretrained(folder)
     stage.process_group.barrier()
@@ -67,7 +67,7 @@ def save(trainer: Any, stage: StageContext, start: FilePath, lora: Lora | None, 
     if trainer.is_world_process_zero():
         for left in (folder, saved):  # what a stopped run left there must not pass for what is saved now
             shutil.rmtree(left, ignore_errors=True)
-    with told(stage, "the trained model", f"save it where there is more, {AGAIN}"):
+    with as_job_error(stage, "the trained model", f"save it where there is more, {AGAIN}"):
         gathered_by_fsdp(trainer)
         if lora is not None:
             _name_below(trainer, start)

@@ -1,4 +1,4 @@
-"""Tells what ends a training from outside of it, memory, a server or a disk, as the job's own failure, each with its own remedy."""
+"""Turns errors that come from outside of a training, of memory, a server or a disk, into a `JobError`, each with its own remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AGAIN = "and run again; the stage goes on from its last whole checkpoint."
 
 
 @contextmanager
-def told(stage: StageContext, doing: str, remedy: str) -> Iterator[None]:
+def as_job_error(stage: StageContext, doing: str, remedy: str) -> Iterator[None]:
     """Raise a `JobError` for what memory, a server or a disk refuses inside the block; `remedy` is what to do where memory is short.
 
     `doing` is what did not fit, such as *a training step*. Every other error passes.
@@ -45,7 +45,7 @@ def one_cause() -> Iterator[None]:
 
 
 def _message(stage: StageContext, doing: str, remedy: str, error: Exception) -> str | None:
-    """What to tell of an error, in the order in which the kinds contain each other: many of these are an OSError or a RuntimeError."""
+    """The message about an error, in the order in which the kinds contain each other: many of these are an OSError or a RuntimeError."""
     if _of_memory(error):
         return f"{doing} does not fit into memory: {_first_line(error)}\n  Remedy: {remedy}"
     if isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.partition(".")[0] in CLIENTS:

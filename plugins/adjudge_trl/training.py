@@ -1,4 +1,4 @@
-"""Trains a stage's model through a trainer of TRL; what goes wrong is told as the job's own failure, and loses nothing."""
+"""Trains a stage's model through a trainer of TRL; what goes wrong becomes a `JobError`, and loses nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adjudge import AdjudgeError, ConfigError, StageContext, stable_seed
 
 from .adapters import LESS
 from .checkpoints import checkpoint_folder
-from .failures import one_cause, told
+from .failures import as_job_error, one_cause
 from .pickles import check_reader, read_as_data
 from .stopping import sigterm_put_off
 from .whole_weights import gathered_by_deepspeed
@@ -58,7 +58,7 @@ def start_trainer(stage: StageContext, make: Callable[[], Made], table: Mapping[
     Raises `JobError` where memory, a disk or a server fails, which says nothing about the table.
     """
     try:
-        with told(stage, "the model", LESS):
+        with as_job_error(stage, "the model", LESS):
             return make()
     except AdjudgeError:
         raise
@@ -80,8 +80,8 @@ def fit(trainer: Any, stage: StageContext, last: FilePath | None) -> None:
     trainer.remove_callback(PrinterCallback)
     check_reader(trainer)
     gathered_by_deepspeed(trainer)
-    with sigterm_put_off() as asked, told(stage, "a training step", remedy), read_as_data(trainer, stage, last), one_cause():
-        trainer.add_callback(StopsWhenAsked(asked))
+    with sigterm_put_off() as asked, as_job_error(stage, "a training step", remedy), read_as_data(trainer, stage, last), one_cause():
+        trainer.add_callback(StopsOnRequest(asked))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
@@ -95,7 +95,7 @@ def give_back_memory() -> None:
     torch.cuda.empty_cache()
 
 
-class StopsWhenAsked(TrainerCallback):  # type: ignore[misc]
+class StopsOnRequest(TrainerCallback):  # type: ignore[misc]
     """Ends training after a step with a checkpoint; where several processes train, as soon as one of them was asked."""
 
     def __init__(self, asked: Callable[[], bool]) -> None:

@@ -62,7 +62,7 @@ def test_every_mistake_is_told_at_once_with_its_place(plugins: Plugins) -> None:
         ("evaluation.sets.held-out.part=half", "evaluation.sets.held-out.part: Input should be 'all', 'train' or 'test'"),
         ("evaluation.sets.a/b=jsonl", "evaluation.sets.a/b.[key]: String should match pattern"),
         ("data={use: jsonl}", "data.file: Field required"),
-        ("engine={temperature: 1}", "engine: say which engine, as 'use: NAME'"),
+        ("engine={temperature: 1}", "engine.temperature: there is no such field"),
     ],
 )
 def test_a_mistake_deep_inside_has_its_exact_place(plugins: Plugins, setting: str, message: str) -> None:

@@ -23,6 +23,7 @@ from adjudge import (
     Plugins,
     Probe,
     Problem,
+    RewardRule,
     Run,
     Stage,
     StageResult,
@@ -202,6 +203,54 @@ def test_a_wrapper_of_a_registration_hook_sees_what_later_plugins_register(world
     world.plugins.add(module, Source("wrapping", "adjudge-wrapping", "1"))
     world.observe("another", lambda_named("register_path_scorers", lambda: [Other]))
     assert Other in seen
+
+
+def wrapping(function: Any) -> ModuleType:
+    module = ModuleType("wrapping")
+    module.register_reward_rules = hookimpl(wrapper=True)(function)  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_wrapper_that_registers_something_registers_it_once(world: Any) -> None:
+    class Half(type(world).parts["register_reward_rules"]):
+        """Half of it."""
+
+        use: Literal["half"] = "half"
+
+    def function() -> Any:
+        return [*(yield), [Half]]
+
+    world.plugins.add(wrapping(function), Source("wrapping", "adjudge-wrapping", "1"))
+
+    class Third(Half):
+        """A third of it."""
+
+        use: Literal["third"] = "third"  # type: ignore[assignment]
+
+    world.observe("another", lambda_named("register_reward_rules", lambda: [Third]))
+    rules = world.plugins.of_kind(RewardRule)
+    assert (rules["half"].source.plugin, rules["third"].source.plugin) == ("wrapping", "another")
+
+
+def test_a_wrapper_that_raises_is_set_aside_and_takes_no_built_in_with_it() -> None:
+    def function() -> Any:
+        yield
+        raise RuntimeError("no")
+
+    plugins = Plugins.load(autoload=False)
+    with pytest.raises(PluginError, match=r"^wrapping \(adjudge-wrapping 1\) raised in register_reward_rules"):
+        plugins.add(wrapping(function), Source("wrapping", "adjudge-wrapping", "1"))
+    assert {"sound", "verdict"} <= plugins.of_kind(RewardRule).keys()
+
+
+def test_an_unmarked_observe_hook_of_a_watcher_is_told(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unmarked:
+        def record_written(self, stage: Any, name: str, record: Any) -> None: ...
+
+    run = world.run(reporters=["witness"])
+    monkeypatch.setattr(type(run.config.reporters[0]), "start", lambda self, run: Unmarked())
+    with pytest.raises(PluginError, match=r"reporter 'witness': record_written is no function marked @hookimpl"):
+        run.execute()
 
 
 def lambda_named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -208,6 +208,7 @@ def test_importing_the_command_line_or_any_plugin_imports_nothing_heavy() -> Non
 def test_the_public_names_are_there_and_sorted() -> None:
     assert sorted(adjudge.__all__) == adjudge.__all__
     assert [name for name in adjudge.__all__ if not hasattr(adjudge, name)] == []
+    assert set(adjudge.__all__) <= set(dir(adjudge)), "what a notebook completes"
 
 
 # Files --------------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from adjudge import (
     RewardRule,
     Verdict,
     agree,
+    combine,
     consistency,
     outcome_rates,
     summarise,
@@ -122,3 +123,9 @@ class Numpy(RewardRule):
 def test_numpys_numbers_become_pythons() -> None:
     found = summarise(PROBLEMS, [path("a", Outcome.FIRST)], [Numpy()])
     assert type(found["numpy"]) is float
+
+
+@pytest.mark.parametrize("other", [Outcome.UNREADABLE, Outcome.TRUNCATED, Outcome.FIRST])
+def test_a_sample_of_which_a_call_failed_has_failed_in_whatever_order(other: Outcome) -> None:
+    paths = [path("a", other), path("a", Outcome.FAILED)]
+    assert combine(paths) == combine(paths[::-1]) == Outcome.FAILED

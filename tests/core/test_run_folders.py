@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Literal
 
 import pytest
 import yaml
 
-from adjudge import Completion, ConfigError, Dataset, Engine, Problem, describe_machine, hash_of_folder
+from adjudge import (
+    Completion,
+    ConfigError,
+    Dataset,
+    Engine,
+    JobError,
+    PluginError,
+    Problem,
+    Records,
+    describe_machine,
+    hash_of_folder,
+)
 from adjudge.host.plugins import Plugins, Source
 from adjudge.store import manifest
 
@@ -182,3 +195,32 @@ def test_autoload_is_off_only_where_it_is_said(value: str, loaded: bool, monkeyp
 
 def test_source_names_plugin_and_distribution() -> None:
     assert str(Source("swiss", "adjudge-swiss", "1.0")) == "swiss (adjudge-swiss 1.0)"
+
+
+def test_a_folder_in_which_nothing_was_made_yet_takes_another_configuration(prepared: Any) -> None:
+    with pytest.raises(PluginError, match="witness"):
+        prepared.run(reporters=[{"use": "witness", "fails": True}]).execute()
+    prepared.run(engine="batched", seed=4).execute()
+    with pytest.raises(ConfigError, match="these fields differ: seed"):
+        prepared.run(engine="batched", seed=5).execute()
+
+
+def test_a_number_that_is_not_finite_is_never_written_and_its_trainer_is_named(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = prepared.run()
+    train = type(run.config.stages[0]).train
+    monkeypatch.setattr(type(run.config.stages[0]), "train", lambda self, stage: replace(train(self, stage), metrics={"loss": math.nan}))
+    with pytest.raises(PluginError, match=r"'keep' .* raised in train\(\): ValueError"):
+        run.execute()
+    records = Records(prepared.folder / "some.jsonl")
+    with pytest.raises(ValueError, match="JSON"):
+        records.append({"id": "a", "loss": math.inf})
+    assert list(records) == []
+
+
+def test_a_log_probability_that_is_not_finite_is_no_path(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sample(self: Any, prompts: Sequence[Any], **settings: Any) -> Iterable[tuple[int, Completion]]:
+        yield from ((index, Completion("first", (1,), (5,), (-math.inf,))) for index in range(len(prompts)))
+
+    monkeypatch.setattr(Batched, "sample", sample)
+    with pytest.raises(JobError, match="the log-probability -inf"):
+        prepared.run(engine="batched").execute()

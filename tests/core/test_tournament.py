@@ -26,7 +26,7 @@ from adjudge import (
     majority,
     play,
 )
-from adjudge.testing import ReplayEngine, completion_of
+from adjudge.testing import RecordedEngine, completion_of
 from adjudge_tournament import Elo, Knockout, RoundRobin
 
 
@@ -95,7 +95,7 @@ def test_the_answers_are_ranked_by_the_judges_verdicts() -> None:
 
 def test_recorded_texts_can_be_replayed_through_an_engine(tmp_path: Any) -> None:
     texts = {f"{left}|{right}": [larger(str(left), str(right))] for left in range(3) for right in range(3) if left != right}
-    with ReplayEngine(texts=texts).open(tmp_path) as session:
+    with RecordedEngine(texts=texts).open(tmp_path) as session:
         [tournament] = play([problem(0, 2, 1)], Elo(), TwoWords(order="random"), session)
     assert tournament.ranking.order == (1, 2, 0)
 

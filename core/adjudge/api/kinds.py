@@ -81,6 +81,7 @@ class Engine(Component):
 
     kind = "engine"
     hook = "register_engines"
+    default = "hf"
     per_process: ClassVar[bool] = True
     """Whether every process of a `launch` opens this engine and asks it for a share of the work. False = the main process alone asks, for
     an engine that spreads the work by itself, or whose rates hold for all processes together."""

@@ -1,17 +1,12 @@
 """``adjudge run``: takes a judge's model through the stages of a run file."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from .options import DryRunOption, JsonOption, PriceInOption, PriceOutOption, RunFileArgument, SetOption, SkipBadLinesOption, SpeedOption
 from .tables import EVALUATION_COLUMNS, evaluation_cells, measures, print_table
-
-if TYPE_CHECKING:
-    pass
 
 EXAMPLE = "Example: adjudge run docs/runs/demo.yaml --set seed=1 --set out=runs/seed-1"
 

@@ -44,6 +44,8 @@ def watch(plugins: Plugins, watcher: object, name: str) -> None:
     try:
         plugins.hooks.register(watcher, name=f"reporter {name!r} ({id(watcher)})")
         plugins.hooks.check_pending()
+        if forgotten := plugins.unmarked(watcher):
+            raise PluginError(f"{forgotten} is no function marked @hookimpl.")
     except Exception as error:
         if plugins.hooks.is_registered(watcher):
             plugins.hooks.unregister(watcher)

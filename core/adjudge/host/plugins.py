@@ -134,10 +134,8 @@ class Plugins:
         self._register(module, source)
         found: dict[tuple[str, str], Entry] = {}
         try:
-            used = {caller.name for caller in self.hooks.get_hookcallers(module) or ()}
-            named = [name for name, spec in vars(hooks).items() if hasattr(spec, "adjudge_spec") and hasattr(module, name)]
-            if forgotten := [name for name in named if name not in used]:
-                raise PluginError(f"{source}: {forgotten[0]} is no function marked @hookimpl.\n  Remedy: mark it, or give it another name.")
+            if forgotten := self.unmarked(module):
+                raise PluginError(f"{source}: {forgotten} is no function marked @hookimpl.\n  Remedy: mark it, or give it another name.")
             for hook in (*registration_hooks(), COMMANDS):
                 if any(one.plugin is module for one in getattr(self.hooks.hook, hook).get_hookimpls()):
                     self._ask_built_ins(hook)
@@ -147,6 +145,12 @@ class Plugins:
             raise
         self._entries.update(found)
         self.sources.append(source)
+
+    def unmarked(self, plugin: object) -> str | None:
+        """A function of a registered plugin that is called like a hook and does not implement it."""
+        used = {caller.name for caller in self.hooks.get_hookcallers(plugin) or ()}
+        named = [name for name, spec in vars(hooks).items() if hasattr(spec, "adjudge_spec") and hasattr(plugin, name)]
+        return next((name for name in named if name not in used), None)
 
     def _register(self, module: object, source: Source) -> None:
         name = f"{source.distribution}:{source.plugin}"
@@ -161,11 +165,12 @@ class Plugins:
             raise PluginError(f"{source}: {error}") from error
 
     def _asked(self, module: object, source: Source, hook: str) -> list[Any]:
-        """What one plugin returns from a registration hook, through pluggy: its own functions, and everybody's wrappers."""
+        """What one plugin returns from a registration hook, through pluggy: its own functions and, for a third party's, all wrappers."""
         implementations = getattr(self.hooks.hook, hook).get_hookimpls()
         plain = [one.plugin for one in implementations if not (one.wrapper or one.hookwrapper)]
+        others = plain if source.distribution != "adjudge" else [one.plugin for one in implementations]
         try:
-            answers = self.hooks.subset_hook_caller(hook, [plugin for plugin in plain if plugin is not module])()
+            answers = self.hooks.subset_hook_caller(hook, [plugin for plugin in others if plugin is not module])()
             if len(answers) < plain.count(module) and len(plain) == len(implementations):
                 raise TypeError("it returned None")  # which pluggy leaves out
             return [one for answer in answers for one in answer]
@@ -175,15 +180,23 @@ class Plugins:
     def _collect(self, module: object, source: Source, hook: str, found: dict[tuple[str, str], Entry]) -> None:
         for value in self._asked(module, source, hook):
             key = _checked_command(value, source) if hook == COMMANDS else _checked_component(value, registration_hooks()[hook], source)
-            if other := found.get(key) or self._entries.get(key):
+            other = found.get(key) or self._entries.get(key)
+            if other and other.cls is value and other.source != source and self._wrapped(hook):
+                continue  # a wrapper, which has registered it already, adds it to what every plugin returns
+            if other:
                 raise self._clash(key, other, Entry(value, source))
             found[key] = Entry(value, source)
 
     def _ask_built_ins(self, hook: str) -> None:
         for module, source, waiting in self._waiting:
             if hook in waiting:
+                found: dict[tuple[str, str], Entry] = {}
+                self._collect(module, source, hook, found)
+                self._entries.update(found)
                 waiting.discard(hook)
-                self._collect(module, source, hook, self._entries)
+
+    def _wrapped(self, hook: str) -> bool:
+        return any(one.wrapper or one.hookwrapper for one in getattr(self.hooks.hook, hook).get_hookimpls())
 
     def _clash(self, key: tuple[str, str], one: Entry, other: Entry) -> PluginError:
         both = f"{_where(one.cls)} of {one.source} and {_where(other.cls)} of {other.source}"

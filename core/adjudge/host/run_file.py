@@ -1,7 +1,7 @@
 """The run file: what may stand in it, how ``--set`` changes it, how its mistakes are told."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Self
 
@@ -72,15 +72,12 @@ class RunConfig(Options):
         return self.model_copy(update={"data": self.data.tolerant(), "evaluation": self.evaluation.model_copy(update={"sets": sets})})
 
 
-def override(data: dict[str, Any], sets: Sequence[str], blocks: Mapping[str, Callable[[], Any]] | None = None) -> dict[str, Any]:
+def override(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     """Apply ``a.b=c`` settings, values read as YAML; list items are addressed by number, and what is whole is set before its parts.
 
-    Another name for a component, as in ``judge.use=rrm``, drops the options of the one that stood there. `blocks` make what a setting goes
-    into where it does not stand in the data."""
+    Another name for a component, as in ``judge.use=rrm``, drops the options of the one that stood there."""
     settings = [_parsed(setting) for setting in sets]
     for keys, value, setting in sorted(settings, key=lambda one: len(one[0]) - (one[0][-1] == "use")):
-        if blocks and len(keys) > 1 and keys[1:] != ["use"] and data.get(keys[0]) is None and keys[0] in blocks:
-            data[keys[0]] = blocks[keys[0]]()
         _assign(data, keys, value, setting)
     return data
 

@@ -32,7 +32,7 @@ class NotANumber(JobError):
 
 
 def not_a_number(logprobs: Sequence[float] | None) -> float | None:
-    return next((value for value in logprobs or () if math.isnan(value)), None)
+    return next((value for value in logprobs or () if not math.isfinite(value)), None)
 
 
 def sample_paths(session: Session, judge: Judge, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
@@ -90,9 +90,6 @@ def read_verdict(judge: Judge, completion: Completion) -> Verdict:
 
 
 def combine(paths: Sequence[ReasoningPath]) -> Outcome:
-    """One outcome for one sample of a pair, asked in one order or both: orders that disagree are a tie."""
-    outcomes = [path.outcome for path in paths]
-    for outcome in outcomes:
-        if not outcome.decided:
-            return outcome
-    return outcomes[0] if len(set(outcomes)) == 1 else Outcome.TIE
+    """One outcome for one sample of a pair, in one order or both: failed if a call did, then undecided; a tie where orders disagree."""
+    outcomes = sorted((path.outcome for path in paths), key=lambda outcome: (outcome is not Outcome.FAILED, outcome.decided))
+    return outcomes[0] if not outcomes[0].decided or len(set(outcomes)) == 1 else Outcome.TIE

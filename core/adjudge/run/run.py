@@ -178,7 +178,7 @@ class Run:
             result = trainer.train(stage)
             if not (isinstance(result, StageResult) and isinstance(result.model, FilePath)):
                 raise TypeError(f"it returned {result!r}, not a StageResult with the model's folder as a Path")
-            json.dumps(dict(result.metrics))  # now, while it is clear whose they are
+            json.dumps(dict(result.metrics), allow_nan=False)  # now, while it is clear whose they are
             return result
 
     def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:

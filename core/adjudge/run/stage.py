@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -117,7 +118,9 @@ class Stage:
             yield
         except NotANumber as error:
             file = self.folder / "not-a-number" / f"{error.path.id}.json"
-            write_json(file, {**asdict(error.path), "prompt": error.prompt})
+            row: Json = {**asdict(error.path), "prompt": error.prompt}
+            row["completion"]["logprobs"] = [value if math.isfinite(value) else str(value) for value in row["completion"]["logprobs"]]
+            write_json(file, row)
             raise JobError(f"stage {self.name}: {error}\n  The path and its prompt are in {file}.") from error
 
     def finish_model(self, folder: FilePath) -> FilePath:

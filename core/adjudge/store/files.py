@@ -34,4 +34,4 @@ def told_if_full(file: FilePath) -> Iterator[None]:
 
 
 def write_json(file: FilePath, data: Json) -> None:
-    write_whole(file, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_whole(file, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -42,11 +42,11 @@ class Records:
                     raise ConfigError(f"{told}.\n  Remedy: delete that line and run again.") from None
 
     def append(self, record: Any, **more: Json) -> None:
-        """Append a mapping or a record dataclass; it must have an ``id``."""
+        """Append a mapping or a record dataclass; it must have an ``id``. Raises `ValueError` for a number that is not finite."""
         row = {**as_row(record), **more}
         if row["id"] in self.ids:
             return
-        line = json.dumps(row, ensure_ascii=False) + "\n"
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
         with told_if_full(self.file), self.file.open("a", encoding="utf-8") as out:
             out.write(line)
         self.ids.add(row["id"])

@@ -16,11 +16,11 @@ from .model_folder import find_model, load_judge
 
 def read_run_file(file: FilePath, sets: Sequence[str], plugins: Plugins) -> RunConfig:
     """Read, override (``a.b=c``), and validate a run file; every mistake in one `ConfigError`."""
-    engine = {"engine": lambda: {"use": "hf"}}
-    data = override(_read_yaml(file), [setting for setting in sets if not setting.startswith("judge.")], engine)
-    judge = {"judge": lambda: dump(load_judge(find_model(str(data.get("model"))), plugins))}
-    data = override(data, [setting for setting in sets if setting.startswith("judge.")], judge)
-    return validate(RunConfig, data, plugins, str(file))
+    own = [setting for setting in sets if setting.startswith("judge.")]
+    data = override(_read_yaml(file), [setting for setting in sets if setting not in own])
+    if own and data.get("judge") is None and not any(setting.startswith("judge.use=") for setting in own):
+        data["judge"] = dump(load_judge(find_model(str(data.get("model"))), plugins))
+    return validate(RunConfig, override(data, own), plugins, str(file))
 
 
 def _read_yaml(file: FilePath) -> dict[str, Any]:

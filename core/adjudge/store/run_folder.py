@@ -28,13 +28,16 @@ IGNORED = ("out", "reporters", "launch")
 class RunFolder:
     """A run's folder, opened by one process at a time."""
 
+    LOCK = ".lock"
+    """The file that this process has locked."""
+
     def __init__(self, folder: FilePath, config: BaseModel, plugins: Plugins, inputs: Mapping[str, str] | None = None) -> None:
         """`inputs` are hashes of what is read, such as data and model, by the fields that name it.
 
         Raises `ConfigError` where another process is at work in the folder, or where it holds a run of another configuration or of other
         inputs."""
         self.folder = folder
-        self._lock = _lock_of(folder)
+        self._lock = FileLock(folder / self.LOCK)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
@@ -60,7 +63,7 @@ class RunFolder:
     def _check_config(self, config: BaseModel, plugins: Plugins) -> None:
         """Save the configuration, or make sure that results depend on nothing that has changed since it was saved."""
         file = self.folder / "config.yaml"
-        if not file.exists():
+        if not (file.exists() and self._begun()):
             return write_whole(file, yaml.safe_dump(dump(config), sort_keys=False))
         saved = yaml.safe_load(file.read_text(encoding="utf-8"))
         try:  # through today's options, so that one that came later has its default
@@ -76,10 +79,14 @@ class RunFolder:
             )
         return None
 
+    def _begun(self) -> bool:
+        """Whether something was made here; until then a run may still be changed, as one may that a missing package kept from starting."""
+        return any(any(self.folder.glob(place)) for place in ("records/*", "stages/*"))
+
     def _add_start(self, plugins: Plugins, inputs: dict[str, str]) -> None:
         file = self.folder / "manifest.json"
         manifest = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"starts": []}
-        before = manifest.setdefault("inputs", {})
+        before = manifest.setdefault("inputs", {}) if self._begun() else {}
         changed = sorted(name for name in before.keys() & inputs.keys() if before[name] != inputs[name])
         if changed:
             raise ConfigError(
@@ -89,23 +96,6 @@ class RunFolder:
         manifest["inputs"] = {**before, **inputs}
         manifest["starts"].append(describe_machine(plugins))
         write_json(file, manifest)
-
-
-def at_work(folder: FilePath) -> bool:
-    """Whether a process has this run folder open."""
-    if not folder.is_dir():
-        return False
-    lock = _lock_of(folder)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
-def _lock_of(folder: FilePath) -> FileLock:
-    return FileLock(folder / ".lock")
 
 
 def _results_depend_on(config: BaseModel) -> dict[str, Any]:

@@ -195,6 +195,18 @@ def test_mistakes_are_named(call: Call, model: Path, arguments: tuple[str, ...],
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("what", ["model", "data"])
+def test_what_was_judged_before_is_not_printed_as_of_another_model_or_other_data(call: Call, model: Path, numbers: Path, what: str) -> None:
+    assert bench(call, model, numbers).exit_code == 0
+    if what == "model":
+        (model / "weights").write_text("trained on")
+    else:
+        numbers.write_text(numbers.read_text().replace("5", "6"))
+    again = bench(call, model, numbers)
+    assert again.exit_code == 2
+    assert f"the content has changed of: {what}." in again.stderr
+
+
 def test_another_call_in_the_same_folder_is_refused(call: Call, model: Path, numbers: Path) -> None:
     bench(call, model, numbers, "--out", "out")
     result = bench(call, model, numbers, "--out", "out", "--order", "both")

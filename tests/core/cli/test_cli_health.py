@@ -60,6 +60,14 @@ def test_the_page_stands_alone(model: Path, pairs: str, call: Call, tmp_path: Pa
     assert "No attacks" in page
 
 
+def test_a_missing_extra_is_told_before_a_model_is_asked(call: Call, model: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjudge_report.page.find_spec", lambda name: None)
+    done = call("health", "--model", model, "--engine", "{use: oracle, error: timeout}", "--data", pairs, "--out", "health.html")
+    assert done.exit_code == 2, done.output
+    assert "pip install 'adjudge[report]'" in done.stderr
+    assert "judged" not in done.output
+
+
 def test_a_failing_engine_is_a_failed_job_and_never_a_score(model: Path, pairs: str, call: Call) -> None:
     done = call("health", "--model", model, "--engine", "{use: oracle, error: timeout}", "--data", pairs, "--attacked", 0, "--json")
     assert done.exit_code == 1

@@ -77,6 +77,7 @@ def test_set_reaches_options_of_what_is_only_named(call: Call, model: Path, tmp_
         (["rank", "--set", "voting=null"], "voting: "),
         (["eval", "--data", "{use: jsonl, file: pair.jsonl}", "--set", "data=null"], "data: say which data set, as 'use: NAME'"),
         (["eval", "--data", "{use: jsonl, file: pair.jsonl}", "--set", "aggregator=elo"], "aggregator: there is no such field"),
+        (["judge", "--set", "seed=-1"], "seed: Input should be greater than or equal to 0"),
         (["judge", "--set", "model=elsewhere"], "--set model: the model of a call is not set like this"),
     ],
 )

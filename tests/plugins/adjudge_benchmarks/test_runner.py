@@ -200,7 +200,7 @@ def test_one_failed_order_leaves_its_problem_out() -> None:
     assert (result["outcomes"]["failed"], result["outcomes"]["unreadable"]) == (1 / 3, 1 / 3)
 
 
-def test_a_metric_that_raises_is_blamed_on_its_benchmark() -> None:
+def test_a_metric_that_raises_is_an_error_that_names_its_benchmark() -> None:
     class Broken(Larger):
         def score(self, judged: Sequence[Judged]) -> list[Metric]:
             raise KeyError("x")

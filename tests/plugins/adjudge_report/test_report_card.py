@@ -37,6 +37,11 @@ def test_the_cards_table_has_the_results_numbers_and_the_base_judges(finished: R
         ]
 
 
+def test_the_card_says_that_a_failed_call_is_not_counted(finished: Run) -> None:
+    text = " ".join(card_of(finished, "2-sft").split())
+    assert "unreadable or truncated counts as not right; a call that failed is left out of n" in text
+
+
 def test_the_recipe_holds_the_stages_up_to_this_one(finished: Run) -> None:
     code = re.search(r"```yaml\n(.*?)```", card_of(finished, "2-sft"), re.DOTALL)
     assert code is not None

@@ -46,6 +46,11 @@ def test_the_table_holds_the_numbers_of_every_stages_result(finished: Run, resul
         ]
 
 
+def test_the_page_says_that_a_failed_call_is_not_counted(finished: Run) -> None:
+    text = " ".join(page_of(finished).split())
+    assert "An unreadable or truncated judgement counts as not right; a call that failed is left out of n" in text
+
+
 def test_every_plot_is_drawn_and_takes_its_colours_from_the_page(finished: Run) -> None:
     page = page_of(finished)
     labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', page)

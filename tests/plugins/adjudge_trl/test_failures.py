@@ -16,7 +16,7 @@ from adjudge import ConfigError, JobError, Stage
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
 from adjudge_trl import start_trainer
-from adjudge_trl.failures import one_cause, told
+from adjudge_trl.failures import as_job_error, one_cause
 
 OfRequests = type("ConnectionError", (OSError,), {"__module__": "requests.exceptions"})
 """TRL speaks to vLLM's server through requests, where that is installed; its errors are OSErrors without a file or a number."""
@@ -66,7 +66,7 @@ ALLOWED = "Remedy: see that it is there and may be written, and run again"
     ],
 )
 def test_each_is_told_with_its_remedy(tmp_path: FilePath, make: Callable[[], Any], expected: str) -> None:
-    with pytest.raises(JobError) as caught, told(stage(tmp_path), "a step", "less."):
+    with pytest.raises(JobError) as caught, as_job_error(stage(tmp_path), "a step", "less."):
         make()
     assert str(caught.value).startswith("stage 1-grpo: ")
     assert expected in str(caught.value)
@@ -78,7 +78,7 @@ def test_each_is_told_with_its_remedy(tmp_path: FilePath, make: Callable[[], Any
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_a_disk_that_is_full_for_shards_is_told_like_any_other(tmp_path: FilePath) -> None:
     (tmp_path / "__0_0.distcp").symlink_to("/dev/full")
-    with pytest.raises(JobError) as caught, told(stage(tmp_path), "a step", "less."), one_cause():
+    with pytest.raises(JobError) as caught, as_job_error(stage(tmp_path), "a step", "less."), one_cause():
         shards.save({"weights": torch.zeros(100_000)}, checkpoint_id=tmp_path)
     assert str(caught.value).startswith("stage 1-grpo: a file cannot be written")
     assert ROOM in str(caught.value)
@@ -86,13 +86,13 @@ def test_a_disk_that_is_full_for_shards_is_told_like_any_other(tmp_path: FilePat
 
 @pytest.mark.parametrize("error", [OSError("Can't load the configuration"), ValueError("bf16"), KeyError("x"), JobError("told already")])
 def test_what_is_no_failure_from_outside_passes(tmp_path: FilePath, error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, told(stage(tmp_path), "a step", "less."):
+    with pytest.raises(type(error)) as caught, as_job_error(stage(tmp_path), "a step", "less."):
         raise error
     assert caught.value is error
 
 
 @pytest.mark.parametrize("error", [OSError("Can't load the configuration"), ValueError("bf16"), RuntimeError("no such device")])
-def test_what_is_left_is_blamed_on_the_table_where_there_is_one(tmp_path: FilePath, error: Exception) -> None:
+def test_any_other_error_names_the_table_where_there_is_one(tmp_path: FilePath, error: Exception) -> None:
     with pytest.raises(ConfigError, match=r"stages\.0\.trl: \w+Error: .*\n  Remedy: mend these options"):
         start_trainer(stage(tmp_path), raises(error), {"bf16": True})
     with pytest.raises(type(error)) as caught:
@@ -100,7 +100,7 @@ def test_what_is_left_is_blamed_on_the_table_where_there_is_one(tmp_path: FilePa
     assert caught.value is error
 
 
-def test_a_mistake_outside_the_table_is_not_blamed_on_it(tmp_path: FilePath) -> None:
+def test_a_mistake_outside_the_table_does_not_name_it(tmp_path: FilePath) -> None:
     error = ConfigError("stages.0.temperature: the judge is greedy")
     with pytest.raises(ConfigError) as caught:
         start_trainer(stage(tmp_path), raises(error), {"bf16": True})

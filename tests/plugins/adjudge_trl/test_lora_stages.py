@@ -196,7 +196,7 @@ def test_adapters_go_on_from_a_checkpoint(tmp_path: FilePath, embedded: FilePath
 
     made = stage(tmp_path / "stopped", embedded)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.StopsWhenAsked, "on_step_end", stop)
+        patch.setattr(training.StopsOnRequest, "on_step_end", stop)
         with pytest.raises(Stopped):
             options.train(made)
     assert newest_checkpoint(made)[1] == 2

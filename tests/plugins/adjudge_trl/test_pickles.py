@@ -213,7 +213,7 @@ def raises(error: Exception) -> Callable[..., Any]:
     return run
 
 
-def test_a_pickle_that_a_step_refuses_is_not_blamed_on_the_checkpoint(last: FilePath, tmp_path: FilePath) -> None:
+def test_a_pickle_that_a_step_refuses_does_not_name_the_checkpoint(last: FilePath, tmp_path: FilePath) -> None:
     error = pickle.UnpicklingError("of a reward")
     for folder in (last, None):
         with pytest.raises(pickle.UnpicklingError) as caught:

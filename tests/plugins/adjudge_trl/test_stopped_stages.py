@@ -130,7 +130,8 @@ def test_a_model_whose_log_probabilities_are_no_numbers_judges_nothing(tmp_path:
         Sft(scorer=Random(), paths=2).train(made)
     (file,) = (made.folder / "not-a-number").iterdir()
     assert str(file) in str(caught.value)
-    assert json.loads(file.read_text())["prompt"][-1]["role"] == "user"
+    kept = json.loads(file.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert (kept["prompt"][-1]["role"], kept["completion"]["logprobs"][0]) == ("user", "nan")
 
 
 # Checkpoints --------------------------------------------------------------------------------------------------------------
