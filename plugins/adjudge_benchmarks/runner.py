@@ -176,7 +176,8 @@ def evenly(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
     """At most so many problems, evenly from the whole list, so that every group keeps its share."""
     if limit is None or limit >= len(problems):
         return list(problems)
-    return [problems[index * len(problems) // limit] for index in range(limit)]
+    by_group = sorted(range(len(problems)), key=lambda place: str(problems[place].meta.get("group", "")))
+    return [problems[place] for place in sorted(by_group[index * len(problems) // limit] for index in range(limit))]
 
 
 def exported(problems: Iterable[Problem]) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Literal
@@ -286,3 +287,11 @@ def test_a_limit_takes_evenly_from_all(size: int, limit: int) -> None:
     assert len(found) == min(size, limit) == len(set(found))
     assert evenly(problems, None) == problems
     assert max(b - a for a, b in zip([*found, size], [*found[1:], size, size], strict=True)) <= size // min(size, limit) + 1
+
+
+@given(st.integers(1, 5), st.integers(1, 20), st.integers(1, 100))
+def test_a_limit_leaves_every_group_its_share_though_groups_take_turns(groups: int, each: int, limit: int) -> None:
+    problems = [Problem(str(place), "?", ("a", "b"), 0, {"group": str(place % groups)}) for place in range(groups * each)]
+    found = Counter(problem.meta["group"] for problem in evenly(problems, limit))
+    shares = [found[str(group)] for group in range(groups)]
+    assert max(shares) - min(shares) <= 1
