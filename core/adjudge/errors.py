@@ -42,7 +42,7 @@ def boundary(component: object, verb: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # a plugin must not end the host, and not without a word
         if (stop := _stop_behind(error)) is not None:
             raise type(stop) from error
-        remedy = "Remedy: see to what it says; if the plugin is at fault, fix or block it. Finished records are kept."
+        remedy = "Remedy: read what it says; if the plugin is at fault, fix or block it. Finished records are kept."
         raise PluginError(f"{_named(component)} raised in {verb}(): {type(error).__name__}: {error}\n  {remedy}") from error
 
 

@@ -144,7 +144,7 @@ class WholeSequences:
 
 
 class OneByOne(WholeSequences):
-    """Whole sequences without company, for models in which a longer neighbour moves the positions of all."""
+    """Whole sequences one at a time, for models in which a longer neighbour moves the positions of all."""
 
     def rows(self, lengths: Sequence[int], budget: int) -> Rows:
         return [[0]]

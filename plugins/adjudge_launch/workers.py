@@ -260,7 +260,7 @@ class Workers:
         if error["kind"] is None:
             return JobError(
                 f"stage {self.name}: process {error['rank']} of {self.options.processes} raised {error['message']}{shown}\n"
-                "  Remedy: see to what it says; the same command goes on from the last checkpoint, finished records are kept."
+                "  Remedy: correct what it says; the same command goes on from the last checkpoint, finished records are kept."
             )
         cls = ERRORS[error["kind"]]
         return cls(error["message"] + (shown if cls is PluginError else ""))
@@ -276,7 +276,7 @@ class Workers:
         return JobError(
             f"stage {self.name}: accelerate did not bring its {self.options.processes} processes to an end"
             f" (exit status {self.launcher.returncode}).{self._shown(f'launcher-{self.options.machine_rank}.log')}\n"
-            "  Remedy: see to what it says in launch or its config_file; finished records are kept."
+            "  Remedy: correct what it says in launch or its config_file; finished records are kept."
         )
 
     def _shown(self, log: str) -> str:

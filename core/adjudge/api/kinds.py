@@ -108,7 +108,7 @@ class Engine(Component):
 
     def sampling_load(self, sequence: int) -> Any:
         """What sampling holds on a device of this machine where prompt and judgement have this many tokens, an `adjudge_plan.Sampling`;
-        None = nothing, or not told."""
+        None = nothing, or unknown."""
         return None
 
 

@@ -96,7 +96,7 @@ def app_of(plugins: Plugins) -> typer.Typer:
 
 def main() -> None:
     """The console entry point."""
-    gc.set_threshold(100_000)  # what a start makes lives as long as the process, and is looked through in vain
+    gc.set_threshold(100_000)  # what a start makes lives as long as the process, so a collection would find nothing
     follow_sigterm()
     logging.getLogger("adjudge").addHandler(logging.StreamHandler())
     try:

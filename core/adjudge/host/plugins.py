@@ -87,7 +87,7 @@ class Plugins:
 
     @classmethod
     def load(cls, block: Iterable[str] = (), autoload: bool = True) -> Plugins:
-        """Built-ins and, unless switched off, third parties; `ADJUDGE_BLOCK` and `ADJUDGE_NO_AUTOLOAD` are heeded."""
+        """Built-ins and, unless switched off, third parties; `ADJUDGE_BLOCK` and `ADJUDGE_NO_AUTOLOAD` are followed."""
         names = {name.strip() for name in (*block, *os.environ.get("ADJUDGE_BLOCK", "").split(","))} - {""}
         plugins = cls(blocked=tuple(sorted(names)))
         for name in BUILTIN:

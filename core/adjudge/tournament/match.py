@@ -49,7 +49,7 @@ class OpenMatch:
     voting: Voting
     seed: int
     purpose: tuple[str, int, int]
-    """What its judgements are for: round and place in its own group, so that their seeds do not depend on the company."""
+    """What its judgements are for: round and place in its own group, so that their seeds do not depend on the other groups."""
     attempt: int = 0
     start: int = 0
     """Where the votes of this attempt begin."""

@@ -44,7 +44,7 @@ def play(
     """Rank the answers of every problem, each within a budget of its own.
 
     Every wave asks the engine, in one call, for the votes that no match in play can do without, of all groups together. Each
-    group goes on as soon as its own round is over, and its result does not depend on the company it is ranked in."""
+    group goes on as soon as its own round is over, and its result does not depend on the other groups."""
     groups = [_Group(problem, aggregator, judge, voting or Voting(), budget or Budget(), seed) for problem in problems]
     while requests := {request.id: request for group in groups for request in group.requests()}:
         made = {path.id: path for path in sample_paths(session, judge, list(requests.values()))}
