@@ -60,7 +60,8 @@ def over_seeds(work: Callable[[int], Result], seeds: Sequence[int], jobs: int = 
 def save(name: str, data: dict[str, Any]) -> None:
     """Write a result file with the machine and the command that made it."""
     machine = describe_machine(Plugins.load(autoload=False))
-    machine["command"] = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
+    said = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]  # where it lay on this machine tells nobody
+    machine["command"] = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *said]
     write_json(RESULTS / f"{name}.json", {"machine": machine, **data})
     print(f"wrote {RESULTS.relative_to(ROOT)}/{name}.json")
 
