@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -81,6 +82,13 @@ def wait_for(process: subprocess.Popen[str], folder: Path, name: str, count: int
 def workers(folder: Path, stage: str) -> dict[int, int]:
     """Process ids by rank."""
     return {int(file.suffix[1:]): int(file.read_text()) for file in (folder / "run" / "stages" / stage / "launch").glob("pid-0.*")}
+
+
+def ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +186,11 @@ def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on
         while len({line for line in lines(file) if line.endswith("\n")} - made) < enough:
             assert process.poll() is None
             time.sleep(0.002)
+        begun = workers(tmp_path, "1-sft").values()
         process.send_signal(number)
         _, told = process.communicate(timeout=60)
+        while not all(map(ended, begun)):  # what they still write is theirs, and no sign that the next run samples already
+            time.sleep(0.01)
         there = {line for file in folder.glob("1-sft-paths*") for line in lines(file)}
         if number == signal.SIGINT:
             assert process.returncode == 130, told
