@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from .api.values import ReasoningPath as Path
     from .api.values import (
         Command, Completion, Interval, Json, JudgeRequest, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score, Span,
-        StageResult, Verdict, Work, coin, held_out, stable_id, stable_seed, unique_ids,
+        StageResult, Verdict, Work, coin, stable_id, stable_seed,
     )
     from .cli.options import (
         DEFAULT_MODEL, DryRunOption, EngineOption, JsonOption, JudgeOption, ModelOption, NoCacheOption, OrderOption, PriceInOption,
         PriceOutOption, RowsArgument, RunFileArgument, SeedOption, SetOption, SkipBadLinesOption, SpeedOption,
     )
-    from .cli.tables import EVALUATION_COLUMNS, FAILURES, duration, evaluation_cells, measures, number, print_table, snippet
+    from .cli.tables import EVALUATION_COLUMNS, FAILURES, evaluation_cells, measures, number, print_table
     from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
     from .host.plugins import Plugins
     from .host.run_file import EvaluationConfig, RunConfig, override
     from .judging.metrics import Metrics, agree, came_back, consistency, mean_reward, mean_tokens, outcome_rates, summarise, wilson
+    from .judging.logprobs import with_logprobs
     from .judging.paths import PromptTooLong, combine, read_verdict, sample_paths
     from .judging.requests import build_requests, check_pairs, count_requests
-    from .judging.scores import score_paths, with_logprobs
     from .lazy import lazy_names
     from .run.run import Run, load_set
     from .run.stage import Stage
@@ -50,9 +50,11 @@ if TYPE_CHECKING:
     from .tournament.ratings import Ratings, bradley_terry
     from .tournament.voting import Voting, majority
 
-    from adjudge_data import RowError, not_empty, object_in, open_lines, problem_in, read_rows, text_field
+    from adjudge_data import RowError, held_out, not_empty, object_in, open_lines, problem_in, read_rows, text_field, unique_ids
     from adjudge_engines import escape_special_tokens
     from adjudge_judge_commands import OpenJudge, PairVerdict, open_judge
+    from adjudge_report import duration, snippet
+    from adjudge_rstar import score_paths
     from adjudge_tournament import Reward, as_reward
     from adjudge_trl import sigterm_put_off
 
@@ -77,18 +79,10 @@ __all__ = [  # noqa: RUF022
 # isort: on
 # fmt: on
 
-BUILT_IN = {
-    "adjudge_data": ("RowError", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "text_field"),
-    "adjudge_engines": ("escape_special_tokens",),
-    "adjudge_judge_commands": ("OpenJudge", "PairVerdict", "open_judge"),
-    "adjudge_tournament": ("Reward", "as_reward"),
-    "adjudge_trl": ("sigterm_put_off",),
-}
-"""Names of the API that built-in plugins make, out of the others."""
 RENAMED = {"Crew": "ProcessGroup", "count_asks": "count_requests", "defused": "escape_special_tokens"}
 MOVED = {"Sampling": "adjudge_plan", "Training": "adjudge_plan", "micro_batches": "adjudge_trl"}
 """Earlier names, which go on for now, and the plugins that have what was here."""
-_lazy = lazy_names(__name__)
+_lazy = lazy_names(__name__, beside="adjudge_")
 
 
 def __dir__() -> list[str]:
@@ -96,9 +90,6 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    for plugin, names in BUILT_IN.items():
-        if name in names:
-            return getattr(importlib.import_module(plugin), name)
     if name in RENAMED:
         warnings.warn(f"adjudge.{name} is called adjudge.{RENAMED[name]} now", DeprecationWarning, stacklevel=2)
         return __getattr__(RENAMED[name])

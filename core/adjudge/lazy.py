@@ -11,14 +11,15 @@ from pathlib import Path as FilePath
 from typing import Any
 
 
-def lazy_names(module: str) -> Callable[[str], Any]:
+def lazy_names(module: str, beside: str = "") -> Callable[[str], Any]:
     """A ``__getattr__`` for a module: ``__getattr__ = lazy_names(__name__)``.
 
-    The names are those that the module imports under ``if TYPE_CHECKING:``, where type checkers and people find them."""
+    The names are those that the module imports under ``if TYPE_CHECKING:``, where type checkers and people find them, from its own
+    package and from packages whose names begin with `beside`."""
 
     def get(name: str) -> Any:
         here = sys.modules[module]
-        if (place := _places(str(here.__file__)).get(name)) is None:
+        if (place := _places(str(here.__file__), beside).get(name)) is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(place[0], here.__package__), place[1])
         setattr(here, name, value)
@@ -28,11 +29,12 @@ def lazy_names(module: str) -> Callable[[str], Any]:
 
 
 @cache
-def _places(file: str) -> dict[str, tuple[str, str]]:
-    """Module and name of everything that a file imports from beside it for type checkers."""
+def _places(file: str, beside: str) -> dict[str, tuple[str, str]]:
+    """Module and name of everything that a file imports for type checkers from its own package and from those beside it."""
     found = {}
     for node in ast.parse(FilePath(file).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            for one in (one for one in node.body if isinstance(one, ast.ImportFrom) and one.level):
-                found.update({alias.asname or alias.name: ("." * one.level + (one.module or ""), alias.name) for alias in one.names})
+            for one in (one for one in node.body if isinstance(one, ast.ImportFrom)):
+                if one.level or (beside and str(one.module).startswith(beside)):
+                    found.update({alias.asname or alias.name: ("." * one.level + (one.module or ""), alias.name) for alias in one.names})
     return found

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 
-from adjudge import Problem, held_out
+from adjudge import Problem, coin, held_out
 from adjudge_judges import ArithmeticJudge
 
 from .tokenizer import END, VOCABULARY, build_tokenizer
@@ -77,7 +77,7 @@ def draw_texts(level: int, size: int, habits: Habits, rng: random.Random, tokeni
     judge = ArithmeticJudge()
     while size:
         question = draw(level, rng)
-        answers = (question.right, question.wrong) if rng.random() < 0.5 else (question.wrong, question.right)
+        answers = (question.right, question.wrong) if coin(rng) else (question.wrong, question.right)
         if held_out(question.text, TEST_SHARE):
             continue
         size -= 1

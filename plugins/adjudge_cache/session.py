@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from adjudge import Completion, Engine, Message, PromptTooLong, Session, boundary
+from adjudge import Completion, Engine, Message, Session, boundary
 
 from .cache import Cache, digest
 
@@ -24,6 +24,9 @@ class NamedSession:
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         with boundary(self._engine, "logprobs"):
             return self._session.logprobs(prompt, continuations)
+
+    def room(self, prompt: list[Message]) -> int | None:
+        return room_of(self._session, prompt)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         with boundary(self._engine, "tokenize"):
@@ -43,10 +46,18 @@ class CachedSession:
         return self._load()
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> Iterator[tuple[int, Completion]]:
-        settings = [temperature, top_p, max_new_tokens]
-        keys = [digest(self.source, prompt, seed, settings) for prompt, seed in zip(prompts, seeds, strict=True)]
+        asked: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+        asked |= {"stop": stop} if stop else {}
+        keys = [digest(self.source, prompt, seed, [*asked.values()]) for prompt, seed in zip(prompts, seeds, strict=True)]
         self.asked += len(keys)
         missing: list[int] = []
         for index, key in enumerate(keys):
@@ -57,15 +68,8 @@ class CachedSession:
                 yield index, completion
         if not missing:
             return
-        try:
-            made = self.session.sample(
-                [prompts[index] for index in missing], seeds=[seeds[index] for index in missing],
-                temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens,
-            )  # fmt: skip
-            yield from self._kept(made, {index: keys[index] for index in missing})
-        except PromptTooLong as error:
-            error.index = missing[error.index]
-            raise
+        texts, own = [prompts[index] for index in missing], [seeds[index] for index in missing]
+        yield from self._kept(self.session.sample(texts, seeds=own, **asked), {index: keys[index] for index in missing})
 
     def _kept(self, made: Iterator[tuple[int, Completion]], keys: dict[int, str]) -> Iterator[tuple[int, Completion]]:
         """What the engine answers, remembered before it is handed on; an index that it was not asked for stays one."""
@@ -75,8 +79,17 @@ class CachedSession:
                 self.cache.put(keys[place[index]], self.source, completion)
             yield place.get(index, -1), completion
 
+    def room(self, prompt: list[Message]) -> int | None:
+        return room_of(self.session, prompt)
+
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         return self.session.logprobs(prompt, continuations)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.session.tokenize(text, token_ids)
+
+
+def room_of(session: Session, prompt: list[Message]) -> int | None:
+    """What a session says of the room behind a prompt; None for one that has nothing to say."""
+    room: int | None = session.room(prompt) if hasattr(session, "room") else None
+    return room

@@ -9,6 +9,7 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Dataset
 
+    from .ids import free_id, held_out, unique_ids
     from .json_lines import RowError, not_empty, object_in, open_lines, problem_in, read_rows, text_field
     from .jsonl import Jsonl
     from .mix import Mix, MixPart
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from .skywork import Skywork80k
 
 __all__ = [
-    "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "not_empty", "object_in", "open_lines", "problem_in", "read_rows",
-    "text_field",
+    "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "free_id", "held_out", "not_empty", "object_in", "open_lines",
+    "problem_in", "read_rows", "text_field", "unique_ids",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

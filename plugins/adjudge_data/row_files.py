@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from adjudge import Dataset, Problem, RowError, held_out, not_empty, read_rows, stable_id
+from adjudge import Dataset, Problem, RowError, not_empty, read_rows, stable_id
+
+from .ids import free_id, held_out
 
 
 class RowSet(Dataset):
@@ -68,11 +70,7 @@ def identified(problem: Problem, row: dict[str, Any], taken: set[str]) -> Proble
     if ident in taken:
         raise RowError(f"has the id {ident!r}, which an earlier line has too")
     if ident is None:
-        # Not `unique_ids`: it takes all ids at once, and rows are read one by one, up to a limit.
-        made = ident = stable_id(problem.prompt, *problem.answers)
-        again = 2
-        while ident in taken:
-            ident, again = f"{made}-{again}", again + 1
+        ident = free_id(stable_id(problem.prompt, *problem.answers), taken)
     taken.add(ident)
     return Problem(ident, problem.prompt, problem.answers, problem.label, _meta(row))
 

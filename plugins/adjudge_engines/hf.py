@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path as FilePath
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
 from adjudge import Completion, ConfigError, JobError, Message
@@ -21,6 +22,7 @@ from adjudge import Completion, ConfigError, JobError, Message
 from .chat import encode
 from .sampler import SeededSampler
 from .scoring import PathLogprobs, out_of_memory
+from .stop_strings import StopsAtText
 from .texts import Texts
 from .weights import load_model, load_tokenizer
 
@@ -70,26 +72,44 @@ class HfSession:
         return encode(self.tokenizer, [prompt])[0]
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> Iterator[tuple[int, Completion]]:
-        ids = self.texts.prompts(prompts, max_new_tokens)
-        order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))  # longest first, so that too large a batch shows at once
+        ids, rooms = self.texts.prompts(prompts, max_new_tokens)
+        for index in (index for index, room in enumerate(rooms) if not room):
+            yield index, self.texts.too_long(ids[index])
+        order = [index for index in range(len(ids)) if rooms[index]]
+        order.sort(key=lambda index: -len(ids[index]))  # longest first, so that too large a batch shows at once
         while order:
-            batch = order[: max(1, self.batch_tokens // (len(ids[order[0]]) + max_new_tokens))]
-            sampler = SeededSampler([seeds[i] for i in batch], max_new_tokens, temperature, top_p)
-            tokens = self._fitting([ids[i] for i in batch], sampler, max_new_tokens)
+            room = rooms[order[0]]  # one for the whole batch, which then does not leave the model's context
+            alike = list(takewhile(lambda index, room=room: rooms[index] == room, order))  # type: ignore[misc]
+            batch = alike[: max(1, self.batch_tokens // (len(ids[order[0]]) + room))]
+            sampler = SeededSampler([seeds[i] for i in batch], room, temperature, top_p)
+            tokens = self._fitting([ids[i] for i in batch], sampler, room, stop)
             if tokens is None:
-                self.batch_tokens = len(batch) // 2 * (len(ids[order[0]]) + max_new_tokens)
+                self.batch_tokens = len(batch) // 2 * (len(ids[order[0]]) + room)
                 continue
             logprobs = sampler.logprobs()
             for row, index in enumerate(batch):
-                yield index, self.texts.completion(tokens[row], logprobs[row])
+                yield index, self.texts.completion(tokens[row], logprobs[row], stop)
             order = order[len(batch) :]
 
-    def _fitting(self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int) -> list[list[int]] | None:
+    def room(self, prompt: list[Message]) -> int | None:
+        """Tokens that are left for a judgement behind this chat."""
+        return self.texts.room(prompt)
+
+    def _fitting(
+        self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[list[int]] | None:
         """What `_generate` gives; None, and a line in the log, where that does not fit into memory and half the batch may."""
         try:
-            return self._generate(prompts, sampler, max_new_tokens)
+            return self._generate(prompts, sampler, max_new_tokens, stop)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -105,7 +125,7 @@ class HfSession:
         log.warning("engine hf: %d judgements at once do not fit into memory; going on with %d", len(prompts), len(prompts) // 2)
         return None
 
-    def _generate(self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int) -> list[list[int]]:
+    def _generate(self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int, stop: Sequence[str]) -> list[list[int]]:
         """New tokens of each row, prompts padded on the left."""
         width = max(map(len, prompts))
         ids_BT = torch.tensor([[self.pad] * (width - len(p)) + p for p in prompts], device=self.device)
@@ -115,6 +135,7 @@ class HfSession:
                 input_ids=ids_BT,
                 attention_mask=mask_BT,
                 logits_processor=LogitsProcessorList([sampler]),
+                stopping_criteria=StoppingCriteriaList([StopsAtText(self.tokenizer, stop, width)] if stop else []),
                 generation_config=GenerationConfig(
                     max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=self.eos, pad_token_id=self.pad
                 ),

@@ -45,9 +45,21 @@ class OpenAiSession:
         self.background.close(last=self.endpoint.close())
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> Iterator[tuple[int, Completion]]:
-        settings = {"temperature": temperature, "top_p": top_p, self.options.limit: max_new_tokens}
+        settings = {
+            "temperature": temperature,
+            "top_p": top_p,
+            self.options.limit: max_new_tokens,
+            **({"stop": list(stop)} if stop else {}),
+        }
         bodies = [self._body(prompt, seed % SEEDS, settings) for prompt, seed in zip(prompts, seeds, strict=True)]
         failures: list[str] = []
         return self._each(bodies, partial(self._answer, failures=failures))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Literal
+from typing import Any, Literal
 
 from adjudge import Completion, ConfigError, Engine, Message
 
@@ -16,9 +16,8 @@ class ReplaySession:
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
         self.texts = texts
 
-    def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
-    ) -> Iterator[tuple[int, Completion]]:
+    def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        """Recorded texts are whole: no limit cuts them, and no stop string ends them."""
         for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             known = self.texts.get(prompt[-1]["content"])
             if not known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -10,6 +11,8 @@ from adjudge import Completion, ConfigError, Message, PromptTooLong
 
 from .chat import encode
 from .token_offsets import TokenOffsets
+
+log = logging.getLogger("adjudge.engines")
 
 
 class Texts:
@@ -22,21 +25,39 @@ class Texts:
         self.context = context
         """Tokens that the model takes, prompt and judgement together; None = not told."""
         self.token_offsets = TokenOffsets(tokenizer)
+        self._told = False
+        """Whether it has been said that judgements get less room than `max_new_tokens`."""
 
-    def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> list[list[int]]:
-        """Token ids of every chat; `PromptTooLong` for the first that leaves no room for a judgement."""
+    def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
+        """Token ids of every chat, and how many tokens its judgement may take: 0 where there is no room for one."""
         ids = encode(self.tokenizer, chats)
-        for index, prompt in enumerate(ids):
-            if self.context is not None and len(prompt) + max_new_tokens > self.context:
-                raise PromptTooLong(index, len(prompt), self.context, max_new_tokens)
-        return ids
+        rooms = [max_new_tokens if self.context is None else max(0, min(max_new_tokens, self.context - len(one))) for one in ids]
+        fewer = [room for room in rooms if 0 < room < max_new_tokens]
+        if fewer and not self._told:
+            self._told = True
+            log.warning(
+                "%d of %d prompts leave less room than judge.max_new_tokens in the model's %d tokens; their judgements get what is left:"
+                " %d tokens or more", len(fewer), len(ids), self.context, min(fewer),
+            )  # fmt: skip
+        return ids, rooms
 
-    def completion(self, tokens: Sequence[int], logprobs: Sequence[float]) -> Completion:
-        """Tokens up to and with the end of turn; without one the completion is truncated."""
-        stop = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
-        kept = tuple(tokens if stop is None else tokens[:stop])
+    def room(self, chat: list[Message]) -> int | None:
+        """Tokens that are left for a judgement behind this chat, below 1 for none; None where the model's context is not told."""
+        return None if self.context is None else self.context - len(encode(self.tokenizer, [chat])[0])
+
+    def too_long(self, prompt: Sequence[int]) -> Completion:
+        """The failed call that a prompt without room is."""
+        return Completion("", error=str(PromptTooLong(0, len(prompt), self.context or 0)))
+
+    def completion(self, tokens: Sequence[int], logprobs: Sequence[float], stop: Sequence[str] = ()) -> Completion:
+        """Tokens up to and with the end of turn, or the token that completes a stop string; without either the completion is truncated."""
+        end = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
+        kept = tuple(tokens if end is None else tokens[:end])
         text, ends = self.token_offsets(kept)
-        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=stop is None)
+        if (held := first_stop(text, stop)) is not None:
+            end = next(index + 1 for index, last in enumerate(ends) if last >= held)
+            kept, ends, text = kept[:end], ends[:end], text[: ends[end - 1]]
+        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=end is None)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """The text's tokens and an end of turn, or the tokens that it was sampled as where this tokenizer reads them so."""
@@ -63,6 +84,11 @@ class Texts:
                 "  Remedy: leave such paths out, or use a model with a longer context."
             )
         return prompt
+
+
+def first_stop(text: str, stop: Sequence[str]) -> int | None:
+    """Where the stop string that is complete first ends in a text; None for none."""
+    return min((text.index(one) + len(one) for one in stop if one in text), default=None)
 
 
 def check_tokens(size: int, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> None:

@@ -68,14 +68,29 @@ class VllmSession:
             self._processes.end()
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> Iterator[tuple[int, Completion]]:
-        ids = self.texts.prompts(prompts, max_new_tokens)
-        shared = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop_token_ids": self.texts.eos}
-        requests = [_parameters(seed=seed, logprobs=0, **shared) for seed in seeds]
-        for index, output in self._answers(ids, requests):
+        ids, rooms = self.texts.prompts(prompts, max_new_tokens)
+        shared: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "stop_token_ids": self.texts.eos}
+        if stop:  # which vLLM looks for in the text that it writes
+            shared |= {"stop": list(stop), "include_stop_str_in_output": True, "detokenize": True}
+        asked = [index for index, room in enumerate(rooms) if room]
+        requests = [_parameters(seed=seeds[index], max_tokens=rooms[index], logprobs=0, **shared) for index in asked]
+        for index in (index for index, room in enumerate(rooms) if not room):
+            yield index, self.texts.too_long(ids[index])
+        for place, output in self._answers([ids[index] for index in asked], requests):
             [sampled] = output.outputs
-            yield index, self.texts.completion(sampled.token_ids, sampled.logprobs.logprobs)
+            yield asked[place], self.texts.completion(sampled.token_ids, sampled.logprobs.logprobs, stop)
+
+    def room(self, prompt: list[Message]) -> int | None:
+        return self.texts.room(prompt)
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         """All but a path's last token are told as parts of a prompt; the last is sampled, as the only one allowed.
@@ -141,7 +156,7 @@ def _whole(output: Any) -> Any:
 
 def _parameters(**given: Any) -> SamplingParams:
     """Told once, when finished; texts are made from the tokens here."""
-    return SamplingParams(**given, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY)
+    return SamplingParams(**{"detokenize": False, **given}, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
 def _started(folder: str, arguments: dict[str, Any]) -> Any:

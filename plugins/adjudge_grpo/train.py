@@ -11,7 +11,7 @@ from datasets import Dataset as Rows
 from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import ConfigError, JobError, Order, Outcome, Problem, StageContext, StageResult, escape_special_tokens, stable_seed
+from adjudge import ConfigError, JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
 from adjudge_engines import load_tokenizer
 from adjudge_trl import (
     StopsWhenNotFinite,
@@ -114,8 +114,7 @@ def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, cou
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
         for index in rng.sample(range(len(problems)), len(problems)):
-            # Not `coin`: a draw here also moves the orders that follow, and trainings by a known seed are to stay what they were.
-            order: Order = "swapped" if stage.judge.order != "fixed" and rng.random() < 0.5 else "given"
+            order: Order = "swapped" if stage.judge.order != "fixed" and coin(rng) else "given"
             prompt = escape_special_tokens(stage.judge.render(problems[index], order), tokenizer)
             rows.append({"prompt": prompt, "problem": index, "order": order})
     check_lengths(

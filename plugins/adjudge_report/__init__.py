@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .card import Card
     from .display import Count, ProgressDisplay
     from .html import Html
+    from .phrases import duration, snippet
     from .progress import Progress
 
-__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay"]
+__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay", "duration", "snippet"]
 __getattr__ = lazy_names(__name__)
 
 

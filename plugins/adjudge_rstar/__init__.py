@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adjudge import PathScorer
 
     from .backends import Backend
+    from .checked import score_paths
     from .head import Head
     from .scorers import Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
     from .statistics import Stats
@@ -36,6 +37,7 @@ __all__ = [
     "Shortest",
     "Validity",
     "combine_shards",
+    "score_paths",
     "shard_statistics",
     "token_logprobs",
 ]

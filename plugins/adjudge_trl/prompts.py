@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from adjudge import ConfigError, Problem, PromptTooLong, StageContext
+from adjudge import ConfigError, Problem, StageContext
 from adjudge_engines import model_below, read_settings
 
 
@@ -24,4 +24,8 @@ def check_lengths(stage: StageContext, prompts: Iterable[tuple[Problem, int]]) -
     context = read_settings(file).get("max_position_embeddings") if file.is_file() else None
     for problem, tokens in prompts:
         if context is not None and tokens + stage.judge.max_new_tokens > context:
-            raise ConfigError(f"problem {problem.id}: {PromptTooLong(0, tokens, context, stage.judge.max_new_tokens)}")
+            raise ConfigError(
+                f"problem {problem.id}: its prompt has {tokens} tokens; the model takes {context} in all, of which max_new_tokens keeps"
+                f" {stage.judge.max_new_tokens}.\n  Remedy: lower judge.max_new_tokens, shorten or drop it, or use a model with a longer"
+                " context."
+            )

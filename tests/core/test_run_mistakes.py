@@ -192,12 +192,6 @@ def test_a_prompt_on_both_sides_is_refused(plugins: Plugins, model: FilePath) ->
     assert "evaluation.sets.test: 6 of its 6 prompts are also in data" in str(error)
 
 
-def test_a_prompt_longer_than_the_context(plugins: Plugins, model: FilePath) -> None:
-    error = attempt(plugins, model, judge={"use": "arithmetic", "max_new_tokens": 240})
-    assert re.match(r"problem [0-9a-f]{16}: its prompt has \d+ tokens; the model takes 256", str(error))
-    assert "judge.max_new_tokens" in str(error)
-
-
 @pytest.mark.parametrize(("missing", "message"), [("tokenizer*", "has no tokenizer"), ("judge.json", "has no judge.json")])
 def test_a_model_folder_that_lacks_something(plugins: Plugins, model: FilePath, missing: str, message: str) -> None:
     for file in model.glob(missing):

@@ -21,11 +21,20 @@ class Session(Protocol):
     """A model that is loaded and answers; what `Engine.open` gives."""
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
+        self,
+        prompts: Sequence[list[Message]],
+        *,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> Iterator[tuple[int, Completion]]:
         """One completion per prompt as (index of the prompt, completion), in any order, as they finish.
 
-        A completion depends on its own prompt and seed alone, not on its batch. A call that fails is a completion with `error`."""
+        A completion depends on its own prompt and seed alone, not on its batch. A call that fails is a completion with `error`; so is a
+        prompt that leaves no room for a judgement, and one that leaves less than `max_new_tokens` gets what there is. A completion ends
+        once its text holds one of the `stop` strings, which stays in the text; they are given only where a judge has some."""
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt."""
@@ -117,6 +126,7 @@ class Judge(Component):
 
     kind = "judge"
     hook = "register_judges"
+    later: ClassVar[frozenset[str]] = frozenset({"stop", "on_too_long"})
     temperature: Annotated[float, Field(ge=0)] = 1.0
     """Sampling temperature; 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -125,6 +135,11 @@ class Judge(Component):
     """Tokens a judgement may take; one that takes more is *truncated*."""
     order: Literal["random", "both", "fixed"] = "random"
     """How pairs are shown: a seeded coin per judgement, both ways, or as given."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Strings that end a judgement, for example its verdict; the string stays in the text."""
+    on_too_long: Literal["fail", "skip", "truncate-middle"] = "fail"
+    """What becomes of a prompt that leaves no room for a judgement: a failed judgement, one that is left out, or the middle of its
+    longest texts left out of the prompt, until half of the context is left or `max_new_tokens`."""
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         """The chat turns that ask for a verdict on the problem's two answers, shown in this order."""

@@ -13,8 +13,10 @@ from pydantic import (
     ConfigDict,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -52,6 +54,14 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     without_effect: ClassVar[frozenset[str]] = frozenset()
     """Names of fields that no result depends on, such as the size of a batch: a run folder may go on when they change."""
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Names of fields that came with a later version; at their default they are not written down, so that no id and no seed changes."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        unset = {name for name in self.later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in handler(self).items() if name not in unset}
 
     @model_validator(mode="wrap")
     @classmethod

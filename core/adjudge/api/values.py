@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path as FilePath
@@ -224,27 +224,9 @@ def stable_seed(*parts: Json) -> int:
     return int(stable_id(*parts), 16) >> 1
 
 
-def coin(*parts: Json) -> bool:
-    """A fair coin that depends on the parts alone: which answer is shown first, on which side a right answer stands."""
-    return stable_seed(*parts) % 2 == 1
-
-
-def held_out(prompt: str, share: float) -> bool:
-    """Whether a prompt belongs to the held-out part of this share, in [0, 1]: by hash, so all rows of a prompt fall on one side."""
-    return int(stable_id("held out", prompt), 16) / 16**16 < share
-
-
-def unique_ids(ids: Iterable[str]) -> list[str]:
-    """The ids in order, each of them once: the first of equals keeps its id, a later one gets ``-2``, ``-3`` … that no other id has."""
-    given = list(ids)
-    taken, seen, found = set(given), set[str](), []
-    for ident in given:
-        unique, number = ident, 2
-        while unique in seen or (unique != ident and unique in taken):
-            unique, number = f"{ident}-{number}", number + 1
-        seen.add(unique)
-        found.append(unique)
-    return found
+def coin(*parts: Json | random.Random) -> bool:
+    """A fair coin: which answer is shown first, on which side a right one stands. From the parts alone, or a generator's next draw."""
+    return parts[0].random() < 0.5 if isinstance(parts[0], random.Random) else stable_seed(*parts) % 2 == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FAILURES = ("unreadable", "truncated", "failed")
-_KNOWN = {"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens"}
+_KNOWN = {"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens", "skipped"}
 EVALUATION_COLUMNS = ("n", "accuracy", "95% interval", "unreadable/\ntruncated/\nfailed, %", "mean\ntokens")
 """Narrow enough for a terminal of 80 columns, measures included."""
 
@@ -59,17 +59,3 @@ def evaluation_cells(metrics: Mapping[str, Any], extra: Sequence[str]) -> list[s
 
 def number(value: float | None, places: int = 3) -> str:
     return "none" if value is None else f"{value:.{places}f}"
-
-
-def snippet(text: str, width: int = 60) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 3 min 05 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"

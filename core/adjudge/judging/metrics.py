@@ -5,7 +5,7 @@
   right where both are; one that is unreadable or truncated is wrong.
 - **Consistency** is the proportion of samples asked in both orders whose outcomes are decided and equal, over those whose calls both came
   back. Two ties agree; an order that cannot be read agrees with nothing.
-- **Outcome rates** are shares of all judgements, failed ones included, and add up to 1.
+- **Outcome rates** are shares of all judgements, failed ones included, and add up to 1; one that was skipped counts as failed.
 - **Mean tokens** are taken over the judgements that came back with tokens.
 """
 
@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from adjudge.api.kinds import RewardRule
 from adjudge.api.values import Interval, Json, Outcome, Problem, ReasoningPath
 from adjudge.errors import PluginError, boundary, number_or_none
+from adjudge.judging.paths import SKIPPED
 
 Metrics = dict[str, Json]
 Z = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
-NAMES = frozenset({"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens", "consistency"})
+NAMES = frozenset({"n", "judgements", "accuracy", "interval", "outcomes", "mean_tokens", "consistency", "skipped"})
 """Names in an evaluation that no measure may have."""
 
 
@@ -83,6 +84,8 @@ def summarise(problems: Sequence[Problem], paths: Sequence[ReasoningPath], measu
         "outcomes": outcome_rates(path.outcome for path in paths),
         "mean_tokens": mean_tokens(len(path.completion.token_ids) for path in returned),
     }
+    if skipped := sum(path.completion.error == SKIPPED for path in paths):
+        metrics["skipped"] = skipped
     if (agreement := consistency([path.outcome for path in sample] for sample in samples.values())) is not None:
         metrics["consistency"] = agreement
     for rule in measures:

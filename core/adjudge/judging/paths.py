@@ -1,8 +1,10 @@
 """From a request to a path: the one place where completions become verdicts, in evaluation, tournaments and stages alike."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from adjudge.api.kinds import Judge, Session
 from adjudge.api.values import Completion, JudgeRequest, Message, Outcome, Problem, ReasoningPath, Verdict
@@ -10,13 +12,13 @@ from adjudge.errors import ConfigError, JobError, PluginError, boundary
 
 
 class PromptTooLong(ConfigError):
-    """A prompt does not fit the model; engines raise it with the prompt's index before they sample anything."""
+    """A prompt leaves no room in the model's context; engines give its text as the error of that one completion."""
 
-    def __init__(self, index: int, tokens: int, context: int, max_new_tokens: int) -> None:
+    def __init__(self, index: int, tokens: int, context: int, max_new_tokens: int = 1) -> None:
         self.index = index
         super().__init__(
-            f"its prompt has {tokens} tokens; the model takes {context} in all, of which max_new_tokens keeps {max_new_tokens}.\n"
-            "  Remedy: lower judge.max_new_tokens, shorten or drop the problem, or use a model with a longer context."
+            f"its prompt has {tokens} tokens; the model takes {context} in all, and a judgement needs {max_new_tokens}.\n"
+            "  Remedy: write judge.on_too_long (skip, truncate-middle), shorten or drop it, or use a model with a longer context."
         )
 
 
@@ -31,6 +33,9 @@ class NotANumber(JobError):
         )
 
 
+SKIPPED = "skipped: its prompt leaves no room for a judgement"  # by `Judge.on_too_long`; making it again would change nothing
+
+
 def not_a_number(logprobs: Sequence[float] | None) -> float | None:
     return next((value for value in logprobs or () if not math.isfinite(value)), None)
 
@@ -40,18 +45,47 @@ def sample_paths(session: Session, judge: Judge, requests: Sequence[JudgeRequest
     if not requests:
         return
     with boundary(judge, "prompt"):
-        prompts = [judge.render(request.problem, request.order) for request in requests]
-    try:
-        settings = {"temperature": judge.temperature, "top_p": judge.top_p, "max_new_tokens": judge.max_new_tokens}
-        sampled = session.sample(prompts, seeds=[request.seed for request in requests], **settings)  # type: ignore[arg-type]
-        for index, completion in _one_each(sampled, len(requests)):
-            request = requests[index]
-            path = ReasoningPath(request.id, request.problem.id, request.order, request.index, completion, read_verdict(judge, completion))
-            if not_a_number(completion.logprobs) is not None:
-                raise NotANumber(request.problem, prompts[index], path)
-            yield path
-    except PromptTooLong as error:
-        raise ConfigError(f"problem {requests[error.index].problem.id}: {error}") from None
+        prompts = [fitting(session, judge, request) for request in requests]
+    asked = [index for index, prompt in enumerate(prompts) if prompt is not None]
+    for index in sorted({*range(len(prompts))} - {*asked}):
+        yield _path(judge, requests[index], Completion("", error=SKIPPED))
+    settings: dict[str, Any] = {"temperature": judge.temperature, "top_p": judge.top_p, "max_new_tokens": judge.max_new_tokens}
+    settings |= {"stop": judge.stop} if judge.stop else {}
+    seeds = [requests[index].seed for index in asked]
+    sampled = session.sample([prompt for prompt in prompts if prompt is not None], seeds=seeds, **settings)
+    for place, completion in _one_each(sampled, len(asked)):
+        path = _path(judge, requests[asked[place]], completion)
+        if not_a_number(completion.logprobs) is not None:
+            raise NotANumber(requests[asked[place]].problem, prompts[asked[place]] or [], path)
+        yield path
+
+
+def _path(judge: Judge, request: JudgeRequest, completion: Completion) -> ReasoningPath:
+    return ReasoningPath(request.id, request.problem.id, request.order, request.index, completion, read_verdict(judge, completion))
+
+
+def fitting(session: Session, judge: Judge, request: JudgeRequest) -> list[Message] | None:
+    """A request's prompt; where the session's `room()` says it is too long, None or that of texts without their middle."""
+    prompt = judge.render(request.problem, request.order)
+    room: Any = getattr(session, "room", lambda prompt: None)
+    if judge.on_too_long == "fail" or (left := room(prompt)) is None or left > 0:
+        return prompt
+    if judge.on_too_long == "skip":
+        return None
+    problem = request.problem
+
+    def shown(size: int) -> list[Message]:
+        prompt, *answers = (_without_middle(text, size) for text in (problem.prompt, *problem.answers))
+        return judge.render(replace(problem, prompt=prompt, answers=tuple(answers)), request.order)
+
+    needed = min(judge.max_new_tokens, room(shown(0)) // 2)
+    longest = max(map(len, (problem.prompt, *problem.answers)))
+    return shown(max(0, bisect_left(range(longest), True, key=lambda size: room(shown(size)) < needed) - 1))
+
+
+def _without_middle(text: str, size: int) -> str:
+    """The text, or where it is longer than so many characters, its beginning and its end."""
+    return text if len(text) <= size else f"{text[: size - size // 2]} […] {text[len(text) - size // 2 :]}"
 
 
 def _one_each(sampled: Iterable[tuple[int, Completion]], size: int) -> Iterator[tuple[int, Completion]]:

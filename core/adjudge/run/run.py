@@ -231,8 +231,9 @@ class Run:
 
 
 def failed_calls(result: Mapping[str, Json]) -> int:
-    """How many calls of a stage's evaluations failed."""
-    return sum(round(metrics["outcomes"]["failed"] * metrics["judgements"]) for metrics in result["evaluation"].values())
+    """How many calls of a stage's evaluations failed and may come back when they are made again."""
+    found = result["evaluation"].values()
+    return sum(round(metrics["outcomes"]["failed"] * metrics["judgements"]) - metrics.get("skipped", 0) for metrics in found)
 
 
 def load_set(dataset: Dataset, field: str) -> list[Problem]:

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from adjudge.api.kinds import Engine, Judge, RewardRule, Session
 from adjudge.api.stages import ProcessGroup
-from adjudge.api.values import Json, Outcome, Problem, ReasoningPath
+from adjudge.api.values import Json, JudgeRequest, Outcome, Problem, ReasoningPath
 from adjudge.errors import JobError, boundary
+from adjudge.judging.logprobs import with_logprobs
 from adjudge.judging.paths import NotANumber, sample_paths
 from adjudge.judging.requests import build_requests
-from adjudge.judging.scores import with_logprobs
 from adjudge.store.files import write_json
 from adjudge.store.model_folder import save_judge
 from adjudge.store.records import Records, join_parts
@@ -86,12 +86,23 @@ class Stage:
         with self.shared(name, len(requests), lambda record: record["completion"]["error"] is None) as records:
             missing = self.shard([request for request in requests if request.id not in records.ids])
             with boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
-                for path in sample_paths(session, self.judge, missing):
+                for path in self._sampled(session, missing):
                     records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
         made = {path.id: path for path in records.load(ReasoningPath)}
         paths = [made[request.id] for request in requests]
         self._tell_failed([path for path in paths if path.outcome == Outcome.FAILED], len(paths), name)
         return paths
+
+    def _sampled(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
+        """The judgements asked for; where some came back, calls that failed are made again once the others are through."""
+        failed = {}
+        for path in sample_paths(session, self.judge, requests):
+            if path.outcome == Outcome.FAILED:
+                failed[path.id] = path
+            else:
+                yield path
+        again = [request for request in requests if request.id in failed] if len(failed) < len(requests) else []
+        yield from sample_paths(session, self.judge, again) if again else failed.values()
 
     def _tell_failed(self, failed: Sequence[ReasoningPath], of: int, name: str) -> None:
         if failed and len(failed) == of:

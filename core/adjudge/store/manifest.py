@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -44,29 +45,11 @@ def describe_machine(plugins: Plugins) -> dict[str, Json]:
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout that the current folder is in, read without running git; worktrees and packed refs too."""
-    for folder in (FilePath.cwd(), *FilePath.cwd().parents):
-        git = folder / ".git"
-        if git.exists():
-            try:
-                return _commit_in(folder / git.read_text().removeprefix("gitdir:").strip() if git.is_file() else git)
-            except OSError:
-                return None
+    """The commit of the checkout that the current folder is in; None where there is none, or no git."""
+    with suppress(OSError, subprocess.SubprocessError):
+        found = subprocess.run(["git", "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        return found.stdout.strip()
     return None
-
-
-def _commit_in(git: FilePath) -> str | None:
-    """The commit that HEAD names; of a worktree, branches are in the folder that it shares with others."""
-    name = (git / "HEAD").read_text().strip()
-    if not name.startswith("ref: "):
-        return name
-    name, common = name.removeprefix("ref: "), git / "commondir"
-    places = [git, *([git / common.read_text().strip()] if common.is_file() else [])]
-    for place in places:
-        if (place / name).is_file():
-            return (place / name).read_text().strip()
-    packed = [line.split(" ") for place in places if (file := place / "packed-refs").is_file() for line in file.read_text().splitlines()]
-    return next((words[0] for words in packed if words[1:] == [name]), None)
 
 
 def hash_of_problems(problems: Iterable[Problem]) -> str:

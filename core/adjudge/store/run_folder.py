@@ -105,7 +105,7 @@ def _results_depend_on(config: BaseModel) -> dict[str, Any]:
 
 def _without_effect(value: Any, dumped: Any) -> Any:
     if isinstance(value, Options):
-        names = type(value).model_fields.keys() - value.without_effect
+        names = dumped.keys() - value.without_effect
         return {name: _without_effect(getattr(value, name), dumped[name]) for name in names}
     if isinstance(value, dict):
         return {name: _without_effect(one, dumped[name]) for name, one in value.items() if name in dumped}

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion, ConfigError, Engine, Message, PromptTooLong
+from adjudge import Completion, Engine, Message
 from adjudge_cache import Cache, cache_file
 from adjudge_cache import cache as cache_module
 from adjudge_cache.session import CachedSession
@@ -120,15 +120,12 @@ def test_other_verbs_go_to_the_engine(cache: Cache) -> None:
     assert session.tokenize("text", [3]).token_ids == (3,)
 
 
-def test_a_prompt_that_is_too_long_keeps_its_own_number(cache: Cache) -> None:
-    class Short(Counted):
-        def sample(self, prompts: Sequence[list[Message]], **_: Any) -> Iterator[tuple[int, Completion]]:
-            raise PromptTooLong(len(prompts) - 1, 99, 10, 5)
-
-    asked(cache, Counted(), "a", "c")
-    with pytest.raises(ConfigError) as error:
-        asked(cache, Short(), "a", "b", "c", "d")
-    assert error.value.index == 3  # type: ignore[attr-defined]
+def test_stop_strings_are_part_of_what_was_asked(cache: Cache) -> None:
+    engine = Counted()
+    asked(cache, engine, "a")
+    asked(cache, engine, "a", stop=("end",))
+    asked(cache, engine, "a", stop=("end",))
+    assert engine.calls == [["a"], ["a"]]
 
 
 def test_the_source_is_the_engine_and_the_files_that_answers_depend_on(cache: Cache, model: FilePath) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 
 import pytest
 
-from adjudge import Completion, ConfigError, Message, PromptTooLong, Session
+from adjudge import Completion, ConfigError, Message, Session, build_requests, sample_paths
+from adjudge.judging.paths import fitting
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
@@ -28,13 +30,16 @@ def session(embedded: FilePath) -> Iterator[Session]:
 
 
 def sample(
-    session: Session, prompts: list[list[Message]], seeds: list[int], temperature: float = 1.0, **options: float
+    session: Session,
+    prompts: list[list[Message]],
+    seeds: list[int],
+    temperature: float = 1.0,
+    *,
+    top_p: float = 1.0,
+    tokens: int = 112,
+    stop: Sequence[str] = (),
 ) -> list[Completion]:
-    found = dict(
-        session.sample(
-            prompts, seeds=seeds, temperature=temperature, top_p=options.get("top_p", 1.0), max_new_tokens=int(options.get("tokens", 112))
-        )
-    )
+    found = dict(session.sample(prompts, seeds=seeds, temperature=temperature, top_p=top_p, max_new_tokens=tokens, stop=stop))
     return [found[index] for index in range(len(prompts))]
 
 
@@ -99,11 +104,78 @@ def test_ends_and_truncation(session: Session) -> None:
     assert whole.text.startswith(cut.text)
 
 
-def test_a_prompt_that_does_not_fit_is_named_before_anything_is_sampled(session: Session) -> None:
-    long: list[Message] = [{"role": "user", "content": "1+" * 200 + "1"}]
-    with pytest.raises(PromptTooLong, match=r"its prompt has \d+ tokens; the model takes 256") as caught:
-        next(iter(session.sample([PROMPTS[0], long], seeds=[0, 0], temperature=1, top_p=1, max_new_tokens=40)))
-    assert caught.value.index == 1
+LONG: list[Message] = [{"role": "user", "content": "1+" * 200 + "1"}]
+
+
+def test_a_prompt_without_room_fails_alone(session: Session) -> None:
+    made, failed = sample(session, [PROMPTS[0], LONG], [0, 0])
+    assert made == sample(session, PROMPTS[:1], [0])[0]
+    assert failed.error is not None
+    assert re.match(r"its prompt has \d+ tokens; the model takes 256 in all", failed.error)
+    assert not failed.text
+
+
+def test_a_judgement_gets_the_room_that_is_left_which_is_told_once(embedded: FilePath, caplog: pytest.LogCaptureFixture) -> None:
+    """No row leaves the model's context, whatever it is batched with, and what it says does not change."""
+    with HfEngine().open(embedded) as session:
+        longer: list[Message] = [{"role": "user", "content": PROMPTS[0][0]["content"] + "1" * 120}]
+        room = session.room(longer)
+        assert 0 < room < 112
+        cut, whole = sample(session, [longer, PROMPTS[1]], [3, 4])
+        sample(session, [longer], [3])
+    assert len(cut.token_ids) <= room
+    assert whole.text
+    told = [record.message for record in caplog.records if "leave less room" in record.message]
+    assert told == [
+        "1 of 2 prompts leave less room than judge.max_new_tokens in the model's 256 tokens; their judgements get what is left:"
+        f" {room} tokens or more"
+    ]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_stop_string_ends_a_completion_and_stays_in_it(session: Session, temperature: float) -> None:
+    """With the tokens up to the one that completes it, also where it stands across tokens or ends within one; others go on."""
+    seeds = list(range(len(PROMPTS)))
+    whole = sample(session, PROMPTS, seeds, temperature)
+    for stop in (("\\boxed{Assistant 1}", "\\boxed{Assistant 2}"), ("+",), ("{As",)):
+        cut = sample(session, PROMPTS, seeds, temperature, stop=stop)
+        for one, other in zip(cut, whole, strict=True):
+            assert one.token_ids == other.token_ids[: len(one.token_ids)]
+            assert one.logprobs == pytest.approx(other.logprobs[: len(one.token_ids)], abs=1e-5)
+            assert other.text.startswith(one.text)
+            found = [text for text in stop if text in one.text]
+            if found:
+                assert not one.truncated
+                assert not any(text in one.text[: one.token_ends[-2]] for text in stop), "nothing is sampled behind it"
+            else:
+                assert (one.text, one.truncated) == (other.text, other.truncated)
+        assert any(stop[0] in one.text for one in cut)
+
+
+def test_what_a_prompt_ends_with_is_no_part_of_a_stop_string(session: Session) -> None:
+    [made] = sample(session, PROMPTS[:1], [0])
+    prompt = session.tokenizer.apply_chat_template(PROMPTS[0], add_generation_prompt=True, tokenize=False)
+    [same] = sample(session, PROMPTS[:1], [0], stop=(prompt[-5:] + made.text[:1],))
+    assert same == made
+
+
+def test_texts_too_long_lose_their_middle_or_are_left_out_by_option(session: Session) -> None:
+    problem = replace(PROBLEMS[0], answers=(PROBLEMS[0].answers[0], "12" * 150))
+    for policy, outcome in (("fail", "failed"), ("skip", "failed"), ("truncate-middle", None)):
+        judge = ArithmeticJudge(on_too_long=policy, order="both")
+        paths = list(sample_paths(session, judge, build_requests([problem], judge)))
+        assert len(paths) == 2
+        for path in paths:
+            if outcome:
+                assert path.outcome == outcome
+                assert path.completion.error.startswith("skipped" if policy == "skip" else "its prompt has")
+            else:
+                assert path.completion.error is None
+    prompt = fitting(session, judge, build_requests([problem], judge)[0])
+    assert " […] " in prompt[0]["content"]
+    assert PROBLEMS[0].answers[0] in prompt[0]["content"]
+    assert PROBLEMS[0].prompt in prompt[0]["content"], "only what is too long is shortened"
+    assert 100 <= session.room(prompt) <= 112
 
 
 @pytest.mark.parametrize(
