@@ -1,0 +1,91 @@
+"""How a model's chat template is asked: one of the user's own, arguments that always hold, and system turns where it has none.
+
+Both are put into the template itself, so that everybody who has the tokenizer renders the same: engines, trainers, and vLLM's server
+once the tokenizer is saved.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from adjudge import ConfigError, Json
+
+if TYPE_CHECKING:
+    from adjudge import Message
+
+log = logging.getLogger("adjudge.engines")
+PROBE = "seven grey herons"
+
+
+def set_chat_template(tokenizer: Any, template: str | None, arguments: Mapping[str, Json]) -> None:
+    """Give a tokenizer this template, a text or a file's name, and set these arguments at its beginning.
+
+    Raises `ConfigError` for a file that is not there, and for an argument that the template does not have.
+    """
+    if template is not None:
+        tokenizer.chat_template = _text_of(template)
+    if not arguments:
+        return
+    if tokenizer.chat_template is None:
+        raise ConfigError("engine.chat_template_kwargs: the model has no chat template.\n  Remedy: write one as engine.chat_template.")
+    text = tokenizer.get_chat_template()
+    for name in arguments:
+        if not name.isidentifier() or not re.search(rf"\b{name}\b", text):
+            raise ConfigError(
+                f"engine.chat_template_kwargs: the model's chat template has no argument {name!r}.\n"
+                "  Remedy: leave it out, or see the names in the template (chat_template.jinja, or tokenizer_config.json)."
+            )
+    tokenizer.chat_template = "".join(f"{{%- set {name} = {_jinja(value)} %}}" for name, value in arguments.items()) + text
+
+
+def _text_of(template: str) -> str:
+    if "{{" in template or "{%" in template:
+        return template
+    try:
+        return FilePath(template).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"engine.chat_template: {template} cannot be read: {error.strerror}.\n  Remedy: name a file, or write the template itself."
+        ) from None
+
+
+def _jinja(value: Json) -> str:
+    """A JSON value in Jinja's words, in which only *nothing* is another one."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_jinja(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_jinja, value)) + "]"
+    return "none" if value is None else json.dumps(value)
+
+
+def with_system_turns_folded(messages: Sequence[Message], tokenizer: Any) -> list[Message]:
+    """The chat, its system turn put before the user's first words where the model's template refuses one or leaves it out."""
+    if not messages or messages[0]["role"] != "system" or tokenizer.chat_template is None:
+        return list(messages)
+    return list(messages) if _takes_system(tokenizer, tokenizer.get_chat_template()) else folded(messages)
+
+
+def folded(messages: Sequence[Message]) -> list[Message]:
+    """The chat without its system turn, whose words stand before the user's first ones."""
+    system, first, *others = (*messages, *([] if messages[1:] else [{"role": "user", "content": ""}]))
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}".strip()}, *others]
+
+
+@lru_cache(maxsize=16)
+def _takes_system(tokenizer: Any, template: str) -> bool:
+    from jinja2 import TemplateError
+
+    chat = [{"role": "system", "content": PROBE}, {"role": "user", "content": "."}]
+    try:
+        takes = PROBE in tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+    except TemplateError:
+        takes = False
+    if not takes:
+        log.warning("the model's chat template has no system turn; the judge's instructions stand at the head of the user's turn")
+    return takes
