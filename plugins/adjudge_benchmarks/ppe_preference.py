@@ -58,7 +58,7 @@ class PpePreference(RowBenchmark):
         return [
             proportion("accuracy", [credit for credit, _ in right]),
             *(proportion(f"accuracy, {name}", [credit for credit, names in right if name in names]) for name in slices),
-            *(bootstrap(name, games, statistic) for name, statistic in CORRELATIONS.items()),
+            *(bootstrap(name, games, statistic, bounds=(-1.0, 1.0)) for name, statistic in CORRELATIONS.items()),
         ]
 
 

@@ -26,7 +26,7 @@ class Metric:
     n: int
     """How many items it rests on."""
     interval: Interval | None
-    """95%; None where fewer than two items, or a statistic that some resamples leave undefined, allow none."""
+    """95%, never of width 0; None where fewer than two items, or a statistic that most resamples leave undefined, allow none."""
     groups: tuple[str, ...] = ()
     """Groups of the benchmark whose items it rests on; it is official when all of these are complete. None named = all groups."""
 
@@ -41,11 +41,13 @@ def proportion(name: str, credits: Sequence[float], groups: Sequence[str] = ()) 
 
 
 def weighted_mean(
-    name: str, strata: Mapping[str, Sequence[float]], weights: Mapping[str, float], groups: Sequence[str] | None = None
-) -> Metric:
+    name: str, strata: Mapping[str, Sequence[float]], weights: Mapping[str, float], groups: Sequence[str] | None = None,
+    *, bounds: Mapping[str, Interval] | None = None,
+) -> Metric:  # fmt: skip
     """The weighted mean of the strata's means, with a bootstrap that resamples inside every stratum.
 
-    A stratum without items is left out with its weight. A stratum of equal values counts as certain: resampling finds no spread in it.
+    A stratum without items is left out with its weight. In one of equal values resampling finds no spread, so Wilson's interval stands
+    for it, between `bounds`: the least and the most that a value of the stratum can be, 0 and 1 where nothing is said.
     """
     present = [stratum for stratum in weights if strata.get(stratum)]
     total = sum(weights[stratum] for stratum in present)
@@ -55,23 +57,50 @@ def weighted_mean(
         return Metric(name, None, 0, None, named)
     parts = [weights[stratum] / total for stratum in present]
     value = sum(part * sum(strata[stratum]) / len(strata[stratum]) for part, stratum in zip(parts, present, strict=True))
-    return Metric(name, value, size, _mean_interval([strata[stratum] for stratum in present], parts), named)
+    limits = [(bounds or {}).get(stratum, (0.0, 1.0)) for stratum in present]
+    interval = _mean_interval([strata[stratum] for stratum in present], parts, limits) if size > 1 else None
+    return Metric(name, value, size, interval, named)
 
 
-def _mean_interval(strata: Sequence[Sequence[float]], parts: Sequence[float]) -> Interval | None:
-    """Vectorised, because there may be tens of thousands of items; a stratum of one item is a constant."""
-    fixed = sum(part * values[0] for part, values in zip(parts, strata, strict=True) if len(values) == 1)
-    many = [(part, values) for part, values in zip(parts, strata, strict=True) if len(values) > 1]
+def _mean_interval(strata: Sequence[Sequence[float]], parts: Sequence[float], bounds: Sequence[Interval]) -> Interval | None:
+    """Vectorised, because there may be tens of thousands of items.
+
+    Strata of equal values, one item among them, are certain to the bootstrap. What Wilson leaves open of them is added in squares, as
+    independent errors are (MOVER: Zou and Donner 2008)."""
+    equal = [(part, values, limits) for part, values, limits in zip(parts, strata, bounds, strict=True) if len(set(values)) == 1]
+    spread = [(part, values) for part, values in zip(parts, strata, strict=True) if len(set(values)) > 1]
+    fixed = sum(part * values[0] for part, values, _ in equal)
 
     def mean(*samples: Any, axis: int) -> Any:
-        return fixed + sum(part * sample.mean(axis=axis) for (part, _), sample in zip(many, samples, strict=True))
+        return fixed + sum(part * sample.mean(axis=axis) for (part, _), sample in zip(spread, samples, strict=True))
 
-    return _bootstrap_interval([values for _, values in many], mean)
+    found = _bootstrap_interval([values for _, values in spread], mean) if spread else (fixed, fixed)
+    if found is None or not equal:
+        return found
+    value = fixed + sum(part * sum(values) / len(values) for part, values in spread)
+    below, above = [max(0.0, value - found[0])], [max(0.0, found[1] - value)]
+    for part, values, limits in equal:
+        if (known := _of_equal(values[0], len(values), limits)) is None:
+            return None
+        below, above = [*below, part * (values[0] - known[0])], [*above, part * (known[1] - values[0])]
+    return (value - math.hypot(*below), value + math.hypot(*above))
 
 
-def bootstrap(name: str, items: Sequence[Item], statistic: Callable[[Sequence[Item]], float | None], groups: Sequence[str] = ()) -> Metric:
-    """Any statistic of a list of items, with a bootstrap; None or nan where it is undefined."""
-    return stratified_bootstrap(name, {"": items}, lambda strata: statistic(strata[""]), groups)
+def _of_equal(value: float, n: int, bounds: Interval) -> Interval | None:
+    """Of n equal values between these bounds: Wilson's interval, which is that of values as far apart as their mean allows."""
+    low, high = bounds
+    if not low <= value <= high:
+        return None
+    ends = wilson(n * (value - low) / (high - low), n)
+    return (min(value, low + (high - low) * ends[0]), max(value, low + (high - low) * ends[1]))
+
+
+def bootstrap(
+    name: str, items: Sequence[Item], statistic: Callable[[Sequence[Item]], float | None], groups: Sequence[str] = (),
+    *, bounds: Interval = (0.0, 1.0),
+) -> Metric:  # fmt: skip
+    """Any statistic of a list of items, with a bootstrap; None or nan where it is undefined. It lies between `bounds`."""
+    return stratified_bootstrap(name, {"": items}, lambda strata: statistic(strata[""]), groups, bounds=bounds)
 
 
 def stratified_bootstrap(
@@ -79,8 +108,13 @@ def stratified_bootstrap(
     strata: Mapping[str, Sequence[Item]],
     statistic: Callable[[Mapping[str, Sequence[Item]]], float | None],
     groups: Sequence[str] = (),
+    *,
+    bounds: Interval = (0.0, 1.0),
 ) -> Metric:
-    """Any statistic of items in strata, with a bootstrap that resamples inside every stratum; None or nan where it is undefined."""
+    """Any statistic of items in strata, with a bootstrap that resamples inside every stratum; None or nan where it is undefined.
+
+    Resamples that leave it undefined are left out. Where all others give one value, as for items that are all right, the interval is
+    Wilson's for so many equal values between `bounds`, the least and the most that the statistic can be."""
     size = sum(map(len, strata.values()))
     value = _finite(statistic(strata)) if size else None
     many = [stratum for stratum, items in strata.items() if len(items) > 1]
@@ -94,11 +128,13 @@ def stratified_bootstrap(
         return [of(*rows) for rows in zip(*chosen, strict=True)]
 
     interval = None if value is None else _bootstrap_interval([range(len(strata[key])) for key in many], of_rows)
+    if value is not None and interval is not None and math.isclose(*interval, abs_tol=1e-12):
+        interval = _of_equal(value, size, bounds)
     return Metric(name, value, size, interval, tuple(groups))
 
 
 def _bootstrap_interval(samples: Sequence[Sequence[Any]], statistic: Callable[..., Any]) -> Interval | None:
-    """The percentile bootstrap's interval of a statistic of rows of resamples, one array per sample; None where some are undefined."""
+    """The percentile bootstrap's interval of a statistic of rows of resamples, one array per sample; None where most are undefined."""
     import numpy as np
 
     if not samples:
@@ -108,8 +144,8 @@ def _bootstrap_interval(samples: Sequence[Sequence[Any]], statistic: Callable[..
         size = min(BATCH, RESAMPLES - start)
         drawn = [array[rng.randint(0, len(array), (size, len(array)), dtype="int64")] for array in arrays]
         found.append(np.asarray(statistic(*drawn, axis=-1), dtype=float))
-    values = [float(value) for value in np.concatenate(found)]
-    return (_quantile(values, TAIL), _quantile(values, 1 - TAIL)) if all(map(math.isfinite, values)) else None
+    values = [float(value) for value in np.concatenate(found) if math.isfinite(value)]
+    return (_quantile(values, TAIL), _quantile(values, 1 - TAIL)) if len(values) > RESAMPLES / 2 else None
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from adjudge import RewardRule, StageTrainer
 
     from .grpo import Grpo
-    from .rules import Format, Length, VerdictRule, total_reward
+    from .rules import Format, Length, VerdictRule, group_rewards, rule_values
 
-__all__ = ["Format", "Grpo", "Length", "VerdictRule", "total_reward"]
+__all__ = ["Format", "Grpo", "Length", "VerdictRule", "group_rewards", "rule_values"]
 
 __getattr__ = lazy_names(__name__)
 

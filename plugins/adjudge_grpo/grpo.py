@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import Judge, Problem, RewardRule, StageContext, StageResult, StageTrainer, Work, count_requests, named_once
+from adjudge import ConfigError, Judge, Problem, RewardRule, StageContext, StageResult, StageTrainer, Work, count_requests, named_once
 from adjudge_trl import Lora, checked_table, micro_batches
 
 from .rules import VerdictRule
@@ -36,7 +36,7 @@ class Grpo(StageTrainer):
     without_effect = frozenset({"save_every"})
     use: Literal["grpo"] = "grpo"
     rules: Annotated[list[RewardRule], Field(min_length=1, default_factory=lambda: [VerdictRule()]), AfterValidator(named_once)]
-    """Reward rules; a path's reward is the weighted sum of those that apply to it."""
+    """Reward rules; a path's reward is their weighted sum, with the group's mean for a rule that does not apply to it."""
     only: Literal["all", "hard"] = "all"
     """``hard`` = only problems whose pass rate over `probe_samples` judgements of the stage's first model is below 1."""
     probe_samples: Annotated[int, Field(gt=0)] = 4
@@ -81,6 +81,19 @@ class Grpo(StageTrainer):
         from .train import train
 
         return train(self, stage)
+
+    def check_judge(self, judge: Judge, field: str) -> None:
+        self.rollout_temperature(judge, field)
+
+    def rollout_temperature(self, judge: Judge, field: str) -> float:
+        """The stage's own, else the judge's; a greedy judge would give groups without any difference to learn from."""
+        temperature = judge.temperature if self.temperature is None else self.temperature
+        if temperature == 0:
+            raise ConfigError(
+                f"{field}.temperature: the judge is greedy, so all rollouts of a group would be the same.\n"
+                "  Remedy: give this stage a temperature above 0, for example 1.0."
+            )
+        return temperature
 
     def check_processes(self, processes: int) -> None:
         micro_batches(self.prompts_per_step * self.group, self.micro_batch, processes)

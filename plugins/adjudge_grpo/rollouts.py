@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from adjudge import Completion, Order, Problem, ReasoningPath, RecordFile, StageContext, read_verdict, stable_id
 from adjudge_trl import numbers
 
-from .rules import total_reward
+from .rules import group_rewards, rule_values
 
 if TYPE_CHECKING:
     from .grpo import Grpo
@@ -44,30 +44,28 @@ class RolloutRewards:
             for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True))
         ]
         everyone: list[dict[str, Any]] = gather_object(mine)  # in the order of the batch; a group may lie in two processes
-        for rollout in everyone:
-            self.rollouts.append(rollout)
-        taught = self._taught(everyone)
+        groups = [everyone[start : start + self.group] for start in range(0, len(everyone), self.group)]
+        for group in groups:
+            for rollout, reward in zip(group, group_rewards(self.rules, [one["parts"] for one in group]), strict=True):
+                rollout["reward"] = reward
+                self.rollouts.append(rollout)
+        taught = [self._teaches(group) for group in groups]
         signal = [keep for keep in taught for _ in range(self.group)]
         self.signal = signal[first : first + len(mine)]
         self.last = _means(everyone, taught)
-        return [rollout["reward"] for rollout in mine]
+        return [rollout["reward"] for rollout in everyone[first : first + len(mine)]]
 
-    def _taught(self, rollouts: list[dict[str, Any]]) -> list[bool]:
-        """For each group, whether it holds right and wrong ones, and rewards that differ."""
-        groups = [rollouts[start : start + self.group] for start in range(0, len(rollouts), self.group)]
-        return [
-            0 < sum(rollout["right"] for rollout in group) < self.group and differ([rollout["reward"] for rollout in group])
-            for group in groups
-        ]
+    def _teaches(self, group: list[dict[str, Any]]) -> bool:
+        """Whether a group holds right and wrong rollouts, and rewards that differ."""
+        return 0 < sum(rollout["right"] for rollout in group) < self.group and differ([rollout["reward"] for rollout in group])
 
     def _rollout(self, step: int, index: int, problem: Problem, order: Order, text: str, ids: list[int]) -> dict[str, Any]:
-        """What is recorded of a completion, given with its place in the step's batch."""
+        """What is recorded of a completion, given with its place in the step's batch; its reward is known once its group is whole."""
         path = self._read(stable_id(step, index), problem, order, index % self.group, text, ids)
-        reward, parts = total_reward(self.rules, problem, path)
         return {
             "id": path.id, "step": step, "problem_id": path.problem_id, "order": path.order, "text": path.completion.text,
-            "tokens": len(path.completion.token_ids), "outcome": path.outcome, "right": bool(path.right(problem)), "reward": reward,
-            "parts": parts,
+            "tokens": len(path.completion.token_ids), "outcome": path.outcome, "right": bool(path.right(problem)), "reward": None,
+            "parts": rule_values(self.rules, problem, path),
         }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:

@@ -1,8 +1,13 @@
-"""Reward rules on what a judgement says and how it is written. None = the rule does not apply, and is masked, never counted as 0."""
+"""Reward rules on what a judgement says and how it is written. None = the rule does not apply, and is never counted as 0.
+
+The papers have rules that always apply. TRL adds up several reward functions with None as 0, which beside functions that are negative makes
+a completion that could not be judged the best of its group; here the rule has no say in such a path (decision 0022).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -51,11 +56,30 @@ class Length(RewardRule):
         return -min(1.0, max(0.0, over))
 
 
-def total_reward(rules: Sequence[RewardRule], problem: Problem, path: ReasoningPath) -> tuple[float | None, dict[str, float | None]]:
-    """Weighted sum of the rules that apply, None when none does; and every rule's own value."""
-    parts: dict[str, float | None] = {}
+def rule_values(rules: Sequence[RewardRule], problem: Problem, path: ReasoningPath) -> dict[str, float | None]:
+    """What every rule says of a path."""
+    values: dict[str, float | None] = {}
     for rule in rules:
         with boundary(rule, "reward"):
-            parts[rule.use] = number_or_none(rule, "reward", rule.reward(problem, path))
-    values = [rule.weight * value for rule, value in zip(rules, parts.values(), strict=True) if value is not None]
-    return (sum(values) if values else None), parts
+            values[rule.use] = number_or_none(rule, "reward", rule.reward(problem, path))
+    return values
+
+
+def group_rewards(rules: Sequence[RewardRule], group: Sequence[Mapping[str, float | None]]) -> list[float | None]:
+    """The rewards of a group's paths: for each the weighted sum of what the rules say, None where none of them applies.
+
+    Where a rule does not apply to a path and does to others of the group, their mean stands in, so that the rule's share in the path's
+    advantage is 0: it makes a path that it could not judge neither better nor worse. A rule that applies to none of them is left out.
+    """
+    means = {rule.use: _mean([value for values in group if (value := values[rule.use]) is not None]) for rule in rules}
+    rewards: list[float | None] = []
+    for values in group:
+        parts = [(rule.weight, means[rule.use] if (value := values[rule.use]) is None else value) for rule in rules]
+        total = sum(weight * value for weight, value in parts if value is not None)
+        rewards.append(None if all(value is None for value in values.values()) else total)
+    return rewards
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Within the values also to the last digit, so that equal ones have themselves as their mean."""
+    return min(max(math.fsum(values) / len(values), min(values)), max(values)) if values else None

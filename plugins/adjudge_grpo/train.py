@@ -11,7 +11,7 @@ from datasets import Dataset as Rows
 from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
-from adjudge import ConfigError, JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
+from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
 from adjudge_engines import load_tokenizer
 from adjudge_trl import (
     StopsWhenNotFinite,
@@ -138,24 +138,13 @@ def trl_config(options: Grpo, stage: StageContext) -> GRPOConfig:
         learning_rate=options.learning_rate,
         lr_scheduler_type=options.schedule,
         beta=options.beta,
-        temperature=rollout_temperature(options, stage),
+        temperature=options.rollout_temperature(stage.judge, f"stages.{stage.index - 1}"),
         top_p=stage.judge.top_p,
         scale_rewards=options.scale_rewards,
         max_completion_length=stage.judge.max_new_tokens,
         shuffle_dataset=False,
         save_steps=options.save_every,
     )
-
-
-def rollout_temperature(options: Grpo, stage: StageContext) -> float:
-    """The stage's own, else the judge's; a greedy judge would give groups without any difference to learn from."""
-    temperature = stage.judge.temperature if options.temperature is None else options.temperature
-    if temperature == 0:
-        raise ConfigError(
-            f"stages.{stage.index - 1}.temperature: the judge is greedy, so all rollouts of a group would be the same.\n"
-            "  Remedy: give this stage a temperature above 0, for example 1.0."
-        )
-    return temperature
 
 
 class SkippingGRPOTrainer(StopsWhenNotFinite, GRPOTrainer):  # type: ignore[misc]

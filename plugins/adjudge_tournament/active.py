@@ -29,8 +29,6 @@ Array: TypeAlias = Any
 
 SHARES = {"top": 0.35, "order": 0.5}
 """Default budgets as shares of a round robin."""
-SCALE = 400 / math.log(10)
-"""Elo points per nat of log-odds."""
 
 
 class Active(Aggregator):
@@ -75,8 +73,8 @@ class _Beliefs:
         import numpy as np
 
         size = len(ratings.values)
-        self.skill_N: Array = np.array(ratings.values) / SCALE
-        self.covariance_NN: Array = np.array(ratings.covariance) / SCALE**2
+        self.skill_N: Array = np.array(ratings.values) / ratings.SCALE
+        self.covariance_NN: Array = np.array(ratings.covariance) / ratings.SCALE**2
         self.met_NN = np.zeros((size, size))
         self.firsts = [0] * size
         for match in played:

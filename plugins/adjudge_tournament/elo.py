@@ -16,11 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking, bradley_terry
+from adjudge import Aggregator, Match, Outcome, Ranking, Ratings, bradley_terry
 
 from .round_robin import all_pairs
-
-MEAN = 1000.0
 
 Result = tuple[Match, Outcome]
 
@@ -45,7 +43,7 @@ class Elo(Aggregator):
         rng = random.Random(seed)
         matches = all_pairs(size, rng, self.meetings)
         if not matches:
-            return Ranking.best_first([MEAN] * size, rng)
+            return Ranking.best_first([Ratings.MEAN] * size, rng)
         results = list(zip(matches, (yield matches), strict=True))
         if self.rating == "online":
             return Ranking.best_first(self._online(size, results, rng), rng)
@@ -59,9 +57,9 @@ class Elo(Aggregator):
 
 def online_elo(size: int, results: Sequence[Result], k: float) -> list[float]:
     """Ratings after these results in this order, everybody starting at 1000."""
-    ratings = [MEAN] * size
+    ratings = [Ratings.MEAN] * size
     for match, outcome in results:
-        expected = 1 / (1 + 10 ** ((ratings[match.second] - ratings[match.first]) / 400))
+        expected = 1 / (1 + math.exp((ratings[match.second] - ratings[match.first]) / Ratings.SCALE))
         change = k * (outcome.points - expected)
         ratings[match.first] += change
         ratings[match.second] -= change

@@ -9,6 +9,7 @@ nobody. Intervals, which the paper has none of, are those of Bradley-Terry, read
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Generator, Sequence
 from itertools import combinations
@@ -58,7 +59,7 @@ def as_shares(ratings: Ratings, shares: Sequence[float]) -> list[Interval]:
 
     def expected(candidate: int, rating: float) -> float:
         others = [other for place, other in enumerate(ratings.values) if place != candidate]
-        return sum(1 / (1 + 10 ** ((other - rating) / 400)) for other in others) / len(others)
+        return sum(1 / (1 + math.exp((other - rating) / ratings.SCALE)) for other in others) / len(others)
 
     ends = [(expected(candidate, low), expected(candidate, high)) for candidate, (low, high) in enumerate(ratings.intervals)]
     return [(min(low, share), max(high, share)) for (low, high), share in zip(ends, shares, strict=True)]

@@ -139,6 +139,9 @@ class StageTrainer(Component):
     def check_processes(self, processes: int) -> None:
         """Raise `ValueError` where these options cannot be shared out over so many processes; told before anything is done."""
 
+    def check_judge(self, judge: Judge, field: str) -> None:
+        """Raise `ConfigError` that names the stage's field where it cannot be trained with this judge; told before anything is done."""
+
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
         """What training on these problems will take, told before anything is done; a trainer that does not say is unknown, never 0."""
         return Work()

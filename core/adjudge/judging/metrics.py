@@ -25,8 +25,8 @@ NAMES = frozenset({"n", "judgements", "accuracy", "interval", "outcomes", "mean_
 """Names in an evaluation that no measure may have."""
 
 
-def wilson(right: int, n: int) -> Interval:
-    """Wilson's 95% interval for a proportion (Newcombe 1998, method 3)."""
+def wilson(right: float, n: int) -> Interval:
+    """Wilson's 95% interval for a proportion (Newcombe 1998, method 3); `right` may be a sum of credits in [0, 1]."""
     if n == 0:
         return (0.0, 1.0)
     p = right / n

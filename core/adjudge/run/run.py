@@ -42,6 +42,9 @@ class Run:
         self._check_engine()
         self.base = FilePath(config.model) if absent else find_model(config.model)
         self.judge: Judge = config.judge or load_judge(self.base, plugins)
+        for index, trainer in enumerate(config.stages):
+            with boundary(trainer, "check_judge"):
+                trainer.check_judge(self.judge, f"stages.{index}")
         self.results: list[dict[str, Json]] = []
         self.problems: Sequence[Problem] = ()
         self.tests: Mapping[str, Sequence[Problem]] = {}

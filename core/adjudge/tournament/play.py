@@ -147,8 +147,7 @@ def rank_played(problem: Problem, played: Iterable[MatchResult], seed: int) -> R
 
 
 def _check_matches(aggregator: Aggregator, yielded: Iterable[Match], size: int) -> list[Match]:
-    matches = list(yielded)
-    who = f"aggregator {aggregator.use!r}"
+    who, matches = f"aggregator {aggregator.use!r}", list(yielded)
     for match in matches:
         if not (0 <= match.first < size and 0 <= match.second < size and match.first != match.second):
             raise PluginError(f"{who} asked for {match} among {size} candidates.\n  Remedy: pair two different candidates.")

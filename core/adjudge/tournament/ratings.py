@@ -3,22 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from adjudge.api.values import Interval, Match, Outcome
+from adjudge.judging.metrics import Z
 
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
 
 # Shapes: N candidates, S spreads.
 
-MEAN = 1000.0
-"""The mean of all candidates' ratings."""
-SCALE = 400 / math.log(10)
-"""Elo points per nat of log-odds: 400 points are odds of ten to one."""
 SPREADS = tuple(10 ** (step / 4.5 - 1) for step in range(10))
 """Standard deviations of skills, 0.1 to 10 nats, among which results decide when no prior is given."""
-
 Result: TypeAlias = tuple[Match, Outcome]
 """A match and how it ended: first, second or tie."""
 
@@ -26,6 +22,11 @@ Result: TypeAlias = tuple[Match, Outcome]
 @dataclass(frozen=True, slots=True)
 class Ratings:
     """What results say about every candidate, in candidate order."""
+
+    MEAN: ClassVar[float] = 1000.0
+    """The mean of all candidates' ratings."""
+    SCALE: ClassVar[float] = 400 / math.log(10)
+    """Elo points per nat of log-odds: 400 points are odds of ten to one."""
 
     values: tuple[float, ...]
     """Elo points; mean 1000."""
@@ -39,8 +40,9 @@ def bradley_terry(size: int, results: Sequence[Result], *, prior: float | None =
     """Skills of `size` candidates, given all results at once, and how far they are settled.
 
     The odds that one candidate beats another are exp(difference of their skills in nats); a draw is half a win each way. `prior`,
-    above 0, is the weight of the penalty prior x sum(skill^2), which keeps undefeated and unconnected candidates finite: values are
-    then the most probable skills, and intervals normal ones from the curvature there (Fisher information and prior).
+    above 0 and counted as 1e-9 below that, is the weight of the penalty prior x sum(skill^2), which keeps undefeated and unconnected
+    candidates finite: values are then the most probable skills, and intervals normal ones from the curvature there (Fisher
+    information and prior), narrowed by what draws vary less than wins and losses (a sandwich with one dispersion for all matches).
 
     Such intervals hold what they promise when the pairs were fixed beforehand, and too little when earlier results chose them.
     With ``prior=None`` the spread of skills is unknown, any from 0 to 10 nats being as likely as another, and values and intervals
@@ -52,20 +54,24 @@ def bradley_terry(size: int, results: Sequence[Result], *, prior: float | None =
 
     if size == 0:
         return Ratings((), (), ())
-    wins_NN = _wins(size, results)
-    fits = [_fit(wins_NN, prior)] if prior is not None else [_fit(wins_NN, 1 / (2 * spread**2)) for spread in SPREADS]
-    weight_S = _weights([fit.log_evidence for fit in fits]) if prior is None else np.ones(1)
-    skill_SN = np.array([fit.skill_N for fit in fits])
-    covariance_SNN = np.array([fit.covariance_NN for fit in fits])
+    wins_NN, ties = _wins(size, results), sum(outcome == Outcome.TIE for _, outcome in results)
+    priors = [1 / (2 * spread**2) for spread in SPREADS] if prior is None else [max(prior, 1e-9)]
+    if prior is None:  # matches that vary less by their draws say more, about the spread of skills too
+        wins_NN, ties = wins_NN / _fit(wins_NN, 0.01, ties).dispersion, 0
+    fits = [_fit(wins_NN, one, ties) for one in priors]
+    # Spreads stand for ranges that grow with them, so equal chances per nat weigh by the spread.
+    log_S = np.array([fit.log_evidence for fit in fits]) - np.log(priors) / 2
+    weight_S = np.exp(log_S - log_S.max()) / np.exp(log_S - log_S.max()).sum()
+    skill_SN, covariance_SNN = np.array([fit.skill_N for fit in fits]), np.array([fit.covariance_NN for fit in fits])
     mean_N = weight_S @ skill_SN
     apart_SN = skill_SN - mean_N
     covariance_NN = np.tensordot(weight_S, covariance_SNN + apart_SN[:, :, None] * apart_SN[:, None, :], 1)
     error_SN = np.sqrt(np.maximum(0, covariance_SNN.diagonal(axis1=1, axis2=2)))
-    low_N, high_N = (MEAN + SCALE * _quantile(share, weight_S, skill_SN, error_SN) for share in (0.025, 0.975))
+    low_N, high_N = (Ratings.MEAN + Ratings.SCALE * _quantile(point, weight_S, skill_SN, error_SN) for point in (-Z, Z))
     return Ratings(
-        tuple(round(MEAN + SCALE * float(skill), 3) for skill in mean_N),
+        tuple(round(Ratings.MEAN + Ratings.SCALE * float(skill), 3) for skill in mean_N),
         tuple(zip(low_N.tolist(), high_N.tolist(), strict=True)),
-        tuple(map(tuple, (SCALE**2 * covariance_NN).tolist())),
+        tuple(map(tuple, (Ratings.SCALE**2 * covariance_NN).tolist())),
     )
 
 
@@ -76,6 +82,8 @@ class _Fit(NamedTuple):
     covariance_NN: Array
     log_evidence: float
     """Log-probability of the results under this prior, up to a constant."""
+    dispersion: float
+    """Variance of the results as a share of what it would be without draws."""
 
 
 def _wins(size: int, results: Sequence[Result]) -> Array:
@@ -89,7 +97,7 @@ def _wins(size: int, results: Sequence[Result]) -> Array:
     return wins_NN
 
 
-def _fit(wins_NN: Array, prior: float) -> _Fit:
+def _fit(wins_NN: Array, prior: float, ties: int = 0) -> _Fit:
     """Newton's method. Steps are at most 2 nats, beyond which the curvature says nothing; the loss being convex, they arrive."""
     import numpy as np
 
@@ -99,12 +107,17 @@ def _fit(wins_NN: Array, prior: float) -> _Fit:
         slope_N, hessian_NN = _derivatives(skill_N, wins_NN, met_NN, prior)
         if np.abs(slope_N).max() < 1e-11 * (1 + met_NN.max()):
             break
-        step_N = np.linalg.solve(hessian_NN, slope_N)
+        step_N = np.linalg.solve(hessian_NN + 1 / size, slope_N)
         skill_N = skill_N - step_N * min(1, 2 / np.abs(step_N).max())
     surprise = (wins_NN * np.logaddexp(0, skill_N[None, :] - skill_N[:, None])).sum() + prior * (skill_N @ skill_N)
     evidence = size / 2 * math.log(2 * prior) - float(surprise) - float(np.linalg.slogdet(hessian_NN)[1]) / 2
-    # The mean is fixed by definition, so what the prior alone knows about it is no uncertainty of any rating.
-    return _Fit(skill_N, np.linalg.inv(hessian_NN) - 1 / (2 * prior * size), evidence)
+    # The mean is fixed by definition, so it is no uncertainty of any rating: the inverse is that beside the mean.
+    inverse_NN = np.linalg.inv(hessian_NN + 1 / size) - 1 / (size * (1 + 2 * prior))
+    # A draw takes a quarter from its match's variance. One decided match more counts along, as not all need be draws where all were.
+    matches, variance = met_NN.sum() / 2, (hessian_NN.trace() - 2 * prior * size) / 2
+    dispersion = (matches * (1 - ties / max(ties, 4 * variance)) + 1) / (matches + 1) if ties else 1.0
+    covariance_NN = dispersion * inverse_NN + (1 - dispersion) * 2 * prior * inverse_NN @ inverse_NN
+    return _Fit(skill_N, covariance_NN, evidence, dispersion)
 
 
 def _derivatives(skill_N: Array, wins_NN: Array, met_NN: Array, prior: float) -> tuple[Array, Array]:
@@ -117,32 +130,14 @@ def _derivatives(skill_N: Array, wins_NN: Array, met_NN: Array, prior: float) ->
     return slope_N, np.diag(information_NN.sum(axis=1) + 2 * prior) - information_NN
 
 
-def _weights(log_evidence: Sequence[float]) -> Array:
-    """Posterior weight of every spread. Spreads stand for ranges that grow with them, so equal chances per nat weigh by the spread."""
+def _quantile(point: float, weight_S: Array, mean_SN: Array, error_SN: Array) -> Array:
+    """Where each candidate's mixture of normal distributions has as much mass below as each of them has below this point."""
     import numpy as np
 
-    log_S = np.array(log_evidence) + np.log(SPREADS)
-    weight_S: Array = np.exp(log_S - log_S.max())
-    return weight_S / weight_S.sum()
-
-
-def _quantile(share: float, weight_S: Array, mean_SN: Array, error_SN: Array) -> Array:
-    """Where each candidate's mixture of normal distributions has this share of its mass below, by bisection."""
-    import numpy as np
-
-    error_SN = np.maximum(error_SN, 1e-9)
-    low_N, high_N = (mean_SN - 9 * error_SN).min(axis=0), (mean_SN + 9 * error_SN).max(axis=0)
-    for _ in range(50):
+    erfc, error_SN = np.frompyfunc(math.erfc, 1, 1), np.maximum(error_SN, 1e-9)
+    low_N, high_N = (mean_SN + point * error_SN).min(axis=0), (mean_SN + point * error_SN).max(axis=0)
+    for _ in range(50 if len(weight_S) > 1 else 0):  # by bisection, between the ends of its parts
         middle_N = (low_N + high_N) / 2
-        below_N = weight_S @ _normal((middle_N - mean_SN) / error_SN) < share
+        below_N = weight_S @ erfc((mean_SN - middle_N) / (error_SN * math.sqrt(2))) < math.erfc(-point / math.sqrt(2))
         low_N, high_N = np.where(below_N, middle_N, low_N), np.where(below_N, high_N, middle_N)
-    quantile_N: Array = (low_N + high_N) / 2
-    return quantile_N
-
-
-def _normal(points_SN: Array) -> Array:
-    """Mass of the standard normal distribution below every point."""
-    import numpy as np
-
-    erfc = np.frompyfunc(math.erfc, 1, 1)
-    return erfc(-points_SN / math.sqrt(2)).astype(float) / 2
+    return (low_N + high_N) / 2

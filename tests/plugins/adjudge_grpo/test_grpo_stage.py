@@ -164,3 +164,28 @@ def test_a_completion_without_a_token_is_an_outcome(tmp_path: FilePath, embedded
     found = rewards(completions * 2, [[], [5, 285]] * 2, [0] * 4, ["given"] * 4, SimpleNamespace(global_step=0))
     assert [rollout["outcome"] for rollout in records(made, "rollouts")] == ["truncated", "unreadable"] * 2
     assert found == [-1.0] * 4
+
+
+class Shortness(RewardRule):
+    """Takes half a point, and does not apply where a judgement begins with a question mark."""
+
+    use: Literal["shortness"] = "shortness"
+
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
+        return None if path.completion.text.startswith("?") else -0.5
+
+
+def test_a_rollout_that_one_rule_could_not_judge_is_not_the_best_of_its_group(tmp_path: FilePath, embedded: FilePath) -> None:
+    from types import SimpleNamespace
+
+    from adjudge_grpo.rollouts import RolloutRewards
+
+    made = stage(tmp_path, embedded, AlwaysFirst(order="fixed"), labels={0})
+    rewards = RolloutRewards(Grpo(**SMALL, rules=[VerdictRule(), Shortness()]), made, list(made.problems), 0)
+    rewards.end_of_turn = {285}
+    completions = [[{"content": text}] for text in ("? 85", "sum 85", "sum 85", "sum 85")]
+    found = rewards(completions, [[5, 285]] * 4, [0] * 4, ["given"] * 4, SimpleNamespace(global_step=0))
+    assert found == [0.5] * 4
+    assert rewards.signal == [False] * 4, "nothing tells them apart, so the group teaches nothing"
+    assert [rollout["parts"]["shortness"] for rollout in records(made, "rollouts")] == [None, -0.5, -0.5, -0.5]
+    assert [rollout["reward"] for rollout in records(made, "rollouts")] == [0.5] * 4
