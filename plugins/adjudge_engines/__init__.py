@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .hf_engine import HfEngine
     from .openai_options import OpenAiEngine
     from .replay import ReplayEngine
+    from .texts import tokens_until_stop
+    from .token_offsets import TokenOffsets
     from .vllm_engine import VllmEngine
     from .weights import load_model, load_tokenizer, merge_adapter
 
@@ -21,6 +23,7 @@ __all__ = [
     "HfEngine",
     "OpenAiEngine",
     "ReplayEngine",
+    "TokenOffsets",
     "VllmEngine",
     "escape_special_tokens",
     "is_whole_safetensors",
@@ -29,6 +32,7 @@ __all__ = [
     "merge_adapter",
     "model_below",
     "read_settings",
+    "tokens_until_stop",
 ]
 __getattr__ = lazy_names(__name__)
 

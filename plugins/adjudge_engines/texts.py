@@ -54,8 +54,8 @@ class Texts:
         end = next((i + 1 for i, token in enumerate(tokens) if token in self.eos), None)
         kept = tuple(tokens if end is None else tokens[:end])
         text, ends = self.token_offsets(kept)
-        if (held := first_stop(text, stop)) is not None:
-            end = next(index + 1 for index, last in enumerate(ends) if last >= held)
+        if (stopped := tokens_until_stop(text, ends, stop)) is not None:
+            end = stopped
             kept, ends, text = kept[:end], ends[:end], text[: ends[end - 1]]
         return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=end is None)
 
@@ -86,9 +86,10 @@ class Texts:
         return prompt
 
 
-def first_stop(text: str, stop: Sequence[str]) -> int | None:
-    """Where the stop string that is complete first ends in a text; None for none."""
-    return min((text.index(one) + len(one) for one in stop if one in text), default=None)
+def tokens_until_stop(text: str, ends: Sequence[int], stop: Sequence[str]) -> int | None:
+    """How many tokens of a text, given with where each ends in it, complete the first stop string; None where there is none."""
+    held = min((text.index(one) + len(one) for one in stop if one in text), default=None)
+    return None if held is None else next(index + 1 for index, last in enumerate(ends) if last >= held)
 
 
 def check_tokens(size: int, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> None:

@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 from adjudge import Completion, Order, Problem, ReasoningPath, RecordFile, StageContext, read_verdict, stable_id
+from adjudge_engines import TokenOffsets, tokens_until_stop
 from adjudge_trl import numbers
 
 from .rules import group_rewards, rule_values
@@ -31,8 +32,12 @@ class RolloutRewards:
         """For each rollout of this process in the last call, whether its group holds right and wrong ones, and rewards that differ."""
         self.last: dict[str, float] = {}
         """What the step record says of the last call."""
+        self.lengths: list[int] = []
+        """For each rollout of this process in the last call, its tokens up to the judge's stop string; others are not trained on."""
         self.end_of_turn: set[int] = set()
         """Tokens that end a completion; set by the trainer, which knows them."""
+        self.token_offsets: TokenOffsets | None = None
+        """Where each token ends in its text; set where the judge has stop strings."""
 
     def __call__(
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Order], trainer_state: Any, **_: Any
@@ -52,6 +57,7 @@ class RolloutRewards:
         taught = [self._teaches(group) for group in groups]
         signal = [keep for keep in taught for _ in range(self.group)]
         self.signal = signal[first : first + len(mine)]
+        self.lengths = [rollout["tokens"] for rollout in mine]
         self.last = _means(everyone, taught)
         return [rollout["reward"] for rollout in everyone[first : first + len(mine)]]
 
@@ -69,7 +75,12 @@ class RolloutRewards:
         }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:
-        sampled = Completion(text, tuple(ids), truncated=self.end_of_turn.isdisjoint(ids[-1:]))
+        truncated = self.end_of_turn.isdisjoint(ids[-1:])
+        if self.judge.stop and self.token_offsets is not None:
+            text, ends = self.token_offsets(ids)
+            if (length := tokens_until_stop(text, ends, self.judge.stop)) is not None:
+                text, ids, truncated = text[: ends[length - 1]], ids[:length], False
+        sampled = Completion(text, tuple(ids), truncated=truncated)
         return ReasoningPath(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 

@@ -12,7 +12,7 @@ from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
-from adjudge_engines import load_tokenizer
+from adjudge_engines import TokenOffsets, load_tokenizer
 from adjudge_trl import (
     StopsWhenNotFinite,
     check_chat_template,
@@ -71,6 +71,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     if options.logprobs == "adjudge":
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
+    rewards.token_offsets = TokenOffsets(tokenizer) if stage.judge.stop else None
     fit(trainer, stage, last)
     stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)
@@ -148,14 +149,17 @@ def trl_config(options: Grpo, stage: StageContext) -> GRPOConfig:
 
 
 class SkippingGRPOTrainer(StopsWhenNotFinite, GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by."""
+    """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by; and, where
+    the judge has stop strings, what was sampled behind one."""
 
     rewards: RolloutRewards
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        keep_B1 = torch.tensor(self.rewards.signal, device=batch["completion_mask"].device).unsqueeze(1)
-        batch["completion_mask"] = batch["completion_mask"] * keep_B1
+        mask_BT = batch["completion_mask"]
+        keep_B1 = torch.tensor(self.rewards.signal, device=mask_BT.device).unsqueeze(1)
+        length_B1 = torch.tensor(self.rewards.lengths, device=mask_BT.device).unsqueeze(1)
+        batch["completion_mask"] = mask_BT * keep_B1 * (torch.arange(mask_BT.shape[1], device=mask_BT.device) < length_B1)
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         return batch
 

@@ -61,6 +61,31 @@ def test_a_stage_trains_and_records_every_rollout(tmp_path: FilePath, embedded: 
         assert made.sample(session, made.problems[:4], "after")
 
 
+def test_a_rollout_ends_with_the_judges_stop_string(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read up to it and with it, as in sampling; what TRL sampled behind it has no part in the loss."""
+    from adjudge_grpo import train
+
+    masks: list[tuple[list[int], list[bool]]] = []
+    score = train.SkippingGRPOTrainer._generate_and_score_completions
+
+    def spy(self: Any, inputs: Any) -> dict[str, Any]:
+        batch = score(self, inputs)
+        masks.append((batch["completion_mask"].sum(1).tolist(), list(self.rewards.signal)))
+        return batch
+
+    monkeypatch.setattr(train.SkippingGRPOTrainer, "_generate_and_score_completions", spy)
+    made = stage(tmp_path, embedded, ArithmeticJudge(stop=("\\boxed{Assistant 1}", "\\boxed{Assistant 2}")))
+    Grpo(**{**SMALL, "steps": 1, "prompts_per_step": 8}).train(made)
+    rollouts = records(made, "rollouts")
+    assert all(rollout["text"].endswith("}") for rollout in rollouts if rollout["outcome"] in ("first", "second"))
+    [(lengths, signal)] = masks
+    assert lengths == [rollout["tokens"] * kept for rollout, kept in zip(rollouts, signal, strict=True)]
+    with HfEngine().open(embedded) as session:
+        for rollout in rollouts:
+            same = session.tokenize(rollout["text"])
+            assert rollout["tokens"] == len(same.token_ids) - 1, "without the end of turn"
+
+
 def test_skipped_groups_count_for_nothing_in_the_loss(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     from adjudge_grpo import train
 
