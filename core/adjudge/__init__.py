@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         StageResult, Verdict, Work, coin, held_out, stable_id, stable_seed, unique_ids,
     )
     from .cli.options import (
-        DEFAULT_MODEL, DryRunOption, EngineOption, JsonOption, JudgeOption, ModelOption, NoCacheOption, OrderOption, PriceInOption,
-        PriceOutOption, RowsArgument, RunFileArgument, SeedOption, SetOption, SkipBadLinesOption, SpeedOption,
+        DEFAULT_MODEL, DryRunOption, JsonOption, ModelOption, PriceInOption, PriceOutOption, RowsArgument, RunFileArgument, SeedOption,
+        SetOption, SkipBadLinesOption, SpeedOption,
     )
     from .cli.tables import EVALUATION_COLUMNS, FAILURES, duration, evaluation_cells, measures, number, print_table, snippet
     from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from adjudge_data import RowError, not_empty, object_in, open_lines, problem_in, read_rows, text_field
     from adjudge_engines import escape_special_tokens
-    from adjudge_judge_commands import OpenJudge, PairVerdict, open_judge
+    from adjudge_judge_commands import EngineOption, JudgeOption, NoCacheOption, OpenJudge, OrderOption, PairVerdict, open_judge
     from adjudge_tournament import Reward, as_reward
     from adjudge_trl import sigterm_put_off
 
@@ -80,7 +80,7 @@ __all__ = [  # noqa: RUF022
 BUILT_IN = {
     "adjudge_data": ("RowError", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "text_field"),
     "adjudge_engines": ("escape_special_tokens",),
-    "adjudge_judge_commands": ("OpenJudge", "PairVerdict", "open_judge"),
+    "adjudge_judge_commands": ("EngineOption", "JudgeOption", "NoCacheOption", "OpenJudge", "OrderOption", "PairVerdict", "open_judge"),
     "adjudge_tournament": ("Reward", "as_reward"),
     "adjudge_trl": ("sigterm_put_off",),
 }

@@ -48,6 +48,10 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     short = [f"{group} {have['judged']} of {have['of'] or 'an unknown number'}" for group, have in groups.items()]
     if short:
         lines.append(f"PARTIAL, not comparable with published figures: {', '.join(short)}")
+    if result.get("left_out"):
+        lines.append(
+            f"{result['left_out']} problems left out: equal answers, one of them called better (data.identical: count counts them)"
+        )
     if result["unmatched_records"]:
         lines.append(f"{result['unmatched_records']} records are about other problems and were left out")
     return [*lines, f"Folder: {result['out']}"] if "out" in result else lines
