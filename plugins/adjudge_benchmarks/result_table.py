@@ -49,9 +49,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     if short:
         lines.append(f"PARTIAL, not comparable with published figures: {', '.join(short)}")
     if result.get("left_out"):
-        lines.append(
-            f"{result['left_out']} problems left out: equal answers, one of them called better (data.identical: count counts them)"
-        )
+        lines.append(f"Left out for equal answers of which one is called better: {result['left_out']} (data.identical: count counts them)")
     if result["unmatched_records"]:
         lines.append(f"{result['unmatched_records']} records are about other problems and were left out")
     return [*lines, f"Folder: {result['out']}"] if "out" in result else lines

@@ -397,7 +397,7 @@ def test_a_strange_row_is_named_with_its_line(use: str, row: dict[str, Any], tmp
 def test_a_row_that_stands_there_twice_has_an_id_of_its_own_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, problems = make("judgebench", tmp_path / "rows.jsonl", [judgebench_row(0), judgebench_row(1), judgebench_row(0)])
     assert [problem.id for problem in problems] == ["j0", "j1", "j0-2"]
-    assert "1 problem repeats an earlier one and got an id of its own: 'j0-2' (problem 3)" in capsys.readouterr().err
+    assert "1 problem repeats an earlier one and has an id of its own: 'j0-2' (problem 3)" in capsys.readouterr().err
 
 
 def test_rows_come_from_the_datasets_library_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

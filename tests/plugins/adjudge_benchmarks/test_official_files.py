@@ -168,7 +168,7 @@ def test_rows_that_repeat_have_ids_of_their_own(use: str, tmp_path: Path, capsys
     _, problems = made(use, tmp_path, [ROWS[use]] * 3)
     first = problems[0].id
     assert [problem.id for problem in problems] == [first, f"{first}-2", f"{first}-3"]
-    assert "2 problems repeat an earlier one and got an id of their own" in capsys.readouterr().err
+    assert "2 problems repeat earlier ones and have ids of their own" in capsys.readouterr().err
 
 
 def test_votes_that_repeat_are_votes_on_one_pair(tmp_path: Path) -> None:
