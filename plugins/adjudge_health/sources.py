@@ -35,7 +35,7 @@ from adjudge import (
     validate,
 )  # fmt: skip
 from adjudge_benchmarks import Benchmark, Judgement, evenly, join, loaded, read_recorded, recordings
-from adjudge_judge_commands import about, answered_by, configured, data_set, kept_paths, kept_records, opened
+from adjudge_judge_commands import answered_by, configured, data_set, keep, kept_paths, kept_records, opened
 
 from .report import report_on, requests_of
 
@@ -131,8 +131,7 @@ def of_model(config: HealthConfig, folder: FilePath, *, samples: int, cache: boo
         made = kept_paths(records)
         for path in sample_paths(judge.session, judge.options, [one for ident, one in requests.items() if ident not in made]):
             made[path.id] = path
-            if records is not None:
-                records.append(path, **about(requests[path.id].problem, path))
+            keep(records, requests[path.id].problem, path)
     own = {name: [made[request.id] for request in of_one] for name, of_one in asked.own.items()}
     model = answered_by(config.engine, config.model)
     spec = {"model": model, "judge": dump(config.judge), "data": dump(config.data), "seed": config.seed}

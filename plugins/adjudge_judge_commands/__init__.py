@@ -9,7 +9,7 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
-    from .kept import about, kept_paths, kept_records, known_tokens
+    from .kept import keep, kept_paths, kept_records
     from .opened_judge import OpenJudge, PairVerdict, open_judge
     from .options import (
         DataOption,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "NoCacheOption", "OpenJudge", "OrderOption",
-    "OutOption", "PairVerdict", "SeedOption", "about", "answered_by", "configured", "data_set", "from_yaml", "kept_paths", "kept_records",
-    "known_tokens", "open_judge", "opened", "some_of",
+    "OutOption", "PairVerdict", "SeedOption", "answered_by", "configured", "data_set", "from_yaml", "keep", "kept_paths", "kept_records",
+    "open_judge", "opened", "some_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

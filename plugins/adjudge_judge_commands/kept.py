@@ -39,6 +39,12 @@ def kept_paths(records: Records | None) -> dict[str, ReasoningPath]:
     return {path.id: path for path in records.load(ReasoningPath)}
 
 
+def keep(records: Records | None, problem: Problem, path: ReasoningPath) -> None:
+    """Append a judgement with its pair, so that a reader of the records, such as ``adjudge score``, needs nothing else."""
+    if records is not None:
+        records.append(path, answers=list(problem.answers), **about(problem, path))
+
+
 def about(problem: Problem, path: ReasoningPath) -> dict[str, Json]:
     """What a judgement was about: the prompt, both answers as they were shown, and the right outcome in the problem's own order."""
     shown = problem.answers if path.order == "given" else problem.answers[::-1]

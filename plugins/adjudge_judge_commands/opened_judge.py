@@ -51,7 +51,7 @@ from adjudge import (
 )
 from adjudge_tournament import Reward, as_reward
 
-from .kept import about, judgement_row, kept_paths
+from .kept import judgement_row, keep, kept_paths
 
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``."""
@@ -137,8 +137,7 @@ class OpenJudge:
         asked, made = {request.id: request.problem for request in requests}, kept_paths(records)
         for path in sample_paths(self.session, self.options, [request for request in requests if request.id not in made]):
             made[path.id] = path
-            if records is not None:
-                records.append(path, **about(asked[path.id], path))
+            keep(records, asked[path.id], path)
         each = len(requests) // max(1, len(problems))
         found = []
         for index, problem in enumerate(problems):
