@@ -54,7 +54,7 @@ def files(pattern: str, data: Path = DATA) -> list[Path]:
 def scored(case: Recorded, plugins: Plugins, data: Path = DATA) -> dict[str, Any]:
     """Everything that the benchmark says about one judge."""
     [place] = files(case.data, data)
-    benchmark = plugins.pick(Dataset, case.benchmark)(data=str(place))
+    benchmark = plugins.pick(Dataset, case.benchmark)(data=str(place), identical="count")
     return score_records(benchmark, benchmark.load(), read_recorded(benchmark, files(case.records, data)))
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         StageResult, Verdict, Work, coin, stable_id, stable_seed,
     )
     from .cli.options import (
-        DEFAULT_MODEL, DryRunOption, EngineOption, JsonOption, JudgeOption, ModelOption, NoCacheOption, OrderOption, PriceInOption,
-        PriceOutOption, RowsArgument, RunFileArgument, SeedOption, SetOption, SkipBadLinesOption, SpeedOption,
+        DEFAULT_MODEL, DryRunOption, JsonOption, ModelOption, PriceInOption, PriceOutOption, RowsArgument, RunFileArgument, SeedOption,
+        SetOption, SkipBadLinesOption, SpeedOption,
     )
     from .cli.tables import EVALUATION_COLUMNS, FAILURES, evaluation_cells, measures, number, print_table
     from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from adjudge_data import RowError, held_out, not_empty, object_in, open_lines, problem_in, read_rows, text_field, unique_ids
     from adjudge_engines import escape_special_tokens
-    from adjudge_judge_commands import OpenJudge, PairVerdict, open_judge
+    from adjudge_judge_commands import EngineOption, JudgeOption, NoCacheOption, OpenJudge, OrderOption, PairVerdict, open_judge
     from adjudge_report import duration, snippet
     from adjudge_rstar import score_paths
     from adjudge_tournament import Reward, as_reward

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from .benchmark import Benchmark, by_coin
     from .flags import refuse_flags
     from .judgements import Judged, Judgement, Scores, judged_by
+    from .loading import Loaded, evenly, loaded
     from .objects import read_objects
+    from .recorded_files import Recording, read_recorded, recordings
     from .row_sources import sources
-    from .runner import evenly, exported, join, judge_problems, read_recorded, score_records
+    from .runner import exported, join, judge_problems, score_records
     from .statistics import Metric, bootstrap, proportion, stratified_bootstrap, weighted_mean
 
 __all__ = [
-    "Benchmark", "Judged", "Judgement", "Metric", "Scores", "bootstrap", "by_coin", "evenly", "exported", "join", "judge_problems",
-    "judged_by", "proportion", "read_objects", "read_recorded", "refuse_flags", "score_records", "sources", "stratified_bootstrap",
-    "weighted_mean",
+    "Benchmark", "Judged", "Judgement", "Loaded", "Metric", "Recording", "Scores", "bootstrap", "by_coin", "evenly", "exported", "join",
+    "judge_problems", "judged_by", "loaded", "proportion", "read_objects", "read_recorded", "recordings", "refuse_flags", "score_records",
+    "sources", "stratified_bootstrap", "weighted_mean",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adjudge import (
-    DEFAULT_MODEL,
-    ConfigError,
-    DataError,
+from adjudge import DEFAULT_MODEL, ConfigError, ModelOption, PriceInOption, PriceOutOption, SetOption, SpeedOption
+from adjudge_judge_commands import (
+    DataOption,
+    DryRunOption,
     EngineOption,
     JsonOption,
     JudgeOption,
-    ModelOption,
+    LimitOption,
     NoCacheOption,
     OrderOption,
+    OutOption,
     SeedOption,
-    SetOption,
-)  # fmt: skip
+)
 
 from .result_table import print_result
 
 if TYPE_CHECKING:
-    from adjudge import Problem
+    from adjudge import Plugins, Problem
 
     from .benchmark import Benchmark
-    from .config import BenchConfig
+    from .config import BenchConfig, Job
+    from .loading import Loaded
 
 EXAMPLE = "Example: adjudge bench arithmetic-levels --order both, or: adjudge bench judgebench --data pairs.jsonl --replay outputs.jsonl"
-JUDGING = ("model", "judge", "order", "engine", "out", "seed", "no_cache")
+JUDGING = ("model", "judge", "order", "engine", "out", "seed", "no_cache", "dry_run", "tokens_per_second", "price_in", "price_out")
 """Arguments that say how a model judges, and mean nothing where none is asked."""
 
-DataOption = Annotated[str | None, typer.Option("--data", help="File, folder, or hub:ID@SPLIT, where the benchmark takes one.")]
 ReplayOption = Annotated[
     list[str] | None,
-    typer.Option("--replay", help="Score recorded judgements and ask no model: a file, a pattern in quotes, or a folder made by --out."),
-]
-OutOption = Annotated[
-    FilePath | None, typer.Option("--out", help="Folder for records and result; made from the call's settings if not given.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="At most so many problems, evenly from all; the result is partial.")
+    typer.Option(
+        "--replay",
+        help="Score recorded judgements and ask no model: a file, a pattern in quotes, or a folder made by --out; swapped:FILE for verdicts"
+        " that name no problem, made with the answers swapped.",
+    ),
 ]
 ExportOption = Annotated[FilePath | None, typer.Option("--export", help="Write the problems, for another program to add scores, and end.")]
 
@@ -66,31 +62,46 @@ def bench(
     export: ExportOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
+    dry_run: DryRunOption = False,
+    tokens_per_second: SpeedOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a judge on a benchmark, or score recorded judgements; a stopped call goes on where it was.
 
-    Options of the benchmark are set with, for example, --set data.unreadable=0.
+    --data is a file, a folder, or hub:ID@SPLIT. Options of the benchmark are set with, for example, --set data.unreadable=0.
     """
     from .config import BenchConfig, benchmark_of
     from .flags import refuse_flags
+    from .loading import evenly, loaded
 
     asked = _asked(name, data)
     if replay or export:
         refuse_flags(context, JUDGING, "--replay" if replay else "--export")
         benchmark = benchmark_of(asked, sets or [])
-        problems = _load(benchmark, limit)
+        found = loaded(benchmark)
+        problems = evenly(found.problems, limit)
         if export:
             return _write_problems(export, problems)
-        result = _replayed(benchmark, problems, replay or [])
+        result = _replayed(benchmark, found, problems, replay or [])
     else:
         from adjudge_judge_commands import configured
 
         config, folder = configured(
             BenchConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more={"data": asked}
         )
-        result = _judged(config, folder, out, limit, cache=not no_cache)
+        found = loaded(config.benchmark)
+        problems, place = evenly(found.problems, limit), out or _folder_of(config, limit)
+        if dry_run:
+            from adjudge_plan import rates
+
+            from .dry_run import show_plan
+
+            known = rates(tokens_per_second, price_in, price_out)
+            return show_plan(config, folder, found, problems, place, known, as_json=as_json)
+        result = _judged(config, folder, found, problems, place, limit, cache=not no_cache)
     return typer.echo(json.dumps(result, ensure_ascii=False)) if as_json else print_result(result)
 
 
@@ -101,89 +112,111 @@ def _asked(name: str, data: str | None) -> dict[str, Any]:
     from .benchmark import Benchmark
     from .config import NO_METRIC
 
-    entry = Plugins.load().of_kind(Dataset).get(name)
-    if entry is not None and not issubclass(entry.cls, Benchmark):
+    plugins = Plugins.load()
+    entry = plugins.of_kind(Dataset).get(name)
+    if entry is None:
+        raise _no_such(plugins, name)
+    if not issubclass(entry.cls, Benchmark):
         raise ConfigError(NO_METRIC.format(name))
-    if entry is not None and data is None and "data" in entry.cls.model_fields:
+    if data is None and "data" in entry.cls.model_fields:
         raise ConfigError(f"{name!r} needs its problems.\n  Remedy: name a file, a folder, or hub:ID@SPLIT with --data.")
-    return {"use": name, **({} if data is None else {"data": data})}
+    return {"use": name, **_options(data)}
 
 
-def _load(benchmark: Benchmark, limit: int | None) -> list[Problem]:
-    from adjudge import boundary, not_empty
+def _options(data: str | None) -> Mapping[str, Any]:
+    """What ``--data`` says: where the rows are, or options of the benchmark as YAML or in a .yaml file."""
+    from adjudge_judge_commands import from_yaml
 
-    from .runner import evenly
-
-    with boundary(benchmark, "load"):
-        return evenly(_told_apart(not_empty(benchmark.load(), benchmark.use), benchmark.use), limit)
-
-
-def _told_apart(problems: Sequence[Problem], where: str) -> list[Problem]:
-    """The problems, each under an id of its own, by which its judgements are known; says which of them got one."""
-    from dataclasses import replace
-
-    from adjudge import unique_ids
-
-    found = [replace(one, id=ident) for one, ident in zip(problems, unique_ids(one.id for one in problems), strict=True)]
-    renamed = [f"{one.id!r} (problem {place})" for place, (one, old) in enumerate(zip(found, problems, strict=True), 1) if one.id != old.id]
-    if renamed:
-        more = f" and {len(renamed) - 10} more" if len(renamed) > 10 else ""
-        print(f"{where}: ids of earlier problems repeat; those that repeat one are called {', '.join(renamed[:10])}{more}", file=sys.stderr)
-    return found
+    if data is None:
+        return {}
+    given = from_yaml("--data", data) if data.lstrip().startswith("{") or data.endswith((".yaml", ".yml")) else data
+    return given if isinstance(given, Mapping) else {"data": given}
 
 
-def _judged(config: BenchConfig, folder: FilePath, out: FilePath | None, limit: int | None, *, cache: bool) -> dict[str, Any]:
-    """Judge what is not recorded yet, then score the records and write the result beside them."""
-    from adjudge import Plugins, Records, RunFolder, dump, hash_of_folder, hash_of_problems, stable_id, write_json
-    from adjudge_judge_commands import opened
+def _no_such(plugins: Plugins, name: str) -> ConfigError:
+    """That there is no benchmark of this name, with those that there are."""
+    from adjudge import Dataset, did_you_mean
 
+    from .benchmark import Benchmark
+
+    known = [use for use, entry in plugins.of_kind(Dataset).items() if issubclass(entry.cls, Benchmark)]
+    broken = "".join(f"\n    not loaded: {source}: {reason}" for source, reason in plugins.broken.items())
+    return ConfigError(
+        f"no benchmark is called {name!r}{did_you_mean(name, known)}   (installed: {', '.join(known)}){broken}\n"
+        "  Remedy: name one of these; for other labelled data there is 'adjudge eval'."
+    )
+
+
+def _job(config: BenchConfig, limit: int | None) -> Job:
     from .config import Job
-    from .runner import judge_problems, read_recorded
 
-    benchmark = config.benchmark
-    problems = _load(benchmark, limit)
-    job = Job(model=config.model, judge=config.judge, engine=config.engine, data=benchmark, seed=config.seed, limit=limit)
-    place = out or FilePath("runs") / "bench" / f"{benchmark.use}-{stable_id(dump(job))[:8]}"
-    inputs = {"model": hash_of_folder(folder), "data": hash_of_problems(problems)}
-    run = RunFolder(place, job, Plugins.load(), inputs)
+    return Job(model=config.model, judge=config.judge, engine=config.engine, data=config.benchmark, seed=config.seed, limit=limit)
+
+
+def _folder_of(config: BenchConfig, limit: int | None) -> FilePath:
+    """The folder of a call that names none, made from its settings."""
+    from adjudge import dump, stable_id
+
+    settings = dump(_job(config, limit))
+    if config.benchmark.identical == "leave-out":  # an option that came later, at its default
+        del settings["data"]["identical"]
+    return FilePath("runs") / "bench" / f"{config.benchmark.use}-{stable_id(settings)[:8]}"
+
+
+def _judged(
+    config: BenchConfig, folder: FilePath, found: Loaded, problems: list[Problem], place: FilePath, limit: int | None, *, cache: bool
+) -> dict[str, Any]:
+    """Judge what is not recorded yet, then score the records and write the result beside them."""
+    from adjudge import Plugins, Records, RunFolder, dump, hash_of_folder, hash_of_problems, write_json
+    from adjudge_judge_commands import answered_by, opened
+
+    from .recorded_files import read_recorded
+    from .runner import judge_problems
+
+    benchmark, inputs = config.benchmark, {"model": hash_of_folder(folder), "data": hash_of_problems(problems)}
+    run = RunFolder(place, _job(config, limit), Plugins.load(), inputs)
     try:
         records = Records(place / "records" / "judgements.jsonl")
         with opened(config, folder, cache=cache) as judge:
             judge_problems(benchmark, problems, judge.options, judge.session, records, seed=judge.seed)
-        spec = {"model": config.model, "judge": dump(config.judge), "engine": config.engine.use, "seed": config.seed}
-        result = {**_scored(benchmark, problems, read_recorded(benchmark, [records.file]), spec), "out": str(place)}
+        answered = answered_by(config.engine, config.model)
+        spec = {"model": answered, "judge": dump(config.judge), "engine": config.engine.use, "seed": config.seed}
+        said = read_recorded(benchmark, [records.file])
+        result = {**_scored(benchmark, found, problems, said, spec), "out": str(place), "records": str(records.file)}
         write_json(place / "result.json", result)
     finally:
         run.close()
     return result
 
 
-def _replayed(benchmark: Benchmark, problems: list[Problem], patterns: Sequence[str]) -> dict[str, Any]:
+def _replayed(benchmark: Benchmark, found: Loaded, problems: list[Problem], patterns: Sequence[str]) -> dict[str, Any]:
     """Score recorded judgements; those in a folder of ours come with what judged them."""
     import yaml
 
-    from .runner import read_recorded
+    from .recorded_files import Recording, read_recorded, recordings
 
-    files = sorted({FilePath(file) for pattern in patterns for file in glob.glob(pattern, recursive=True)})
-    if not files:
-        raise DataError(f"--replay: no such file: {', '.join(patterns)}.\n  Remedy: check the path or the pattern.")
-    spec: dict[str, Any] = {"replayed": [str(file) for file in files]}
-    for index, file in enumerate(files):
-        if file.is_dir():
-            files[index] = file / "records" / "judgements.jsonl"
-            config = file / "config.yaml"
-            spec |= yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    files = recordings(patterns)
+    spec: dict[str, Any] = {"replayed": [str(one.file) for one in files]}
+    for index, one in enumerate(files):
+        if one.file.is_dir():
+            files[index] = Recording(one.file / "records" / "judgements.jsonl")
+            for name in ("config.yaml", "result.json"):
+                told = one.file / name
+                spec |= yaml.safe_load(told.read_text(encoding="utf-8")) if told.is_file() else {}
     keep = ("replayed", "model", "judge", "engine", "seed")
-    spec = {key: spec[key]["use"] if key == "engine" else spec[key] for key in keep if key in spec}
-    return _scored(benchmark, problems, read_recorded(benchmark, files), spec)
+    spec = {key: spec[key]["use"] if isinstance(spec[key], dict) and key == "engine" else spec[key] for key in keep if key in spec}
+    return _scored(benchmark, found, problems, read_recorded(benchmark, files, found.everything), spec)
 
 
-def _scored(benchmark: Benchmark, problems: list[Problem], said: Any, spec: dict[str, Any]) -> dict[str, Any]:
+def _scored(benchmark: Benchmark, found: Loaded, problems: list[Problem], said: Any, spec: dict[str, Any]) -> dict[str, Any]:
     from adjudge import dump
 
     from .runner import score_records
 
-    return {"benchmark": dump(benchmark), **spec, **score_records(benchmark, problems, said)}
+    apart = {one.id for one in found.everything} - {one.id for one in found.problems}
+    kept = [one for one in said if one.problem_id not in apart]
+    counted = {"left_out": found.left_out, "repeated": found.repeated}
+    return {"benchmark": dump(benchmark), **spec, **score_records(benchmark, problems, kept), **counted}
 
 
 def _write_problems(file: FilePath, problems: list[Problem]) -> None:

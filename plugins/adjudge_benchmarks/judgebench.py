@@ -17,7 +17,8 @@ from typing import Any, Literal
 from adjudge import Outcome, Problem, RowError, text_field
 
 from .judgements import Judged, Judgement, Scores
-from .row_benchmark import RowBenchmark, field
+from .row_benchmark import RowBenchmark
+from .row_fields import field, listed, meaning, said_text
 from .statistics import Metric, proportion
 
 PARTS = {"mmlu-pro": "knowledge", "livebench-reasoning": "reasoning", "livebench-math": "math", "livecodebench": "coding"}
@@ -42,10 +43,13 @@ class JudgeBench(RowBenchmark):
 
     def recorded(self, row: dict[str, Any]) -> Iterable[Judgement | Scores]:
         """A row of the authors' outputs: the second judgement saw the answers swapped, and its decision is about what it saw."""
-        said = field(row, "judgments")
+        said = listed(row, "judgments")
+        if len(said) > 2:
+            raise RowError(f"has {len(said)} judgments, and there are two orders")
         for place, one in enumerate(said):
-            outcome = DECISIONS[field(one, "decision", *DECISIONS)]
-            text = str((one.get("judgment") or {}).get("response") or "")
+            outcome = meaning(one, "decision", DECISIONS)
+            judgment = one.get("judgment")
+            text = said_text(judgment.get("response")) if isinstance(judgment, dict) else ""
             order: Literal["given", "swapped"] = "swapped" if place else "given"
             yield Judgement(text_field(row, "pair_id"), outcome.mirrored if place else outcome, order=order, text=text)
 

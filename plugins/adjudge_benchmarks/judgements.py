@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from adjudge import Order, Outcome, Problem, ReasoningPath, stable_id
+from adjudge import Completion, Order, Outcome, PluginError, Problem, ReasoningPath, stable_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,17 @@ class Judgement:
     index: int = 0
     """Which of the samples of this pair and order, from 0."""
     text: str = ""
-    tokens: int = 0
+    """What the judge wrote, to the last character."""
+    tokens: int | None = None
+    """How many tokens it wrote; None (0 in earlier records) where that is not known."""
     error: str | None = None
     id: str = ""
+    prompt: str | None = None
+    """What was asked about; None where the record does not say."""
+    shown: tuple[str, ...] | None = None
+    """The two answers in the order in which the judge saw them."""
+    label: str | None = None
+    """What is right, as `outcome` says it; None where nothing is."""
 
     @property
     def key(self) -> str:
@@ -61,9 +69,14 @@ class Judged:
     @property
     def gold(self) -> Outcome:
         """What is right about a pair: ``meta["gold"]`` where the answer may be a tie, else the label."""
-        return (
-            Outcome(self.problem.meta["gold"]) if "gold" in self.problem.meta else (Outcome.FIRST, Outcome.SECOND)[self.problem.label or 0]
-        )
+        if "gold" in self.problem.meta:
+            return Outcome(self.problem.meta["gold"])
+        if self.problem.label is None:
+            raise PluginError(
+                f"problem {self.problem.id} has neither a label nor a 'gold', so nothing is right about it.\n"
+                "  Remedy: a benchmark whose metric asks what is right gives its problems one of them."
+            )
+        return (Outcome.FIRST, Outcome.SECOND)[self.problem.label]
 
     def samples(self, first: int = 0, second: int = 1) -> list[tuple[Outcome, ...]]:
         """What every sample said about two answers, seen as (first, second): the given order before the swapped one."""
@@ -91,12 +104,17 @@ class Judged:
         return sum(worth.get(outcome, 0.0) for outcome in outcomes) / len(outcomes)
 
 
+def tokens_of(made: Completion) -> int | None:
+    """How many tokens a completion has; None where it has a text and its engine tells no tokens, and where its call failed."""
+    return len(made.token_ids) or (None if made.text or made.error is not None else 0)
+
+
 def judged_by(problems: Sequence[Problem], paths: Iterable[ReasoningPath]) -> list[Judged]:
     """Every problem with the judgements of it among these paths."""
     found: dict[str, list[Judgement]] = {problem.id: [] for problem in problems}
     for path in paths:
         made = path.completion
         found[path.problem_id].append(
-            Judgement(path.problem_id, path.outcome, 0, 1, path.order, path.index, made.text, len(made.token_ids), made.error, path.id)
+            Judgement(path.problem_id, path.outcome, 0, 1, path.order, path.index, made.text, tokens_of(made), made.error, path.id)
         )
     return [Judged(problem, tuple(found[problem.id])) for problem in problems]

@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Literal
 from adjudge import Outcome, Problem, RowError, agree, stable_id, text_field
 
 from .judgements import Judged, Judgement, Scores
-from .row_benchmark import RowBenchmark, field
+from .row_benchmark import RowBenchmark
+from .row_fields import field, listed, meaning, said_text
 from .statistics import Metric, proportion, weighted_mean
 
 SIZES = {"Natural": 100, "Neighbor": 134, "GPTInst": 92, "GPTOut": 47, "Manual": 46}
@@ -42,11 +43,12 @@ class LlmBar(RowBenchmark):
 
     def recorded(self, row: dict[str, Any]) -> Iterable[Judgement | Scores]:
         """A row of an evaluator's ``result.json``; its last round counts, and winners are in the order of the row."""
-        last = field(row, "results")[-1]
+        last = listed(row, "results")[-1]
         for order, name in (("given", "swap = False"), ("swapped", "swap = True")):
             said = field(last, name)
-            text = str((said.get("completion") or [""])[0] or "")
-            winner = WINNERS[field(said, "winner", *WINNERS)]
+            winner = meaning(said, "winner", WINNERS)
+            completion = said.get("completion") or [None]
+            text = said_text(completion[0] if isinstance(completion, list) else completion)
             yield Judgement(_ident(row), winner, order="given" if order == "given" else "swapped", text=text)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:

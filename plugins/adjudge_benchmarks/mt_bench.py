@@ -3,11 +3,12 @@
 {"question_id": 81, "model_a": "vicuna-13b", "model_b": "llama-13b", "winner": "model_a", "judge": "expert_3", "turn": 1,
  "conversation_a": [{"role": "user", "content": "…"}, …], "conversation_b": […]}
 
-arXiv 2306.05685; rows of the data set ``lmsys/mt_bench_human_judgments``, metric of github.com/lm-sys/FastChat. Every human vote on a
-pair and turn meets the judge's vote on it; agreement is the share of such meetings that are equal, for each turn. With ties, all are
-counted and every kind of tie is one; without, a meeting is left out when either vote is a tie. The judge's vote is what both orders say,
-and a tie where they disagree. Different here: a judgement without a verdict agrees with nothing and stays counted, where the authors have
-no such case; the interval resamples pairs and not votes, because votes on one pair are not independent.
+arXiv 2306.05685; rows of the data set ``lmsys/mt_bench_human_judgments``, metric of github.com/lm-sys/FastChat. Every human vote on a pair
+and turn meets the judge's vote on it; agreement is the share of such meetings that are equal, for each turn. With ties, all are counted and
+every kind of tie is one; without, a meeting is left out when either vote is a tie. The judge's vote is what both orders say, and a tie
+where they disagree. Different here: a judgement without a verdict agrees with nothing and stays counted, where the authors have no such
+case; the interval resamples pairs and not votes, because votes on one pair are not independent. The split ``gpt4_pair`` of the same data
+set holds no people's votes, and is refused.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from adjudge import Outcome, Problem, RowError, text_field
+from adjudge import Match, Outcome, Problem, RowError, text_field
 
 from .judgements import Judged, Judgement, Scores
 from .pandalm import agreed
-from .row_benchmark import RowBenchmark, conversation, field
+from .row_benchmark import RowBenchmark
+from .row_fields import VOTES, conversation, field, ident, listed, meaning, messages, said_text
 from .statistics import Metric, bootstrap
 
 TURNS = (1, 2)
-VOTES = {"model_a": Outcome.FIRST, "model_1": Outcome.FIRST, "model_b": Outcome.SECOND, "model_2": Outcome.SECOND, "tie": Outcome.TIE}
+GAMES = {"model_1": Outcome.FIRST, "model_2": Outcome.SECOND, "tie": Outcome.TIE, "error": Outcome.UNREADABLE}
+"""What FastChat records of a game; an error is a reply without a verdict."""
 
 
 class MtBench(RowBenchmark):
@@ -36,23 +39,25 @@ class MtBench(RowBenchmark):
 
     def _problems(self) -> Iterator[Problem]:
         """One problem per pair and turn, with all human votes on it."""
-        votes: dict[str, list[str]] = {}
-        first: dict[str, Problem] = {}
+        votes: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        first: dict[tuple[str, str, tuple[str, ...]], Problem] = {}
         for problem in super()._problems():
-            votes.setdefault(problem.id, []).extend(problem.meta["votes"])
-            first.setdefault(problem.id, problem)
-        for problem in first.values():
-            yield Problem(problem.id, problem.prompt, problem.answers, None, {**problem.meta, "votes": votes[problem.id]})
+            key = (problem.id, problem.prompt, problem.answers)
+            votes.setdefault(key, []).extend(problem.meta["votes"])
+            first.setdefault(key, problem)
+        for key, problem in first.items():
+            yield Problem(problem.id, problem.prompt, problem.answers, None, {**problem.meta, "votes": votes[key]})
 
     def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
         turn, models = field(row, "turn", *TURNS), [text_field(row, "model_a"), text_field(row, "model_b")]
-        said = [field(row, f"conversation_{side}")[: 2 * turn] for side in "ab"]
-        if any(len(turns) < 2 * turn for turns in said):
-            raise RowError(f"has a conversation of less than {turn} turns")
+        _check_voter(row.get("judge"))
+        said = [messages(listed(row, f"conversation_{side}")[: 2 * turn]) for side in "ab"]
+        if any([message["role"] for message in side] != ["user", "assistant"] * turn for side in said):
+            raise RowError(f"has a conversation that does not begin with {turn} turns of a user and an assistant")
         # Earlier answers differ between the sides, so what a side said all along is its answer.
-        question = conversation([turns for turns in said[0] if turns.get("role") == "user"])
-        answers = [conversation([turns for turns in side if turns.get("role") == "assistant"]) for side in said]
-        vote = VOTES.get(text_field(row, "winner"), Outcome.TIE)
+        question = conversation([turns for turns in said[0] if turns["role"] == "user"])
+        answers = [conversation([turns for turns in side if turns["role"] == "assistant"]) for side in said]
+        vote = meaning(row, "winner", VOTES)
         flip = models != sorted(models)
         meta = {"group": f"turn {turn}", "votes": [(vote.mirrored if flip else vote).value]}
         yield Problem(_ident(row, sorted(models)), question, tuple(answers[::-1] if flip else answers), None, meta)
@@ -62,10 +67,15 @@ class MtBench(RowBenchmark):
         models = [text_field(row, "model_1"), text_field(row, "model_2")]
         flip = models != sorted(models)
         for order, game in (("swapped" if flip else "given", "g1"), ("given" if flip else "swapped", "g2")):
-            outcome = VOTES.get(text_field(row, f"{game}_winner"), Outcome.UNREADABLE)
-            text, shown = str(row.get(f"{game}_judgment", "")), "given" if order == "given" else "swapped"
+            outcome = meaning(row, f"{game}_winner", GAMES)
+            text, shown = said_text(row.get(f"{game}_judgment")), "given" if order == "given" else "swapped"
             outcome = outcome.mirrored if flip else outcome
             yield Judgement(_ident(row, sorted(models)), outcome, order="given" if shown == "given" else "swapped", text=text)
+
+    def better(self, problem: Problem, match: Match) -> Outcome | None:
+        """What all people say who voted on the pair; None where they disagree."""
+        votes = {Outcome(vote) for vote in problem.meta["votes"]}
+        return votes.pop() if len(votes) == 1 else None
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         metrics = []
@@ -93,5 +103,12 @@ def agreement(pairs: Sequence[Sequence[Meeting]]) -> float | None:
     return sum(one == other for one, other in all_met) / len(all_met) if all_met else None
 
 
+def _check_voter(judge: Any) -> None:
+    """Raise `RowError` where a model voted, as in the split `gpt4_pair`, whose rows look like those of `human`."""
+    names = judge if isinstance(judge, list) else [judge]
+    if any(str(name).startswith("gpt-4") for name in names):
+        raise RowError(f"has the vote of the judge {judge!r} and not of a person; the people's votes are the split 'human'")
+
+
 def _ident(row: dict[str, Any], models: Sequence[str]) -> str:
-    return f"{field(row, 'question_id')}:{models[0]}:{models[1]}:{field(row, 'turn')}"
+    return f"{ident(row, 'question_id')}:{models[0]}:{models[1]}:{field(row, 'turn', *TURNS)}"

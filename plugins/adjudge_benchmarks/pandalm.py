@@ -3,8 +3,9 @@
 {"idx": 7, "instruction": "…", "input": "…", "response1": "…", "response2": "…", "annotator1": 1, "annotator2": 1, "annotator3": 0}
 
 arXiv 2306.05087; data and recorded judges of github.com/WeOpenML/PandaLM (Apache-2.0). 0 is a tie; what two of the annotators say is the
-truth. Three classes: accuracy, and precision, recall and F1 averaged over the classes. One order, as given. A reply without a verdict is
-wrong and belongs to none of the classes. Different here: an order of one's own choosing is allowed; both orders that disagree are a tie.
+truth. A recorded judge says 1, 2, 0 or Tie, and ``garbage`` where its reply had no verdict. Three classes: accuracy, and precision, recall
+and F1 averaged over the classes. One order, as given. A reply without a verdict is wrong and belongs to none of the classes. Different
+here: an order of one's own choosing is allowed; both orders that disagree are a tie.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any, Literal
 from adjudge import Outcome, Problem, RowError, text_field
 
 from .judgements import Judged, Judgement, Scores
-from .row_benchmark import RowBenchmark, field
+from .row_benchmark import RowBenchmark
+from .row_fields import field, ident, said_text
 from .statistics import Metric, bootstrap, proportion
 
 CLASSES = (Outcome.TIE, Outcome.FIRST, Outcome.SECOND)
-SAID = {"0": Outcome.TIE, "Tie": Outcome.TIE, "1": Outcome.FIRST, "2": Outcome.SECOND}
+SAID = {"0": Outcome.TIE, "Tie": Outcome.TIE, "1": Outcome.FIRST, "2": Outcome.SECOND, "garbage": Outcome.UNREADABLE}
+"""What recorded judges say, numbers among them, as texts."""
 Pair = tuple[Outcome, Outcome]
 """What is true, and what was said."""
 
@@ -39,18 +42,19 @@ class PandaLm(RowBenchmark):
         if count == 1:
             raise RowError("has three annotators of three opinions, so nothing is right")
         prompt = "\n\n".join(filter(None, (text_field(row, "instruction"), text_field(row, "input"))))
-        # Some answers of one word were written as JSON values, for example true.
-        answers = (str(field(row, "response1")), str(field(row, "response2")))
+        answers = (_answer(row, "response1"), _answer(row, "response2"))
         meta = {"group": "test", "gold": CLASSES[vote].value, "unanimous": count == 3}
-        yield Problem(f"pandalm-{field(row, 'idx')}", prompt, answers, vote - 1 if vote else None, meta)
+        yield Problem(f"pandalm-{ident(row, 'idx')}", prompt, answers, vote - 1 if vote else None, meta)
 
     def recorded(self, row: dict[str, Any]) -> Iterable[Judgement | Scores]:
-        """A row of a recorded judge: ``<judge>_result`` is 1, 2, 0 or Tie; anything else is no verdict."""
-        name = next((name for name in row if name.endswith("_result")), None)
-        if name is None:
-            raise RowError("has no field that ends in '_result', as PandaLM's recorded judges have")
-        text = str(row.get(name.replace("_result", "_reason")) or "")
-        yield Judgement(f"pandalm-{field(row, 'idx')}", SAID.get(str(row[name]), Outcome.UNREADABLE), text=text)
+        """A row of a recorded judge, whose verdict is the field ``<judge>_result``."""
+        names = [name for name in row if name.endswith("_result")]
+        if len(names) != 1:
+            raise RowError(f"has {len(names)} fields that end in '_result', and PandaLM's recorded judges have one")
+        said, text = str(row[names[0]]), said_text(row.get(names[0].removesuffix("_result") + "_reason"))
+        if said not in SAID:
+            raise RowError(f"has the {names[0]} {row[names[0]]!r}, which is none of {', '.join(SAID)}")
+        yield Judgement(f"pandalm-{ident(row, 'idx')}", SAID[said], text=text)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         pairs = [(one.gold, agreed(one)) for one in judged]
@@ -60,6 +64,14 @@ class PandaLm(RowBenchmark):
             bootstrap("recall", pairs, lambda drawn: macro(drawn)[1]),
             bootstrap("F1", pairs, lambda drawn: macro(drawn)[2]),
         ]
+
+
+def _answer(row: dict[str, Any], name: str) -> str:
+    """An answer; some of one word were written as JSON values, for example true."""
+    value = field(row, name)
+    if not isinstance(value, str | bool | int | float):
+        raise RowError(f"has the {name} {value!r}, which is no text")
+    return str(value)
 
 
 def agreed(one: Judged) -> Outcome:

@@ -19,10 +19,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from adjudge import Match, Problem, RowError, stable_seed, text_field
+from adjudge import Match, Outcome, Problem, RowError, stable_seed, text_field
 
 from .judgements import Judged
-from .row_benchmark import RowBenchmark, field
+from .row_benchmark import RowBenchmark
+from .row_fields import ident, listed, one_of
 from .statistics import Metric, bootstrap
 
 Scored = tuple[tuple[float, ...], tuple[bool, ...]]
@@ -43,14 +44,17 @@ class PpeCorrectness(RowBenchmark):
         return {"prompts": None}
 
     def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
-        truth = field(row, "scores")
+        truth = [bool(one_of(float(one) if isinstance(one, int) else one, "score", (0.0, 1.0))) for one in listed(row, "scores")]
         answers = tuple(text_field(row, f"response_{number}") for number in range(1, len(truth) + 1))
-        conflicts = [list(map(int, two)) for two in field(row, "sampled_conflict_pairs")]
-        if any(not truth[one] ^ truth[other] for one, other in conflicts):
-            raise RowError("has a conflict pair of two answers of which not exactly one is right")
-        ident = f"{field(row, 'question_id')}:{row.get('model_name', '')}"
-        meta = {"group": "prompts", "truth": list(map(bool, truth)), "conflicts": conflicts}
-        yield Problem(ident, text_field(row, "prompt"), answers, None, meta)
+        if f"response_{len(truth) + 1}" in row:
+            raise RowError(f"has more answers than its {len(truth)} scores")
+        conflicts = [_conflict(two, truth) for two in listed(row, "sampled_conflict_pairs", least=0)]
+        meta = {"group": "prompts", "truth": truth, "conflicts": conflicts}
+        name = f"{ident(row, 'question_id')}:{row.get('model_name', '')}"
+        yield Problem(name, text_field(row, "prompt"), answers, None, meta)
+
+    def better(self, problem: Problem, match: Match) -> Outcome | None:
+        return Outcome.FIRST if problem.meta["truth"][match.first] else Outcome.SECOND
 
     def pairs(self, problem: Problem) -> list[Match]:
         """The sampled pairs of a right and a wrong answer, in the order of the data, which is random."""
@@ -81,6 +85,16 @@ class PpeCorrectness(RowBenchmark):
             orders = [rng.sample(range(len(scores)), len(scores)) for _ in range(self.orders)]
             found.append(np.array([[best_of_k(by, truth, order)[:size] for order in orders] for by in (scores, tuple(map(float, truth)))]))
         return found
+
+
+def _conflict(two: Any, truth: Sequence[bool]) -> list[int]:
+    """A sampled pair of places, one answer of which is right."""
+    places = two if isinstance(two, list) else []
+    if len(places) != 2 or not all(isinstance(one, int) and 0 <= one < len(truth) for one in places):
+        raise RowError(f"has the conflict pair {two!r}, which is no pair of two of its {len(truth)} answers")
+    if truth[places[0]] == truth[places[1]]:
+        raise RowError("has a conflict pair of two answers of which not exactly one is right")
+    return [int(one) for one in places]
 
 
 def conflicts(one: Judged) -> list[float]:

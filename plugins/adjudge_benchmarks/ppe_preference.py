@@ -3,11 +3,12 @@
 {"question_id": "ab1", "model_a": "gpt-4", "model_b": "llama-3", "winner": "model_a", "prompt": "…", "response_1": "…", "response_2": "…",
  "language": "English", "is_code": false, "hard_prompt": true, "easy_prompt": false, "if_prompt": false, "math_prompt": false}
 
-arXiv 2410.14872; rows of the data set ``lmarena-ai/PPE-Human-Preference-V1``. Accuracy over the votes that are not ties, for all and
-by slice; Bradley-Terry ratings of the models from the true and from the predicted winners, compared by Spearman's and by Kendall's rank
+arXiv 2410.14872; rows of the data set ``lmarena-ai/PPE-Human-Preference-V1``. Accuracy over the votes that are not ties, for all and by
+slice; Bradley-Terry ratings of the models from the true and from the predicted winners, compared by Spearman's and by Kendall's rank
 correlation; and the mean over models of Pearson's correlation between the rows of the two tables of win rates. Different here: the
 definitions follow a description and not the authors' code, which we could not read; their separability, confidence agreement and Brier
-score are left out; ties of a judge are half a win to either side. For that, no figure is called official. Shapes: M models.
+score are left out; ties of a judge are half a win to either side; a slice whose column is absent has no figure. For that, no figure is
+called official. Shapes: M models.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any, ClassVar, Literal
 from adjudge import Outcome, Problem, text_field
 
 from .judgements import Judged
-from .row_benchmark import RowBenchmark, field
+from .row_benchmark import RowBenchmark
+from .row_fields import VOTES, field, ident, meaning
 from .statistics import Metric, bootstrap, proportion
 
 SLICES = {"hard": "hard_prompt", "easy": "easy_prompt", "instruction following": "if_prompt", "math": "math_prompt", "code": "is_code"}
-WINNERS = {"model_a": Outcome.FIRST, "model_b": Outcome.SECOND}
 Game = tuple[str, str, float]
 """Two models, and what the first of them got: 1, 0.5 or 0."""
 
@@ -38,17 +39,17 @@ class PpePreference(RowBenchmark):
         return {"votes": None}
 
     def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
-        gold = WINNERS.get(text_field(row, "winner"), Outcome.TIE)
-        slices = [name for name, column in SLICES.items() if row.get(column) is True]
+        gold = meaning(row, "winner", VOTES)
+        slices = [name for name, column in SLICES.items() if row.get(column) is not None and field(row, column, True, False)]
         meta = {
             "group": "votes",
             "gold": gold.value,
             "models": [text_field(row, "model_a"), text_field(row, "model_b")],
-            "slices": [*slices, "English" if row.get("language") == "English" else "not English"],
+            "slices": [*slices, *_language(row)],
         }
         answers = (text_field(row, "response_1"), text_field(row, "response_2"))
         label = {Outcome.FIRST: 0, Outcome.SECOND: 1}.get(gold)
-        yield Problem(str(field(row, "question_id")), text_field(row, "prompt"), answers, label, meta)
+        yield Problem(ident(row, "question_id"), text_field(row, "prompt"), answers, label, meta)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         votes = [one for one in judged if one.gold != Outcome.TIE]
@@ -60,6 +61,13 @@ class PpePreference(RowBenchmark):
             *(proportion(f"accuracy, {name}", [credit for credit, names in right if name in names]) for name in slices),
             *(bootstrap(name, games, statistic, bounds=(-1.0, 1.0)) for name, statistic in CORRELATIONS.items()),
         ]
+
+
+def _language(row: dict[str, Any]) -> list[str]:
+    """The slice of a row's language; none where it is not told."""
+    if row.get("language") is None:
+        return []
+    return ["English" if text_field(row, "language") == "English" else "not English"]
 
 
 def _true(one: Judged) -> float:

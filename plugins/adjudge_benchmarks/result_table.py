@@ -48,6 +48,8 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     short = [f"{group} {have['judged']} of {have['of'] or 'an unknown number'}" for group, have in groups.items()]
     if short:
         lines.append(f"PARTIAL, not comparable with published figures: {', '.join(short)}")
+    if result.get("left_out"):
+        lines.append(f"Left out for equal answers of which one is called better: {result['left_out']} (data.identical: count counts them)")
     if result["unmatched_records"]:
         lines.append(f"{result['unmatched_records']} records are about other problems and were left out")
     return [*lines, f"Folder: {result['out']}"] if "out" in result else lines

@@ -19,7 +19,8 @@ from pydantic import Field
 from adjudge import Problem, text_field
 
 from .judgements import Judged
-from .row_benchmark import RowBenchmark, field, pair
+from .row_benchmark import RowBenchmark, pair
+from .row_fields import field, ident
 from .statistics import Metric, proportion, weighted_mean
 
 SECTIONS: dict[str, dict[str, int]] = {
@@ -59,7 +60,7 @@ class RewardBench(RowBenchmark):
     def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
         subset = field(row, "subset", *self.sizes())
         chosen, rejected = text_field(row, "chosen"), text_field(row, "rejected")
-        yield pair(f"{subset}-{field(row, 'id')}", text_field(row, "prompt"), chosen, rejected, subset)
+        yield pair(f"{subset}-{ident(row, 'id')}", text_field(row, "prompt"), chosen, rejected, subset)
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         credits: dict[str, list[float]] = {subset: [] for subset in self.sizes()}

@@ -20,7 +20,8 @@ from typing import Any, Literal
 from adjudge import Match, Problem, RowError, text_field
 
 from .judgements import Judged
-from .row_benchmark import RowBenchmark, field, texts
+from .row_benchmark import RowBenchmark
+from .row_fields import field, ident, texts
 from .statistics import Metric, proportion, weighted_mean
 
 SIZES = {"Factuality": 475, "Precise IF": 160, "Math": 183, "Safety": 450, "Focus": 495, "Ties": 102}
@@ -41,8 +42,12 @@ class RewardBench2(RowBenchmark):
         chosen, rejected = texts(row, "chosen"), texts(row, "rejected")
         if subset != "Ties" and len(chosen) != 1:
             raise RowError(f"has {len(chosen)} chosen answers; only rows of the subset Ties have more than one")
-        ident, meta = str(field(row, "id")), {"group": subset, "right": len(chosen)}
-        yield Problem(f"{subset}-{ident}", text_field(row, "prompt"), (*chosen, *rejected), 0 if len(chosen) == 1 else None, meta)
+        if row.get("num_correct") is not None:
+            field(row, "num_correct", len(chosen))
+        name, meta = ident(row, "id"), {"group": subset, "right": len(chosen)}
+        if subset == "Ties" and not name.startswith(("ref:", "tied:")):
+            raise RowError(f"has the id {name!r}, and those of the subset Ties begin with 'ref:' or 'tied:'")
+        yield Problem(f"{subset}-{name}", text_field(row, "prompt"), (*chosen, *rejected), 0 if len(chosen) == 1 else None, meta)
 
     def pairs(self, problem: Problem) -> list[Match]:
         """The right answer with every wrong one; nothing in Ties, where no pair has a meaning."""

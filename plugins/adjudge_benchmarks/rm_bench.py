@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Literal
 
-from adjudge import Match, Problem, RowError, text_field
+from adjudge import Match, Outcome, Problem, RowError, text_field
 
 from .benchmark import by_coin
-from .judgements import Judged
-from .row_benchmark import RowBenchmark, field, texts
+from .judgements import Judged, Judgement, Scores
+from .row_benchmark import RowBenchmark
+from .row_fields import field, ident, numbers, texts
 from .statistics import Metric, weighted_mean
 
 FILES = {"chat": 129, "code": 228, "math": 529, "safety-refuse": 284, "safety-response": 157}
@@ -50,11 +51,19 @@ class RmBench(RowBenchmark):
         if (len(chosen), len(rejected)) != (3, 3):
             raise RowError(f"has {len(chosen)} chosen and {len(rejected)} rejected answers, and not three styles of each")
         # A row's id is unique in its file only.
-        yield Problem(f"{domain}-{field(row, 'id')}", text_field(row, "prompt"), (*chosen, *rejected), None, {"group": domain})
+        yield Problem(f"{domain}-{ident(row, 'id')}", text_field(row, "prompt"), (*chosen, *rejected), None, {"group": domain})
+
+    def better(self, problem: Problem, match: Match) -> Outcome | None:
+        return Outcome.FIRST if match.first in STYLES else Outcome.SECOND
 
     def pairs(self, problem: Problem) -> list[Match]:
         """All nine cells of the matrix: chosen answers are 0 to 2, rejected ones 3 to 5."""
         return [by_coin(problem, i, 3 + j) for i in STYLES for j in STYLES]
+
+    def recorded(self, row: dict[str, Any]) -> Iterable[Judgement | Scores]:
+        """A row of a scalar model's results as the authors' scripts read it: the row of the joint file with three scores of either side."""
+        name = f"{field(row, 'domain', *FILES)}-{ident(row, 'id')}"
+        yield Scores(name, (*numbers(row, "score_chosen", 3), *numbers(row, "score_rejected", 3)))
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         matrices = {domain: [matrix(one) for one in judged if one.group in groups] for domain, groups in DOMAINS.items()}

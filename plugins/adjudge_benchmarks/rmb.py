@@ -7,10 +7,11 @@
 arXiv 2410.09893; data of github.com/Zhou-Zoey/RMB-Reward-Model-Benchmark. Four sections: pairwise accuracy, and best-of-N, where an item is
 right only when the best answer beats every loser; each is the share of its rows, and overall is the plain mean of the four. A scalar model
 must be strictly above. Of a pairwise judge, as RM-R1 scores it: a tie counts 0.5 in the pairwise sections; in best-of-N a tie or a verdict
-that cannot be read makes the item wrong. A few rows have the same text on both sides; they stay in. Different here: asked in both orders,
-a pair is the mean of the two, and a best-of-N item has to win all judgements. The size of the pairwise sections is stated nowhere we could
-check, so figures over them are never called official. Most best-of-N pairs stand in the pairwise part too: the sections are not
-independent, and the interval of the mean is too narrow for that.
+that cannot be read makes the item wrong. A few rows have the same text on both sides, and a few stand there twice. Different here: the
+former are left out unless told otherwise (``identical: count``); asked in both orders, a pair is the mean of the two, and a best-of-N item
+has to win all judgements. The size of the pairwise sections is stated nowhere we could check, so figures over them are never called
+official. Most best-of-N pairs stand in the pairwise part too: the sections are not independent, and the interval of the mean is too narrow
+for that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Any, Literal
 from adjudge import Problem, RowError, text_field
 
 from .judgements import Judged
-from .row_benchmark import RowBenchmark, conversation, field, pair
+from .row_benchmark import RowBenchmark, pair
+from .row_fields import conversation, field, ident, listed
 from .statistics import Metric, proportion, weighted_mean
 
 SIZES: dict[str, int | None] = {
@@ -43,9 +45,9 @@ class Rmb(RowBenchmark):
     def _read(self, row: dict[str, Any], where: str) -> Iterable[Problem]:
         prompt, goal = conversation(row.get("conversation_input")), _goal(row)
         if "bon_uid" in row:
-            losers = [_answer(loser) for loser in field(row, "loser_list")]
+            losers = [_answer(loser) for loser in listed(row, "loser_list")]
             yield Problem(
-                f"{row['category_path']}:{row['bon_uid']}",
+                f"{row['category_path']}:{ident(row, 'bon_uid')}",
                 prompt,
                 (_answer(field(row, "bon_best")), *losers),
                 0,
@@ -53,7 +55,7 @@ class Rmb(RowBenchmark):
             )
         else:
             chosen, reject = _answer(field(row, "chosen")), _answer(field(row, "reject"))
-            yield pair(f"{row['category_path']}:{field(row, 'pair_uid')}", prompt, chosen, reject, f"pairwise {goal}")
+            yield pair(f"{row['category_path']}:{ident(row, 'pair_uid')}", prompt, chosen, reject, f"pairwise {goal}")
 
     def score(self, judged: Sequence[Judged]) -> list[Metric]:
         credits = {group: [credit(one) for one in judged if one.group == group] for group in SIZES}

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path as FilePath
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from adjudge import (
     ConfigError,
@@ -22,8 +19,8 @@ from adjudge import (
     Metrics,
     Outcome,
     Problem,
+    ReasoningPath,
     Records,
-    RowError,
     Session,
     boundary,
     build_requests,
@@ -34,8 +31,7 @@ from adjudge import (
 )  # fmt: skip
 
 from .benchmark import Benchmark
-from .judgements import Judged, Judgement, Scores
-from .objects import read_objects
+from .judgements import Judged, Judgement, Scores, tokens_of
 from .statistics import Metric
 
 # Judging ------------------------------------------------------------------------------------------------------------------
@@ -53,40 +49,21 @@ def judge_problems(
             matches[pair.id] = (pair, problem, match)
     requests = build_requests([pair for pair, _, _ in matches.values()], judge, seed=seed, purpose="bench")
     for path in sample_paths(session, judge, [request for request in requests if request.id not in records.ids]):
-        _, problem, match = matches[path.problem_id]
-        text, tokens, error = path.completion.text, len(path.completion.token_ids), path.completion.error
-        row = Judgement(problem.id, path.outcome, match.first, match.second, path.order, path.index, text, tokens, error, path.id)
-        records.append(row)
+        pair, problem, match = matches[path.problem_id]
+        records.append(_record(path, pair, problem, match, benchmark.better(problem, match)))
+
+
+def _record(path: ReasoningPath, pair: Problem, problem: Problem, match: Match, right: Outcome | None) -> Judgement:
+    """A judgement with all that it was about, so that a reader of the records needs nothing else."""
+    made, answers = path.completion, pair.answers
+    shown = answers if path.order == "given" else answers[::-1]
+    return Judgement(
+        problem.id, path.outcome, match.first, match.second, path.order, path.index, made.text, tokens_of(made), made.error, path.id,
+        problem.prompt, shown, None if right is None else right.value,
+    )  # fmt: skip
 
 
 # Scoring ------------------------------------------------------------------------------------------------------------------
-
-_JUDGEMENT, _SCORES = TypeAdapter(Judgement), TypeAdapter(Scores)
-
-
-def read_recorded(benchmark: Benchmark, files: Iterable[FilePath]) -> list[Judgement | Scores]:
-    """Recorded judgements, our own rows or the benchmark's authors'; raises `DataError` where a problem is judged twice."""
-
-    def parse(row: dict[str, Any]) -> list[Judgement | Scores]:
-        if "problem_id" not in row:
-            return list(benchmark.recorded(row))
-        try:
-            return [_SCORES.validate_python(row) if "scores" in row else _JUDGEMENT.validate_python(row)]
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise RowError(f"is no recorded judgement: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-    found: dict[str, Judgement | Scores] = {}
-    for file in files:
-        with boundary(benchmark, "recorded"):
-            rows = [one for many in read_objects(file, parse=parse) for one in many]
-        for one in rows:
-            if found.setdefault(one.key, one) is not one:
-                raise DataError(
-                    f"{file}: problem {one.problem_id} has a second judgement of the same pair, order and index.\n"
-                    "  Remedy: score the records of one judge at a time."
-                )
-    return list(found.values())
 
 
 def join(problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> tuple[list[Judged], int]:
@@ -138,7 +115,7 @@ def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Itera
         "judgements": len(outcomes),
         "outcomes": outcome_rates(outcomes),
         "consistency": consistency(samples),
-        "mean_tokens": mean_tokens(one.tokens for one in returned),
+        "mean_tokens": mean_tokens(one.tokens or 0 for one in returned),
         "unmatched_records": unmatched,
     }
 
@@ -170,14 +147,6 @@ def _told(figure: Metric, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     rests_on = figure.groups or tuple(groups)
     missing = [group for group in rests_on if groups[group]["judged"] != groups[group]["of"]]
     return {**asdict(figure), "groups": list(rests_on), "official": not missing, "incomplete_groups": missing}
-
-
-def evenly(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
-    """At most so many problems, evenly from the whole list, so that every group keeps its share."""
-    if limit is None or limit >= len(problems):
-        return list(problems)
-    by_group = sorted(range(len(problems)), key=lambda place: str(problems[place].meta.get("group", "")))
-    return [problems[place] for place in sorted(by_group[index * len(problems) // limit] for index in range(limit))]
 
 
 def exported(problems: Iterable[Problem]) -> Iterator[dict[str, Any]]:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import typer
 
-from adjudge import DEFAULT_MODEL, EngineOption, JsonOption, ModelOption, NoCacheOption, SeedOption, SetOption, number, print_table
+from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, SetOption, SpeedOption, number, print_table
+from adjudge_judge_commands import (
+    DataOption,
+    DryRunOption,
+    EngineOption,
+    JsonOption,
+    JudgeOption,
+    LimitOption,
+    NoCacheOption,
+    OutOption,
+    SeedOption,
+)
 
 EXAMPLE = "Example: adjudge health --model runs/demo/stages/3-grpo/model --out health.html"
-ASKING = ("model", "samples", "attacked", "engine", "seed", "no_cache")
+ASKING = (
+    "model", "judge", "samples", "attacked", "engine", "seed", "dry_run", "tokens_per_second", "price_in", "price_out", "no_cache",
+)  # fmt: skip
 """Arguments that say how a model is asked, and mean nothing where none is."""
+PAGES = (".html", ".htm")
 PARTS = ("accuracy", "outcomes", "position", "length", "votes", "agreement")
 """Parts in the order in which the table has them; those of other plugins follow."""
 
@@ -22,34 +35,49 @@ def health(
     context: typer.Context,
     model: ModelOption = DEFAULT_MODEL,
     *,
-    data: Annotated[str | None, typer.Option("--data", help="Pairs to ask about: a data set's name, or YAML with options.")] = None,
-    replay: Annotated[list[FilePath] | None, typer.Option("--replay", help="Recorded judgements of --data; no model is asked.")] = None,
+    data: DataOption = None,
+    judge: JudgeOption = None,
+    replay: Annotated[list[str] | None, typer.Option("--replay", help="Recorded judgements of --data; no model is asked.")] = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Judgements of every pair in each of the two orders.")] = 5,
     attacked: Annotated[int, typer.Option("--attacked", min=0, help="Pairs that every attack is tried on; 0 tries none.")] = 50,
-    out: Annotated[FilePath | None, typer.Option("--out", help="Write the report with its plots to this HTML file.")] = None,
     engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
+    dry_run: DryRunOption = False,
+    tokens_per_second: SpeedOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Report on a judge: accuracy, position, length, votes, agreement, and attacks that it should not fall for.
 
     Every pair is asked about in both orders. With --replay, records of judgements take the place of a model, and nothing is attacked.
+    --out may also be an .html file, which then is all that is kept: the report with its plots.
     """
+    from adjudge import write_json
     from adjudge_benchmarks import refuse_flags
 
     from .page import page_writer
-    from .sources import config_of, of_model, of_records
+    from .sources import config_of, of_model, of_records, show_plan
 
     if replay:
         refuse_flags(context, ASKING, "--replay")
-    write = None if out is None else page_writer(out)
+    kept = None if out is None or out.suffix.lower() in PAGES else out
+    write = None if out is None else page_writer(out if kept is None else kept / "report.html")
     if replay:
-        report = of_records(data, replay, sets)
+        report = of_records(data, replay, sets, limit)
     else:
-        config, folder = config_of(model, data=data, engine=engine, sets=sets, seed=seed, attacked=attacked)
-        report = of_model(config, folder, samples=samples, cache=not no_cache)
+        config, folder = config_of(model, data=data, engine=engine, judge=judge, sets=sets, seed=seed, attacked=attacked, limit=limit)
+        if dry_run:
+            from adjudge_plan import rates
+
+            return show_plan(config, folder, samples, rates(tokens_per_second, price_in, price_out), as_json=as_json)
+        report = of_model(config, folder, samples=samples, cache=not no_cache, out=kept)
+    if kept is not None:
+        write_json(kept / "result.json", report)
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
     else:

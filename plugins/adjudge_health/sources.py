@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -14,6 +15,7 @@ from adjudge import (
     Dataset,
     Engine,
     Judge,
+    JudgeRequest,
     Metrics,
     Options,
     Order,
@@ -32,10 +34,13 @@ from adjudge import (
     sample_paths,
     validate,
 )  # fmt: skip
-from adjudge_benchmarks import Benchmark, Judgement, join, read_recorded
-from adjudge_judge_commands import configured, from_yaml, opened
+from adjudge_benchmarks import Benchmark, Judgement, evenly, join, loaded, read_recorded, recordings
+from adjudge_judge_commands import answered_by, configured, data_set, keep, kept_paths, kept_records, opened
 
 from .report import report_on, requests_of
+
+if TYPE_CHECKING:
+    from adjudge_plan import Rates
 
 HELD_OUT = {"use": "arithmetic", "part": "test", "size": 200}
 """What the embedded judge, and a judge trained from it, is asked about when nothing else is said."""
@@ -55,6 +60,7 @@ class HealthConfig(Recorded):
     judge: Judge
     engine: Engine
     seed: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(gt=0)] | None = None
 
 
 def installed_probes(attacked: int | None = None) -> dict[str, Any]:
@@ -65,11 +71,19 @@ def installed_probes(attacked: int | None = None) -> dict[str, Any]:
 
 
 def config_of(
-    model: str, *, data: str | None, engine: str, sets: Sequence[str] | None, seed: int, attacked: int
+    model: str,
+    *,
+    data: str | None,
+    engine: str,
+    sets: Sequence[str] | None,
+    seed: int,
+    attacked: int,
+    judge: str | None = None,
+    limit: int | None = None,
 ) -> tuple[HealthConfig, FilePath]:
     """The configuration, its judge asking in both orders; the held-out sums only where the judge can read them."""
-    more = {"data": HELD_OUT if data is None else from_yaml("--data", data), "probes": installed_probes(attacked)}
-    config, folder = configured(HealthConfig, model=model, engine=engine, order="both", sets=sets, seed=seed, more=more)
+    more = {"data": HELD_OUT if data is None else data_set(data), "probes": installed_probes(attacked), "limit": limit}
+    config, folder = configured(HealthConfig, model=model, engine=engine, order="both", judge=judge, sets=sets, seed=seed, more=more)
     if data is None and config.data.use == HELD_OUT["use"] != config.judge.use:
         raise ConfigError(
             f"--data: say which pairs the judge {config.judge.use!r} is to be asked about.\n"
@@ -78,32 +92,68 @@ def config_of(
     return config, folder
 
 
-def of_model(config: HealthConfig, folder: FilePath, *, samples: int, cache: bool) -> Metrics:
-    """Pairs and what probes ask for go to the engine together, so that it stays full."""
-    problems, probes = _pairs(config.data), list(config.probes.values())
-    plain = build_requests(problems, config.judge, samples=samples, seed=config.seed, purpose="health")
-    asked = requests_of(probes, problems, config.judge, config.seed)
-    requests = {request.id: request for request in (*plain, *(request for of_one in asked.values() for request in of_one))}
-    with opened(config, folder, cache=cache) as judge:
-        made = {path.id: path for path in sample_paths(judge.session, judge.options, list(requests.values()))}
-    own = {name: [made[request.id] for request in of_one] for name, of_one in asked.items()}
-    spec = {"model": config.model, "judge": dump(config.judge), "data": dump(config.data), "seed": config.seed}
-    return {**spec, **report_on(problems, [made[request.id] for request in plain], probes, own)}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report asks a judge: the pairs as they are, and what each probe wants judged besides."""
+
+    problems: list[Problem]
+    plain: list[JudgeRequest]
+    own: dict[str, list[JudgeRequest]]
+
+    @classmethod
+    def of(cls, config: HealthConfig, samples: int) -> Asked:
+        problems = evenly(_pairs(config.data), config.limit)
+        plain = build_requests(problems, config.judge, samples=samples, seed=config.seed, purpose="health")
+        return cls(problems, plain, requests_of(list(config.probes.values()), problems, config.judge, config.seed))
+
+    @property
+    def requests(self) -> dict[str, JudgeRequest]:
+        """All of them together, so that the engine stays full."""
+        return {request.id: request for request in (*self.plain, *(request for of_one in self.own.values() for request in of_one))}
 
 
-def of_records(data: str | None, files: Sequence[FilePath], sets: Sequence[str] | None) -> Metrics:
+def show_plan(config: HealthConfig, folder: FilePath, samples: int, rates: Rates, *, as_json: bool) -> None:
+    """Print what a report would ask."""
+    from adjudge_plan import show_call_plan
+
+    asked = Asked.of(config, samples)
+    each = config.judge.model_copy(update={"order": "fixed"})  # a request is one judgement in one order
+    facts = {"data": config.data.use, "pairs": len(asked.problems), "samples": samples}
+    problems = [request.problem for request in asked.requests.values()]
+    show_call_plan(problems, each, config.engine, folder, rates, as_json=as_json, seed=config.seed, facts=facts)
+
+
+def of_model(config: HealthConfig, folder: FilePath, *, samples: int, cache: bool, out: FilePath | None = None) -> Metrics:
+    """The report on judgements that are made now; in the folder `out` they are kept, and those that are there are not made again."""
+    asked, probes = Asked.of(config, samples), list(config.probes.values())
+    requests = asked.requests
+    with kept_records(out, "judgements", config, folder, asked.problems) as records, opened(config, folder, cache=cache) as judge:
+        made = kept_paths(records)
+        for path in sample_paths(judge.session, judge.options, [one for ident, one in requests.items() if ident not in made]):
+            made[path.id] = path
+            keep(records, requests[path.id].problem, path)
+    own = {name: [made[request.id] for request in of_one] for name, of_one in asked.own.items()}
+    model = answered_by(config.engine, config.model)
+    spec = {"model": model, "judge": dump(config.judge), "data": dump(config.data), "seed": config.seed}
+    return {**spec, **report_on(asked.problems, [made[request.id] for request in asked.plain], probes, own)}
+
+
+def of_records(data: str | None, patterns: Sequence[str], sets: Sequence[str] | None, limit: int | None = None) -> Metrics:
     """What was recorded about a data set's pairs, as its authors record it where it is a benchmark, or as adjudge does."""
     if data is None:
         raise ConfigError("--replay: it is not said which pairs were judged.\n  Remedy: name their data set with --data.")
-    given = override({"data": from_yaml("--data", data), "probes": installed_probes()}, sets or ())
+    given = override({"data": data_set(data), "probes": installed_probes()}, sets or ())
     config = validate(Recorded, given, Plugins.load(), "the call")
     reader = config.data if isinstance(config.data, Benchmark) else Benchmark(use="recorded")
-    judged, unmatched = join(_pairs(config.data), read_recorded(reader, files))
+    files = recordings(patterns)
+    found = loaded(config.data) if isinstance(config.data, Benchmark) else None
+    pairs = evenly(_pairs(config.data) if found is None else _checked(found.problems), limit)
+    judged, unmatched = join(pairs, read_recorded(reader, files, [] if found is None else found.everything))
     judged = [item for item in judged if item.judgements]
     if not judged:
         raise ConfigError("--replay: no record is a judgement of a pair of --data.\n  Remedy: check that data and records belong together.")
     paths = [path_of(one) for item in judged for one in item.judgements]
-    spec = {"model": None, "judge": None, "data": dump(config.data), "replay": [str(file) for file in files]}
+    spec = {"model": None, "judge": None, "data": dump(config.data), "replay": [str(one.file) for one in files]}
     report = report_on([item.problem for item in judged], paths, list(config.probes.values()))
     return {**spec, "unmatched_records": unmatched, **report}
 
@@ -114,11 +164,14 @@ def path_of(one: Judgement) -> ReasoningPath:
     outcome, order = (one.outcome, one.order) if one.first == 0 else (one.outcome.mirrored, swapped[one.order])
     error = (one.error or "it failed") if outcome == Outcome.FAILED else None
     verdict = Verdict(outcome.mirrored if order == "swapped" else outcome)
-    return ReasoningPath(one.key, one.problem_id, order, one.index, Completion(one.text, (0,) * one.tokens, error=error), verdict)
+    return ReasoningPath(one.key, one.problem_id, order, one.index, Completion(one.text, (0,) * (one.tokens or 0), error=error), verdict)
 
 
 def _pairs(data: Dataset) -> list[Problem]:
     with boundary(data, "load"):
-        problems = not_empty(data.load(), "data")
+        return _checked(not_empty(data.load(), "data"))
+
+
+def _checked(problems: list[Problem]) -> list[Problem]:
     check_pairs(problems, "data", labelled=False)
     return problems

@@ -9,10 +9,28 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
+    from .kept import keep, kept_paths, kept_records
     from .opened_judge import OpenJudge, PairVerdict, open_judge
-    from .setup import configured, from_yaml, opened
+    from .options import (
+        DataOption,
+        DryRunOption,
+        EngineOption,
+        JsonOption,
+        JudgeOption,
+        LimitOption,
+        NoCacheOption,
+        OrderOption,
+        OutOption,
+        SeedOption,
+    )  # fmt: skip
+    from .setup import configured, opened
+    from .sources import answered_by, data_set, from_yaml, some_of
 
-__all__ = ["OpenJudge", "PairVerdict", "configured", "from_yaml", "open_judge", "opened"]
+__all__ = [
+    "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "NoCacheOption", "OpenJudge", "OrderOption",
+    "OutOption", "PairVerdict", "SeedOption", "answered_by", "configured", "data_set", "from_yaml", "keep", "kept_paths", "kept_records",
+    "open_judge", "opened", "some_of",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 

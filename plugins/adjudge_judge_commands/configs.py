@@ -21,6 +21,10 @@ class JudgeConfig(Options):
     """Where completions come from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice follows from this number."""
+    data: Dataset | None = None
+    """The data set that is judged; None where rows are read."""
+    limit: Annotated[int, Field(gt=0)] | None = None
+    """At most so many problems, evenly from all; None = all."""
 
 
 class EvalConfig(JudgeConfig):

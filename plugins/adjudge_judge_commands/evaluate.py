@@ -8,20 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from adjudge import (
-    DEFAULT_MODEL,
+from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, SetOption, SkipBadLinesOption, SpeedOption
+
+from .options import (
+    DataOption,
     DryRunOption,
     EngineOption,
     JsonOption,
-    ModelOption,
+    JudgeOption,
+    LimitOption,
     NoCacheOption,
     OrderOption,
-    PriceInOption,
-    PriceOutOption,
+    OutOption,
     SeedOption,
-    SetOption,
-    SkipBadLinesOption,
-    SpeedOption,
 )
 
 EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --data '{use: jsonl, file: problems.jsonl, limit: 100}'"
@@ -30,10 +29,13 @@ EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --da
 def evaluate(
     file: Annotated[Path | None, typer.Argument(metavar="DATA", help="JSON Lines file in preference format.")] = None,
     *,
-    data: Annotated[str | None, typer.Option("--data", help="In place of DATA: a data set's name, or YAML with options.")] = None,
+    data: DataOption = None,
     model: ModelOption = DEFAULT_MODEL,
+    judge: JudgeOption = None,
     order: OrderOption = None,
     engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
     skip_bad_lines: SkipBadLinesOption = False,
@@ -45,32 +47,38 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
-    from adjudge import EVALUATION_COLUMNS, evaluation_cells, measures, print_table, summarise
+    from adjudge import EVALUATION_COLUMNS, evaluation_cells, measures, print_table, summarise, write_json
 
     from .configs import EvalConfig
     from .input_rows import labelled_problems
+    from .kept import judgement_row, kept_records
     from .setup import configured, opened
+    from .sources import answered_by, some_of
 
-    more = {"data": _data_set(file, data)}
-    config, folder = configured(EvalConfig, model=model, engine=engine, order=order, sets=sets, seed=seed, more=more)
-    problems = labelled_problems(config.data.tolerant() if skip_bad_lines else config.data)
+    more = {"data": _data_set(file, data), "limit": limit}
+    config, folder = configured(EvalConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more=more)
+    problems = some_of(labelled_problems(config.data.tolerant() if skip_bad_lines else config.data), limit)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 
         known = rates(tokens_per_second, price_in, price_out)
         return show_call_plan(problems, config.judge, config.engine, folder, known, as_json=as_json, seed=config.seed)
-    with opened(config, folder, cache=not no_cache) as judge:
-        paths = [path for verdict in judge.judge(problems) for path in verdict.paths]
-    metrics = summarise(problems, paths)
+    with kept_records(out, "judgements", config, folder, problems) as records, opened(config, folder, cache=not no_cache) as open_judge:
+        verdicts = open_judge.judge(problems, records)
+    metrics = summarise(problems, [path for verdict in verdicts for path in verdict.paths])
+    asked = {"model": answered_by(config.engine, model), "judge": config.judge.use, "order": config.judge.order}
+    if out is not None:
+        write_json(out / "result.json", {**asked, **metrics})
     if as_json:
-        return typer.echo(json.dumps({"model": model, "judge": config.judge.use, "order": config.judge.order, **metrics}))
+        each = [{"id": one.problem.id, **judgement_row(one.problem, path)} for one in verdicts for path in one.paths]
+        return typer.echo(json.dumps({**asked, **metrics, "judgements_made": each}, ensure_ascii=False))
     extra = measures(metrics)
     return print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
 
 
 def _data_set(file: Path | None, data: str | None) -> Any:
-    from .setup import from_yaml
+    from .sources import data_set
 
     if (file is None) == (data is None):
         raise typer.BadParameter("give either a file or --data, and not both", param_hint="DATA")
-    return {"use": "preference", "file": str(file)} if data is None else from_yaml("--data", data)
+    return {"use": "preference", "file": str(file)} if data is None else data_set(data)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from adjudge import (
-    DEFAULT_MODEL,
+from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, RowsArgument, SetOption, SkipBadLinesOption, SpeedOption
+
+from .options import (
+    DataOption,
     DryRunOption,
     EngineOption,
     JsonOption,
-    ModelOption,
+    JudgeOption,
+    LimitOption,
     NoCacheOption,
     OrderOption,
-    PriceInOption,
-    PriceOutOption,
-    RowsArgument,
+    OutOption,
     SeedOption,
-    SetOption,
-    SkipBadLinesOption,
-    SpeedOption,
 )
 
 if TYPE_CHECKING:
-    from adjudge import Problem, ReasoningPath
+    from adjudge import Problem
 
     from .opened_judge import PairVerdict
 
@@ -36,9 +35,13 @@ EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["85", "75"]}' | adju
 def judge(
     file: RowsArgument = FilePath("-"),
     *,
+    data: DataOption = None,
     model: ModelOption = DEFAULT_MODEL,
+    judge: JudgeOption = None,
     order: OrderOption = None,
     engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
     skip_bad_lines: SkipBadLinesOption = False,
@@ -53,46 +56,46 @@ def judge(
 
     A row has a "prompt" and two "answers", or "chosen" and "rejected". Options are set with, for example, --set judge.temperature=0.
     """
-    from .configs import JudgeConfig
-    from .input_rows import read_problems
-    from .setup import configured, opened
+    from adjudge import write_json
 
-    config, folder = configured(JudgeConfig, model=model, engine=engine, order=order, sets=sets, seed=seed)
-    problems = read_problems(file, pairs=True, skip_bad_lines=skip_bad_lines)
+    from .configs import JudgeConfig
+    from .kept import kept_records
+    from .setup import configured, opened
+    from .sources import asked_problems, rows_or_data
+
+    rows, named = rows_or_data(file, data)
+    config, folder = configured(
+        JudgeConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more={"data": named, "limit": limit}
+    )
+    problems = asked_problems(rows, config.data, limit, pairs=True, skip_bad_lines=skip_bad_lines)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 
         known = rates(tokens_per_second, price_in, price_out)
         return show_call_plan(problems, config.judge, config.engine, folder, known, as_json=as_json, seed=config.seed)
-    with opened(config, folder, cache=not no_cache) as open_judge:
-        for verdict in open_judge.judge(problems):
+    with kept_records(out, "judgements", config, folder, problems) as records, opened(config, folder, cache=not no_cache) as open_judge:
+        verdicts = open_judge.judge(problems, records)
+        for verdict in verdicts:
             row = verdict_row(verdict)
             typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(verdict.problem, row))
+        if out is not None:
+            write_json(out / "result.json", {"problems": len(problems), "outcomes": Counter(one.outcome.value for one in verdicts)})
     return None
 
 
 def verdict_row(verdict: PairVerdict) -> dict[str, Any]:
     """One pair's outcome, in the pair's own order, with the judgements it was made from."""
+    from .kept import judgement_row, right_outcome
+
+    problem = verdict.problem
     return {
-        "id": verdict.problem.id,
+        "id": problem.id,
+        "prompt": problem.prompt,
+        "answers": list(problem.answers),
+        "label": right_outcome(problem),
         "outcome": verdict.outcome.value,
-        "judgements": [
-            {
-                "order": path.order,
-                "outcome": path.outcome.value,
-                "reasoning": _reasoning(path),
-                "tokens": len(path.completion.token_ids),
-                "error": path.completion.error,
-            }
-            for path in verdict.paths
-        ],
+        "judgements": [judgement_row(problem, path) for path in verdict.paths],
     }
-
-
-def _reasoning(path: ReasoningPath) -> str:
-    """What the judge wrote before its verdict; everything it wrote when there is none."""
-    start, end = path.verdict.reasoning or (0, len(path.completion.text))
-    return path.completion.text[start:end].strip()
 
 
 def _readable(problem: Problem, row: dict[str, Any]) -> str:

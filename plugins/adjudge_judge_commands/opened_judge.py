@@ -26,6 +26,7 @@ from adjudge import (
     Problem,
     Ranking,
     ReasoningPath,
+    Records,
     RowError,
     Score,
     Session,
@@ -44,10 +45,13 @@ from adjudge import (
     sample_paths,
     score_paths,
     stable_id,
+    stable_seed,
     validate,
     with_logprobs,
 )
 from adjudge_tournament import Reward, as_reward
+
+from .kept import judgement_row, keep, kept_paths
 
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``."""
@@ -76,6 +80,8 @@ class CountedSession:
         self.total = self.done = self.failed = self.tokens = 0
         """Completions asked for, come back and failed, and tokens of which log-probabilities were taken."""
         self.last_error = ""
+        self.kept: dict[int, tuple[list[Message], Completion]] | None = None
+        """Prompts and what came back, by the seeds that they were sampled with; None = they are not kept."""
         self.closed = False
         """Whether its context has ended."""
 
@@ -87,6 +93,8 @@ class CountedSession:
                 self.done += 1
                 if completion.error is not None:
                     self.failed, self.last_error = self.failed + 1, completion.error
+                if self.kept is not None:
+                    self.kept[settings["seeds"][index]] = (prompts[index], completion)
                 yield index, completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -119,11 +127,17 @@ class OpenJudge:
     plugins: Plugins
     seed: int = 0
 
-    def judge(self, pairs: Sequence[Given]) -> list[PairVerdict]:
-        """A verdict on every pair, in order; raises `DataError` for a row that is no pair."""
+    def judge(self, pairs: Sequence[Given], records: Records | None = None) -> list[PairVerdict]:
+        """A verdict on every pair, in order; raises `DataError` for a row that is no pair.
+
+        Judgements that are in `records` are not made again, and those that are made are appended as they come.
+        """
         problems = _problems(pairs, pairs=True)
         requests = build_requests(problems, self.options, seed=self.seed)
-        made = {path.id: path for path in sample_paths(self.session, self.options, requests)}
+        asked, made = {request.id: request.problem for request in requests}, kept_paths(records)
+        for path in sample_paths(self.session, self.options, [request for request in requests if request.id not in made]):
+            made[path.id] = path
+            keep(records, asked[path.id], path)
         each = len(requests) // max(1, len(problems))
         found = []
         for index, problem in enumerate(problems):
@@ -141,6 +155,17 @@ class OpenJudge:
     ) -> list[TournamentResult]:
         """Rankings of many problems' answers, in order; every group has a budget of its own, and all share the engine's batches."""
         return self._ranking(aggregator, budget, voting)(_problems(problems, pairs=False))
+
+    def kept_judgements(self, pair: Problem, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The judgements of a pair by their ids, for a program to read, as far as the session has kept them."""
+        kept, found = self.session.kept or {}, []
+        swapped = self.options.render(pair, "swapped")
+        for ident in ids:
+            if (said := kept.get(stable_seed("sample", ident))) is not None:
+                prompt, made = said
+                order: Order = "swapped" if prompt == swapped else "given"
+                found.append(judgement_row(pair, ReasoningPath(ident, pair.id, order, 0, made, read_verdict(self.options, made))))
+        return found
 
     def score(self, problem: Given, paths: Sequence[str | ReasoningPath], scorer: Any = "rstar", *, order: Order = "given") -> list[Score]:
         """A score for every path of a pair, in order; None as its value where there is no verdict, or the scorer does not apply.

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adjudge import (
-    DEFAULT_MODEL,
+from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, RowsArgument, SetOption, SkipBadLinesOption, SpeedOption
+
+from .options import (
+    DataOption,
     DryRunOption,
     EngineOption,
     JsonOption,
-    ModelOption,
+    JudgeOption,
+    LimitOption,
     NoCacheOption,
     OrderOption,
-    PriceInOption,
-    PriceOutOption,
-    RowsArgument,
+    OutOption,
     SeedOption,
-    SetOption,
-    SkipBadLinesOption,
-    SpeedOption,
 )
 
 if TYPE_CHECKING:
-    from adjudge import MatchResult, TournamentResult
+    from adjudge import MatchResult, Problem, TournamentResult
     from adjudge_tournament import Reward
+
+    from .configs import RankConfig
+    from .opened_judge import OpenJudge
 
 EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["75", "85", "86"]}' | adjudge rank --use knockout --votes 3"""
 
+AT_ONCE = 100
+"""Problems that are ranked together where rankings are kept: no more than these are lost to a stop."""
 VotesOption = Annotated[int, typer.Option("--votes", min=1, help="Most judgements per match; no more once their majority is settled.")]
 ConfidenceOption = Annotated[
     float | None, typer.Option("--confidence", help="Also end a match once its leader is ahead with this probability, for example 0.9.")
@@ -49,7 +54,9 @@ RewardOption = Annotated[
 def rank(
     file: RowsArgument = FilePath("-"),
     *,
+    data: DataOption = None,
     model: ModelOption = DEFAULT_MODEL,
+    judge: JudgeOption = None,
     use: Annotated[str, typer.Option("--use", help="The aggregator: a name, or YAML with options.")] = "knockout",
     votes: VotesOption = 1,
     confidence: ConfidenceOption = None,
@@ -58,6 +65,8 @@ def rank(
     reward: RewardOption = None,
     order: OrderOption = None,
     engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
     skip_bad_lines: SkipBadLinesOption = False,
@@ -73,16 +82,18 @@ def rank(
     A row has a "prompt" and two or more "answers". Options are set with, for example, --set judge.temperature=0.
     """
     from .configs import RankConfig
-    from .input_rows import read_problems
-    from .setup import configured, from_yaml, opened
+    from .setup import configured
+    from .sources import asked_problems, from_yaml, rows_or_data
 
+    rows, named = rows_or_data(file, data)
     more: dict[str, Any] = {"aggregator": from_yaml("--use", use), "voting": {"votes": votes, "confidence": confidence}, "reward": reward}
+    more |= {"data": named, "limit": limit}
     if on_unreadable is not None:
         more["voting"]["on_unreadable"] = on_unreadable
     if budget is not None:
         more["budget"] = from_yaml("--budget", budget)
-    config, folder = configured(RankConfig, model=model, engine=engine, order=order, sets=sets, seed=seed, more=more)
-    problems = read_problems(file, pairs=False, skip_bad_lines=skip_bad_lines)
+    config, folder = configured(RankConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more=more)
+    problems = asked_problems(rows, config.data, limit, pairs=False, skip_bad_lines=skip_bad_lines)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 
@@ -99,39 +110,90 @@ def rank(
             voting=config.voting,
             budget=config.budget,
         )
-    with opened(config, folder, cache=not no_cache) as judge:
-        for result in judge.rank_all(problems, config.aggregator, budget=config.budget, **dict(config.voting)):
-            row = ranking_row(result, config.reward)
-            if as_json:
-                typer.echo(json.dumps(row, ensure_ascii=False))
-            else:
-                _print_ranking(result, row)
+    for row in _ranked(config, folder, problems, out, cache=not no_cache):
+        if as_json:
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        else:
+            _print_ranking(row)
     return None
 
 
-def ranking_row(result: TournamentResult, reward: Reward | None = None) -> dict[str, Any]:
-    """One ranking with its matches and what they took; failures are counted, and `inconsistent` are votes that changed with the order."""
+def _ranked(
+    config: RankConfig, folder: FilePath, problems: list[Problem], out: FilePath | None, *, cache: bool
+) -> Iterator[dict[str, Any]]:
+    """The rankings in the problems' order; those that are kept in the folder are not made again, unless a call of theirs failed."""
+    from adjudge import write_json
+
+    from .kept import kept_records
+    from .setup import opened
+
+    with kept_records(out, "rankings", config, folder, problems) as records, ExitStack() as stack:
+        if records is not None:
+            records.keep(lambda row: not any("failed" in match["votes"] for match in row["matches"]))
+        rows = {row["id"]: row for row in records or ()}
+        wanted = [problem for problem in problems if problem.id not in rows]
+        if wanted:
+            judge = stack.enter_context(opened(config, folder, cache=cache))
+            for some in _parts(wanted, AT_ONCE if records is not None else len(wanted)):
+                for row in _rankings(judge, config, some):
+                    rows[row["id"]] = row
+                    if records is not None:
+                        records.append(row)
+        found = [rows[problem.id] for problem in problems]
+        if out is not None:
+            write_json(out / "result.json", {"problems": len(found), "votes": sum(row["votes"] for row in found), "tokens": _sum(found)})
+        yield from found
+
+
+def _parts(problems: list[Problem], size: int) -> list[list[Problem]]:
+    return [problems[start : start + size] for start in range(0, len(problems), size)]
+
+
+def _rankings(judge: OpenJudge, config: RankConfig, problems: list[Problem]) -> list[dict[str, Any]]:
+    """The rankings of these problems, each with the judgements that it was made from."""
+    judge.session.kept = {}
+    results = judge.rank_all(problems, config.aggregator, budget=config.budget, **dict(config.voting))
+    return [ranking_row(result, config.reward, judge) for result in results]
+
+
+def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: OpenJudge | None = None) -> dict[str, Any]:
+    """One ranking with its matches and what they took; failures are counted, and `inconsistent` are votes that changed with the order.
+
+    With the judge that made them, matches have their judgements. `tokens` is None where the engine does not tell them.
+    """
     from adjudge_tournament import as_reward
 
-    played = result.played
+    played, matches = result.played, [_match_row(one, result.problem, judge) for one in result.played]
     return {
         "id": result.problem.id,
+        "prompt": result.problem.prompt,
+        "answers": list(result.problem.answers),
+        "label": result.problem.label,
         "order": result.ranking.order,
         "ratings": result.ranking.ratings,
         "intervals": result.ranking.intervals,
         "rated_by": result.rated_by,
         "stopped": result.stopped,
         **({} if reward is None else {"rewards": as_reward(result, reward)}),
-        "matches": [_match_row(one) for one in played],
+        "matches": matches,
         "undecided": sum(one.undecided for one in played),
         "dropped": sum(one.dropped for one in played),
         "inconsistent": result.inconsistent,
         "votes": sum(len(one.votes) for one in played),
-        "tokens": sum(one.tokens for one in played),
+        "tokens": _sum(matches),
     }
 
 
-def _match_row(one: MatchResult) -> dict[str, Any]:
+def _sum(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Tokens of all rows; None where those of one are unknown."""
+    counts = [row["tokens"] for row in rows]
+    return None if None in counts else sum(counts)
+
+
+def _match_row(one: MatchResult, problem: Problem, judge: OpenJudge | None) -> dict[str, Any]:
+    told = bool(one.tokens) or all(vote == "failed" for vote in one.votes)
+    pair = problem.pair(one.match.first, one.match.second)
+    judgements = {} if judge is None else {"judgements": judge.kept_judgements(pair, one.path_ids)}
     return {
         "round": one.round,
         "first": one.match.first,
@@ -141,11 +203,12 @@ def _match_row(one: MatchResult) -> dict[str, Any]:
         "inconsistent": one.inconsistent,
         "undecided": one.undecided,
         "dropped": one.dropped,
-        "tokens": one.tokens,
+        "tokens": one.tokens if told else None,
+        **judgements,
     }
 
 
-def _print_ranking(result: TournamentResult, row: dict[str, Any]) -> None:
+def _print_ranking(row: Mapping[str, Any]) -> None:
     from adjudge import print_table, snippet
 
     columns = {"rating": [f"{rating:.6g}" for rating in row["ratings"]]}
@@ -153,18 +216,19 @@ def _print_ranking(result: TournamentResult, row: dict[str, Any]) -> None:
         columns["95% interval"] = [f"{low:.4g} to {high:.4g}" for low, high in row["intervals"]]
     if "rewards" in row:
         columns["reward"] = ["none" if value is None else f"{value:.4g}" for value in row["rewards"]]
-    columns["text"] = [snippet(answer) for answer in result.problem.answers]
+    columns["text"] = [snippet(answer) for answer in row["answers"]]
     print_table(
         ["place", "answer", *columns],
         [[str(place), str(index), *(cells[index] for cells in columns.values())] for place, index in enumerate(row["order"], 1)],
-        title=f"{row['id']}: {snippet(result.problem.prompt)}",
+        title=f"{row['id']}: {snippet(row['prompt'])}",
     )
     typer.echo(_summary(row))
 
 
-def _summary(row: dict[str, Any]) -> str:
+def _summary(row: Mapping[str, Any]) -> str:
     """What the ranking took, and what was not as it should be."""
-    told = [f"{len(row['matches'])} matches, {row['undecided']} undecided, {row['votes']} votes, {row['tokens']} tokens"]
+    tokens = "an unknown number of" if row["tokens"] is None else row["tokens"]
+    told = [f"{len(row['matches'])} matches, {row['undecided']} undecided, {row['votes']} votes, {tokens} tokens"]
     if row["dropped"]:
         told.append(f"{row['dropped']} dropped")
     if row["inconsistent"] is not None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adjudge import DEFAULT_MODEL, EngineOption, JsonOption, ModelOption, RowsArgument, SetOption, SkipBadLinesOption
+from adjudge import DEFAULT_MODEL, ModelOption, RowsArgument, SetOption, SkipBadLinesOption
+
+from .options import DataOption, DryRunOption, EngineOption, JsonOption, JudgeOption, LimitOption, OutOption
 
 if TYPE_CHECKING:
     from adjudge import Dataset, PathScorer, Problem, ReasoningPath, Records, Score
@@ -28,36 +30,62 @@ def score(
     *,
     model: ModelOption = DEFAULT_MODEL,
     use: Annotated[str, typer.Option("--use", help="The path scorer: a name, or YAML with options.")] = "rstar",
-    data: Annotated[str | None, typer.Option("--data", help="Data set of the problems that rows name by problem_id.")] = None,
-    out: Annotated[FilePath | None, typer.Option("--out", help="Folder that keeps scores; the same call goes on there.")] = None,
+    data: DataOption = None,
+    judge: JudgeOption = None,
     engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
     sets: SetOption = None,
     skip_bad_lines: SkipBadLinesOption = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score reasoning paths by a model's log-probabilities, beside their length and repetition.
 
     A row has a "prompt" with two "answers" and the "text" of a judgement of them, or several "texts"; "order": "swapped" says that the
-    second answer was shown first. Records of a run's paths are such rows too.
+    second answer was shown first. Records of a run's paths are such rows too. --data has the problems that rows name by "problem_id".
     """
     from .configs import ScoreConfig
     from .path_rows import read_path_rows
-    from .setup import configured, from_yaml, opened
+    from .setup import configured, opened
+    from .sources import data_set, from_yaml
 
-    more: dict[str, Any] = {"scorer": from_yaml("--use", use), **({} if data is None else {"data": from_yaml("--data", data)})}
-    config, folder = configured(ScoreConfig, model=model, engine=engine, sets=sets, more=more)
-    wanted = read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines)
+    more: dict[str, Any] = {"scorer": from_yaml("--use", use), "limit": limit, **({} if data is None else {"data": data_set(data)})}
+    config, folder = configured(ScoreConfig, model=model, engine=engine, judge=judge, sets=sets, more=more)
+    wanted = _some(read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines), limit)
+    if dry_run:
+        return _print_plan(wanted, config, as_json)
     with _kept(out, config, folder, wanted) as records:
         rows = {row["id"]: row for row in records or ()}
         groups = [group for group in by_problem(wanted) if any(one.id not in rows for one in group)]
         if groups:
-            with opened(config, folder, cache=False, to_score=sum(map(len, groups))) as judge:
+            with opened(config, folder, cache=False, to_score=sum(map(len, groups))) as open_judge:
                 for group in groups:
-                    for row in score_group(judge, config.scorer, group):
+                    for row in score_group(open_judge, config.scorer, group):
                         rows[row["id"]] = row
                         if records is not None:
                             records.append(row)
-    _print([rows[one.id] for one in wanted], as_json)
+    return _print([rows[one.id] for one in wanted], as_json)
+
+
+def _some(wanted: list[PathRow], limit: int | None) -> list[PathRow]:
+    """The judgements of at most so many problems, evenly from all."""
+    from .sources import some_of
+
+    if limit is None:
+        return wanted
+    groups = {id(group[0].problem): group for group in by_problem(wanted)}
+    chosen = some_of([group[0].problem for group in groups.values()], limit)
+    return [one for problem in chosen for one in groups[id(problem)]]
+
+
+def _print_plan(wanted: Sequence[PathRow], config: ScoreConfig, as_json: bool) -> None:
+    """What a call would score; no judgement is asked for."""
+    told = {"paths": len(wanted), "problems": len(by_problem(wanted)), "scorer": config.scorer.use, "judgements": 0}
+    if as_json:
+        return typer.echo(json.dumps(told))
+    typer.echo(f"{told['paths']} paths of {told['problems']} problems would be scored by {told['scorer']}; no judgement is asked for.")
+    return typer.echo("Nothing was done: this was a dry run.")
 
 
 def _problems(dataset: Dataset | None) -> Mapping[str, Problem]:
@@ -105,27 +133,31 @@ def score_group(judge: OpenJudge, scorer: PathScorer, group: Sequence[PathRow]) 
     paths = [one.path(judge.options, judge.session, index) for index, one in enumerate(group)]
     scored = judge.score_read(group[0].problem, paths, scorer)
     judge.session.done += len(group)
-    return [score_row(path, score, one.content) for one, (path, score) in zip(group, scored, strict=True)]
+    return [score_row(path, score, one) for one, (path, score) in zip(group, scored, strict=True)]
 
 
-def score_row(path: ReasoningPath, score: Score, content: str) -> dict[str, Any]:
+def score_row(path: ReasoningPath, score: Score, row: PathRow) -> dict[str, Any]:
     """One path: `score` is None where there is no verdict or the scorer does not apply.
 
     Beside it stand what R⋆ does not see: `tokens`, with the end of turn; `mean_logprob` over all of them, in nats per token; and
     `repetition`. `content` identifies what was scored.
     """
+    from .kept import about
+
     tokens, logprobs = path.completion.token_ids, path.completion.logprobs
     return {
         "id": path.id,
         "problem_id": path.problem_id,
+        **about(row.problem, path),
         "order": path.order,
+        "text": path.completion.text,
         "outcome": path.outcome.value,
         "score": score.value,
         "parts": dict(score.parts),
         "tokens": len(tokens) or None,
         "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
         "repetition": repetition(tokens),
-        "content": content,
+        "content": row.content,
     }
 
 

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar
 
-import yaml
-
 from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, dump, find_model, load_judge, override, validate
 
 from .opened_judge import OpenJudge, open_judge
 from .progress import showing
+from .sources import from_yaml
 
 
 class JudgingOptions(Protocol):
@@ -37,7 +36,8 @@ def configured(
 ) -> tuple[Config, FilePath]:  # fmt: skip
     """The configuration that a call describes, and its model's folder. The judge is the model's own unless the call names another.
 
-    `engine` and `judge` are names, or YAML with options; `more` are further fields of the configuration, as they stand in a run file.
+    `engine` and `judge` are names, YAML with options, or files of it; `more` are further fields of the configuration, as they stand in a
+    run file.
     """
     plugins, folder = Plugins.load(), find_model(model)
     given: dict[str, Any] = {"model": model, "engine": from_yaml("--engine", engine), "seed": seed, **(more or {})}
@@ -51,14 +51,6 @@ def configured(
     if given["model"] != model:
         raise ConfigError("--set model: the model of a call is not set like this.\n  Remedy: name it with --model.")
     return validate(cls, given, plugins, "the call"), folder
-
-
-def from_yaml(option: str, text: str) -> Any:
-    """An option's value: a component's name, or its options as YAML."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{option}: {text!r} is not YAML.\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
 
 
 @contextmanager

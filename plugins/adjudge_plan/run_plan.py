@@ -11,6 +11,7 @@ from typing import Any, Self
 import typer
 
 from adjudge import ConfigError, Problem, Run, load_set
+from adjudge_judge_commands import answered_by
 
 from .device_table import print_memory
 from .hardware import DeviceTable, Hardware, device_table
@@ -42,7 +43,7 @@ class RunPlan:
         config = self.run.config
         return {
             "out": str(self.run.folder),
-            "model": str(self.run.base),
+            "model": answered_by(config.engine, str(self.run.base)),
             "judge": self.run.judge.use,
             "engine": config.engine.use,
             "seed": config.seed,
@@ -88,15 +89,23 @@ def show_run_plan(found: RunPlan, hardware: Hardware, config_file: Path | None, 
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         _print_facts(found)
-        print_memory(devices, hardware) if devices else typer.echo(f"memory      unknown: {reason}")
+        if devices:
+            print_memory(devices, hardware)
+        elif reason:
+            typer.echo(f"memory      unknown: {reason}")
         print_plan(found.plan, found.not_here)
     if devices and hardware.gpu_memory is not None:
         devices.check(hardware.gpu_memory)
 
 
 def _devices(found: RunPlan, hardware: Hardware, config_file: Path | None) -> tuple[DeviceTable | None, str | None]:
-    """What the run holds, or why nobody can tell; a size that was given and cannot be read is a mistake."""
+    """What the run holds, or why nobody can tell; a size that was given and cannot be read is a mistake.
+
+    Neither where the model is at an endpoint: what it holds is held elsewhere, and nothing of the folder that lies here is loaded.
+    """
     run = found.run
+    if run.config.engine.ignores_model_folder and config_file is None:
+        return None, None
     try:
         model = find_model_size(run.config.model, run.base, config_file)
     except ConfigError as error:

@@ -174,7 +174,7 @@ def test_flags_that_would_change_nothing_are_refused_by_name(
     [
         (("arithmetic-levels", "--set", "data=arithmetic"), "data: 'arithmetic' is a data set without a metric of its own"),
         (("arithmetic-levels", "--set", "data=null"), "data: say which data set, as 'use: NAME'"),
-        (("pandaml", "--data", "x"), "data: no data set is called 'pandaml'; did you mean 'pandalm'?"),
+        (("pandaml", "--data", "x"), "no benchmark is called 'pandaml'; did you mean 'pandalm'?"),
         (("pandalm",), "'pandalm' needs its problems"),
         (("jsonl", "--data", "x"), "'jsonl' is a data set without a metric of its own"),
         (("pandalm", "--data", "nowhere.json"), "nowhere.json: no such file"),

@@ -305,7 +305,7 @@ def test_auto_j_needs_both_orders_to_be_the_label(tmp_path: Path) -> None:
 
 
 def vote(question: int, winner: str, turn: int = 1, models: tuple[str, str] = ("a", "b")) -> dict[str, Any]:
-    sides = {f"conversation_{side}": turns("q1", f"{side}1", "q2", f"{side}2") for side in "ab"}
+    sides = {f"conversation_{side}": turns("q1", f"{one}1", "q2", f"{one}2") for side, one in zip("ab", models, strict=True)}
     return {"question_id": question, "model_a": models[0], "model_b": models[1], "winner": winner, "turn": turn, **sides}
 
 
@@ -394,9 +394,10 @@ def test_a_strange_row_is_named_with_its_line(use: str, row: dict[str, Any], tmp
     assert str(place) in str(caught.value)
 
 
-def test_a_row_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="two rows are the problem 'j0'"):
-        make("judgebench", tmp_path / "rows.jsonl", [judgebench_row(0), judgebench_row(0)])
+def test_a_row_that_stands_there_twice_has_an_id_of_its_own_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, problems = make("judgebench", tmp_path / "rows.jsonl", [judgebench_row(0), judgebench_row(1), judgebench_row(0)])
+    assert [problem.id for problem in problems] == ["j0", "j1", "j0-2"]
+    assert "1 problem repeats an earlier one and has an id of its own: 'j0-2' (problem 3)" in capsys.readouterr().err
 
 
 def test_rows_come_from_the_datasets_library_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
