@@ -73,8 +73,8 @@ def with_system_turns_folded(messages: Sequence[Message], tokenizer: Any) -> lis
 
 def folded(messages: Sequence[Message]) -> list[Message]:
     """The chat without its system turn, whose words stand before the user's first ones."""
-    system, first, *others = (*messages, *([] if messages[1:] else [{"role": "user", "content": ""}]))
-    return [{**first, "content": f"{system['content']}\n\n{first['content']}".strip()}, *others]
+    system, others = messages[0], list(messages[1:]) or [{"role": "user", "content": ""}]
+    return [{**others[0], "content": f"{system['content']}\n\n{others[0]['content']}".strip()}, *others[1:]]
 
 
 @lru_cache(maxsize=16)
