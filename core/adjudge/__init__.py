@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from .api.stages import KINDS, Launcher, Probe, ProcessGroup, RecordFile, Reporter, RunInfo, StageContext, StageTrainer
     from .api.values import ReasoningPath as Path
     from .api.values import (
-        Command, Completion, Interval, Json, JudgeRequest, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score, Span,
-        StageResult, Verdict, Work, coin, stable_id, stable_seed,
+        Command, Completion, Interval, Json, JudgeRequest, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score,
+        Span, StageResult, Verdict, Work, coin, stable_id, stable_seed,
     )
-    from .cli.options import (
-        DEFAULT_MODEL, DryRunOption, JsonOption, ModelOption, PriceInOption, PriceOutOption, RowsArgument, RunFileArgument, SeedOption,
-        SetOption, SkipBadLinesOption, SpeedOption,
-    )
+    from .cli.options import DryRunOption, JsonOption, PriceInOption, PriceOutOption, RunFileArgument, SetOption
+    from .cli.options import SkipBadLinesOption, SpeedOption
     from .cli.tables import EVALUATION_COLUMNS, FAILURES, evaluation_cells, measures, number, print_table
     from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
     from .host.plugins import Plugins
@@ -52,7 +50,10 @@ if TYPE_CHECKING:
 
     from adjudge_data import RowError, held_out, not_empty, object_in, open_lines, problem_in, read_rows, text_field, unique_ids
     from adjudge_engines import escape_special_tokens
-    from adjudge_judge_commands import EngineOption, JudgeOption, NoCacheOption, OpenJudge, OrderOption, PairVerdict, open_judge
+    from adjudge_judge_commands import (
+        DEFAULT_MODEL, EngineOption, JudgeOption, ModelOption, NoCacheOption, OpenJudge, OrderOption, PairVerdict, RowsArgument, SeedOption,
+        open_judge,
+    )
     from adjudge_report import duration, snippet
     from adjudge_rstar import score_paths
     from adjudge_tournament import Reward, as_reward

@@ -102,7 +102,13 @@ def bench(
             known = rates(tokens_per_second, price_in, price_out)
             return show_plan(config, folder, found, problems, place, known, as_json=as_json)
         result = _judged(config, folder, found, problems, place, limit, cache=not no_cache)
-    return typer.echo(json.dumps(result, ensure_ascii=False)) if as_json else print_result(result)
+    typer.echo(json.dumps(result, ensure_ascii=False)) if as_json else print_result(result)
+    if not replay:
+        from adjudge import Outcome
+        from adjudge_report import check_readable
+
+        check_readable(config.judge, (one for one in Outcome for _ in range(round(result["outcomes"][one.value] * result["judgements"]))))
+    return None
 
 
 def _asked(name: str, data: str | None) -> dict[str, Any]:

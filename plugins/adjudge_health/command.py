@@ -84,6 +84,12 @@ def health(
         _print(report)
     if write is not None:
         typer.echo(str(write(report)), err=as_json)
+    if not replay and "outcomes" in report:
+        from adjudge import Outcome
+        from adjudge_report import check_readable
+
+        shares = {one: report["outcomes"][one.value]["value"] or 0 for one in Outcome}
+        check_readable(config.judge, (one for one, share in shares.items() for _ in range(round(share * report["judgements"]))))
 
 
 def _print(report: Mapping[str, Any]) -> None:

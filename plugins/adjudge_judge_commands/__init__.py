@@ -12,24 +12,27 @@ if TYPE_CHECKING:
     from .kept import keep, kept_paths, kept_records
     from .opened_judge import OpenJudge, PairVerdict, open_judge
     from .options import (
+        DEFAULT_MODEL,
         DataOption,
         DryRunOption,
         EngineOption,
         JsonOption,
         JudgeOption,
         LimitOption,
+        ModelOption,
         NoCacheOption,
         OrderOption,
         OutOption,
+        RowsArgument,
         SeedOption,
     )  # fmt: skip
     from .setup import configured, opened
     from .sources import answered_by, data_set, from_yaml, some_of
 
 __all__ = [
-    "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "NoCacheOption", "OpenJudge", "OrderOption",
-    "OutOption", "PairVerdict", "SeedOption", "answered_by", "configured", "data_set", "from_yaml", "keep", "kept_paths", "kept_records",
-    "open_judge", "opened", "some_of",
+    "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
+    "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "RowsArgument", "SeedOption", "answered_by", "configured",
+    "data_set", "from_yaml", "keep", "kept_paths", "kept_records", "open_judge", "opened", "some_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

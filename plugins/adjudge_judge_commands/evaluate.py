@@ -48,6 +48,7 @@ def evaluate(
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
     from adjudge import EVALUATION_COLUMNS, evaluation_cells, measures, print_table, summarise, write_json
+    from adjudge_report import check_readable
 
     from .configs import EvalConfig
     from .input_rows import labelled_problems
@@ -71,9 +72,11 @@ def evaluate(
         write_json(out / "result.json", {**asked, **metrics})
     if as_json:
         each = [{"id": one.problem.id, **judgement_row(one.problem, path)} for one in verdicts for path in one.paths]
-        return typer.echo(json.dumps({**asked, **metrics, "judgements_made": each}, ensure_ascii=False))
-    extra = measures(metrics)
-    return print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
+        typer.echo(json.dumps({**asked, **metrics, "judgements_made": each}, ensure_ascii=False))
+    else:
+        extra = measures(metrics)
+        print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
+    return check_readable(config.judge, (path.outcome for one in verdicts for path in one.paths))
 
 
 def _data_set(file: Path | None, data: str | None) -> Any:

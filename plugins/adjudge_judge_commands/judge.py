@@ -57,6 +57,7 @@ def judge(
     A row has a "prompt" and two "answers", or "chosen" and "rejected". Options are set with, for example, --set judge.temperature=0.
     """
     from adjudge import write_json
+    from adjudge_report import check_readable
 
     from .configs import JudgeConfig
     from .kept import kept_records
@@ -80,7 +81,7 @@ def judge(
             typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(verdict.problem, row))
         if out is not None:
             write_json(out / "result.json", {"problems": len(problems), "outcomes": Counter(one.outcome.value for one in verdicts)})
-    return None
+    return check_readable(config.judge, (path.outcome for one in verdicts for path in one.paths))
 
 
 def verdict_row(verdict: PairVerdict) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -49,10 +50,12 @@ from adjudge import (
     validate,
     with_logprobs,
 )
+from adjudge_report import Readability
 from adjudge_tournament import Reward, as_reward
 
 from .kept import judgement_row, keep, kept_paths
 
+log = logging.getLogger("adjudge.judging")
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``."""
 Kind = TypeVar("Kind", bound=Component)
@@ -75,8 +78,9 @@ class PairVerdict:
 class CountedSession:
     """A session that counts what it has done; an exception of its engine becomes an error that names the engine."""
 
-    def __init__(self, session: Session, engine: Engine) -> None:
-        self.session, self.engine = session, engine
+    def __init__(self, session: Session, engine: Engine, judge: Judge) -> None:
+        self.session, self.engine, self.judge = session, engine, judge
+        self.readable = Readability(judge)
         self.total = self.done = self.failed = self.tokens = 0
         """Completions asked for, come back and failed, and tokens of which log-probabilities were taken."""
         self.last_error = ""
@@ -93,9 +97,16 @@ class CountedSession:
                 self.done += 1
                 if completion.error is not None:
                     self.failed, self.last_error = self.failed + 1, completion.error
+                elif warning := self.readable.add(read_verdict(self.judge, completion).outcome, completion.text):
+                    log.warning(warning)
                 if self.kept is not None:
                     self.kept[settings["seeds"][index]] = (prompts[index], completion)
                 yield index, completion
+
+    def room(self, prompt: list[Message]) -> int | None:
+        """Tokens that are left for a judgement behind this prompt; None where the engine does not tell."""
+        room: int | None = self.session.room(prompt) if hasattr(self.session, "room") else None
+        return room
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         self._check_open()
@@ -248,7 +259,7 @@ def open_judge(
     with ExitStack() as stack:
         with boundary(chosen, "open"):
             session = stack.enter_context(opening.open(folder))
-        counted = CountedSession(session, chosen)
+        counted = CountedSession(session, chosen, options)
         try:
             yield OpenJudge(options, counted, plugins, seed)
         finally:

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
-from adjudge import DryRunOption, JsonOption, SeedOption
+from adjudge import DryRunOption, JsonOption
 
+DEFAULT_MODEL = "adjudge_arithmetic:model"
+
+RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file; - is standard input.", show_default=False)]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Every random choice follows from this number.")]
 JudgeOption = Annotated[
     str | None, typer.Option("--judge", help="How to judge: a name, YAML with options, or a .yaml file; else as the model says.")
 ]
@@ -23,6 +28,6 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for record
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Ask the engine everything anew, and remember nothing.")]
 
 __all__ = [
-    "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "NoCacheOption", "OrderOption", "OutOption",
-    "SeedOption",
+    "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
+    "NoCacheOption", "OrderOption", "OutOption", "RowsArgument", "SeedOption",
 ]  # fmt: skip

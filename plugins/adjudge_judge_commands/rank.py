@@ -81,6 +81,9 @@ def rank(
 
     A row has a "prompt" and two or more "answers". Options are set with, for example, --set judge.temperature=0.
     """
+    from adjudge import Outcome
+    from adjudge_report import check_readable
+
     from .configs import RankConfig
     from .setup import configured
     from .sources import asked_problems, from_yaml, rows_or_data
@@ -110,12 +113,14 @@ def rank(
             voting=config.voting,
             budget=config.budget,
         )
+    votes_read = []
     for row in _ranked(config, folder, problems, out, cache=not no_cache):
         if as_json:
             typer.echo(json.dumps(row, ensure_ascii=False))
         else:
             _print_ranking(row)
-    return None
+        votes_read += [Outcome(vote) for match in row["matches"] for vote in match["votes"]]
+    return check_readable(config.judge, votes_read)
 
 
 def _ranked(
@@ -164,17 +169,16 @@ def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: O
     from adjudge_tournament import as_reward
 
     played, matches = result.played, [_match_row(one, result.problem, judge) for one in result.played]
+    order, unjudged = result.ranking.order, nobody_was_judged(result)
     return {
         "id": result.problem.id,
         "prompt": result.problem.prompt,
         "answers": list(result.problem.answers),
         "label": result.problem.label,
-        "order": result.ranking.order,
-        "ratings": result.ranking.ratings,
-        "intervals": result.ranking.intervals,
+        **(NO_PLACES if unjudged else {"order": order, "ratings": result.ranking.ratings, "intervals": result.ranking.intervals}),
         "rated_by": result.rated_by,
         "stopped": result.stopped,
-        **({} if reward is None else {"rewards": as_reward(result, reward)}),
+        **({} if reward is None else {"rewards": [None] * len(order) if unjudged else as_reward(result, reward)}),
         "matches": matches,
         "undecided": sum(one.undecided for one in played),
         "dropped": sum(one.dropped for one in played),
@@ -182,6 +186,16 @@ def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: O
         "votes": sum(len(one.votes) for one in played),
         "tokens": _sum(matches),
     }
+
+
+NO_PLACES = {"order": None, "ratings": None, "intervals": None}
+"""Of answers that no readable vote compares; a place would be a draw of lots."""
+
+
+def nobody_was_judged(result: TournamentResult) -> bool:
+    """Whether the judge was asked, and not one of its votes could be read."""
+    votes = [vote for one in result.played for vote in one.votes]
+    return bool(votes) and not any(vote.decided for vote in votes)
 
 
 def _sum(rows: Sequence[Mapping[str, Any]]) -> int | None:
@@ -211,6 +225,8 @@ def _match_row(one: MatchResult, problem: Problem, judge: OpenJudge | None) -> d
 def _print_ranking(row: Mapping[str, Any]) -> None:
     from adjudge import print_table, snippet
 
+    if row["order"] is None:
+        return typer.echo(f"{row['id']}: {snippet(row['prompt'])}\nnot ranked: no vote could be read; {_summary(row)}")
     columns = {"rating": [f"{rating:.6g}" for rating in row["ratings"]]}
     if row["intervals"] is not None:
         columns["95% interval"] = [f"{low:.4g} to {high:.4g}" for low, high in row["intervals"]]
@@ -222,7 +238,7 @@ def _print_ranking(row: Mapping[str, Any]) -> None:
         [[str(place), str(index), *(cells[index] for cells in columns.values())] for place, index in enumerate(row["order"], 1)],
         title=f"{row['id']}: {snippet(row['prompt'])}",
     )
-    typer.echo(_summary(row))
+    return typer.echo(_summary(row))
 
 
 def _summary(row: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ class ArenaHard(Judge):
     """Arena-Hard's prompt: the judge answers itself, compares both assistants with that, and gives one of five marks."""
 
     use: Literal["arena-hard"] = "arena-hard"
+    expects = "[[A>>B]], [[A>B]], [[A=B]], [[B>A]] or [[B>>A]]"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 4096

@@ -19,6 +19,7 @@ class ArithmeticJudge(Judge):
     """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
 
     use: Literal["arithmetic"] = "arithmetic"
+    expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
     max_new_tokens: Annotated[int, Field(gt=0)] = 112
     """Tokens a judgement may take; leaves room beyond a sound one of five digits."""
 

@@ -25,6 +25,7 @@ class BestResponse(Judge):
     """Two lettered responses and a line that names the best one; no ties."""
 
     use: Literal["best-response"] = "best-response"
+    expects = "'Best Response: [A]' or [B]"
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         return [{"role": "user", "content": filled("best_response.user.txt", problem, order)}]

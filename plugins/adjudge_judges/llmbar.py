@@ -26,6 +26,7 @@ class LlmBar(Judge):
     """LLMBar's prompt: which output follows the instruction, explained, and a closing sentence as the verdict; no ties."""
 
     use: Literal["llmbar"] = "llmbar"
+    expects = "'Therefore, Output (a) is better.' or (b)"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     order: Literal["random", "both", "fixed"] = "both"

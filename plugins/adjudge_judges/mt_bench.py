@@ -25,6 +25,7 @@ class MtBench(Judge):
     """MT-Bench's prompt: two assistants, a short explanation, the verdict in double brackets; C is a tie."""
 
     use: Literal["mt-bench"] = "mt-bench"
+    expects = "[[A]], [[B]] or [[C]]"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 2048

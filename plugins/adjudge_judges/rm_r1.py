@@ -28,6 +28,7 @@ class RmR1(Judge):
     """RM-R1's prompt: a rubric or an own solution before the comparison, the verdict in an answer tag; no ties."""
 
     use: Literal["rm-r1"] = "rm-r1"
+    expects = "<answer>[[A]]</answer> or <answer>[[B]]</answer>"
     form: Literal["instruct", "reasoning"] = "instruct"
     """Whether a system turn lays down every step, or a reasoning model is asked in the user's turn and thinks as it likes."""
     temperature: Annotated[float, Field(ge=0)] = 0.0

@@ -25,6 +25,7 @@ class Rrm(Judge):
     """RRM's prompt: five rules, two responses, an analysis, the verdict in a box; no ties."""
 
     use: Literal["rrm"] = "rrm"
+    expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
     temperature: Annotated[float, Field(ge=0)] = 0.6
     """Sampling temperature; 0 is greedy."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 8192

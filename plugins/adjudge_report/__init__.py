@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from .html import Html
     from .phrases import duration, snippet
     from .progress import Progress
+    from .readable import Readability, check_readable
 
-__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay", "duration", "snippet"]
+__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay", "Readability", "check_readable", "duration", "snippet"]
 __getattr__ = lazy_names(__name__)
 
 

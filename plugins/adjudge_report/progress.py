@@ -14,9 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from adjudge import Reporter, RunInfo, StageContext, StageResult, duration, hookimpl
+from adjudge import Outcome, Reporter, RunInfo, StageContext, StageResult, duration, hookimpl
 
 from .display import Count, ProgressDisplay
+from .readable import Readability
 from .wording import accuracies
 
 
@@ -38,6 +39,7 @@ class ProgressObserver:
     def __init__(self, display: ProgressDisplay) -> None:
         self.display = display
         self.counts: dict[str, Count] = {}
+        self.readable: dict[str, Readability] = {}
         self.started = self.latest = time.monotonic()
 
     @hookimpl
@@ -49,7 +51,7 @@ class ProgressObserver:
 
     @hookimpl
     def stage_started(self, run: RunInfo, stage: StageContext) -> None:
-        self.counts, self.started = {}, time.monotonic()
+        self.counts, self.readable, self.started = {}, {}, time.monotonic()
         self.latest = self.started
         with self.display.quietly():
             self.display.say(f"{stage.name} starts ({stage.index} of {len(run.config.stages)})")
@@ -67,6 +69,8 @@ class ProgressObserver:
             count.add(record)
             self.latest = time.monotonic()
             self.display.show(f"{stage.name} {name}", count, f"{stage.name} {name}:")
+            if "completion" in record and (warning := self.readable.setdefault(name, Readability(stage.judge)).add(*_said(record))):
+                self.display.say(f"{stage.name} {name}: {warning}")
 
     @hookimpl
     def stage_finished(self, run: RunInfo, stage: StageContext, result: StageResult) -> None:
@@ -84,6 +88,11 @@ class ProgressObserver:
     def close(self) -> None:
         """Give the terminal back; called however the run ends."""
         self.display.close()
+
+
+def _said(record: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """A judgement's outcome and text."""
+    return Outcome(record["outcome"]), record["completion"]["text"]
 
 
 def _counted(stage: StageContext, name: str, newest: Mapping[str, Any], began: float) -> Count:

@@ -127,6 +127,8 @@ class Judge(Component):
     kind = "judge"
     hook = "register_judges"
     later: ClassVar[frozenset[str]] = frozenset({"stop", "on_too_long"})
+    expects: ClassVar[str] = ""
+    """What a verdict looks like, as it is told where none can be read."""
     temperature: Annotated[float, Field(ge=0)] = 1.0
     """Sampling temperature; 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -5,12 +5,7 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_MODEL = "adjudge_arithmetic:model"
-
-RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file; - is standard input.", show_default=False)]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The run file, in YAML.")]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Every random choice follows from this number.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Set a field; may be given many times. List items go by number.")
 ]

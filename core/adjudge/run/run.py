@@ -12,8 +12,8 @@ from typing import Any
 from adjudge.api.kinds import Dataset, Judge
 from adjudge.api.options import dump
 from adjudge.api.stages import StageTrainer
-from adjudge.api.values import Json, Problem, StageResult, stable_id
-from adjudge.errors import ConfigError, DataError, boundary
+from adjudge.api.values import Json, Outcome, Problem, StageResult, stable_id
+from adjudge.errors import ConfigError, DataError, JobError, boundary
 from adjudge.host.observers import close, tell, watch
 from adjudge.host.plugins import Plugins
 from adjudge.host.run_file import RunConfig
@@ -150,8 +150,16 @@ class Run:
             data = {"name": stage.name, "use": stage.use, **trained, "evaluation": evaluation, "seconds": seconds}
             self.tell("stage_finished", run=self, stage=stage, result=StageResult(model, {**trained["metrics"], "evaluation": evaluation}))
             write_json(file, data)
+            self._check_readable(stage, evaluation)
         self.results.append(json.loads(file.read_text(encoding="utf-8")))
         return self._model(stage, self.results[-1])
+
+    def _check_readable(self, stage: Stage, evaluation: Mapping[str, Metrics]) -> None:
+        """Raise `JobError` before anything is trained where nothing that the base judge wrote can be read."""
+        verdicts = [one["outcomes"][outcome.value] for one in evaluation.values() for outcome in Outcome if outcome.decided]
+        if stage.index == 0 and self.config.stages and verdicts and not any(verdicts):
+            remedy = f"Remedy: 'adjudge doctor --model {self.config.model}' finds a judge that it can follow."
+            raise JobError(f"nothing that the model wrote is a verdict to judge {self.judge.use!r}; nothing is trained.\n  {remedy}")
 
     def _model(self, stage: Stage, result: dict[str, Json]) -> FilePath:
         return stage.folder / str(result["model"]) if stage.index else self.base.absolute()
@@ -171,8 +179,7 @@ class Run:
             write_json(file, {"model": str(model), "metrics": dict(result.metrics)})
         with boundary(trainer, "clean_up"):
             trainer.clean_up(stage)
-        trained: dict[str, Json] = json.loads(file.read_text(encoding="utf-8"))
-        return trained
+        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
     def train(self, stage: Stage) -> StageResult:
         """Train a stage in this process."""
