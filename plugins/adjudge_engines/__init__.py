@@ -9,6 +9,7 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Engine
 
+    from .chat_template import set_chat_template, takes_system
     from .escaping import escape_special_tokens
     from .folder import is_whole_safetensors, model_below, read_settings
     from .hf_engine import HfEngine
@@ -32,6 +33,8 @@ __all__ = [
     "merge_adapter",
     "model_below",
     "read_settings",
+    "set_chat_template",
+    "takes_system",
     "tokens_until_stop",
 ]
 __getattr__ = lazy_names(__name__)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from adjudge import ConfigError, Json
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("adjudge.engines")
 PROBE = "seven grey herons"
+_told: WeakSet[Any] = WeakSet()
+"""Tokenizers of which it has been said that they have no system turn."""
 
 
 def set_chat_template(tokenizer: Any, template: str | None, arguments: Mapping[str, Json]) -> None:
@@ -68,7 +71,12 @@ def with_system_turns_folded(messages: Sequence[Message], tokenizer: Any) -> lis
     """The chat, its system turn put before the user's first words where the model's template refuses one or leaves it out."""
     if not messages or messages[0]["role"] != "system" or tokenizer.chat_template is None:
         return list(messages)
-    return list(messages) if _takes_system(tokenizer, tokenizer.get_chat_template()) else folded(messages)
+    if takes_system(tokenizer):
+        return list(messages)
+    if tokenizer not in _told:
+        _told.add(tokenizer)
+        log.warning("the model's chat template has no system turn; the judge's instructions stand at the head of the user's turn")
+    return folded(messages)
 
 
 def folded(messages: Sequence[Message]) -> list[Message]:
@@ -77,15 +85,17 @@ def folded(messages: Sequence[Message]) -> list[Message]:
     return [{**others[0], "content": f"{system['content']}\n\n{others[0]['content']}".strip()}, *others[1:]]
 
 
+def takes_system(tokenizer: Any) -> bool:
+    """Whether a system turn's words reach the model."""
+    return _takes_system(tokenizer, tokenizer.get_chat_template())
+
+
 @lru_cache(maxsize=16)
 def _takes_system(tokenizer: Any, template: str) -> bool:
     from jinja2 import TemplateError
 
     chat = [{"role": "system", "content": PROBE}, {"role": "user", "content": "."}]
     try:
-        takes = PROBE in tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        return PROBE in tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     except TemplateError:
-        takes = False
-    if not takes:
-        log.warning("the model's chat template has no system turn; the judge's instructions stand at the head of the user's turn")
-    return takes
+        return False
