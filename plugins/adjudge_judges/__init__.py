@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from .arithmetic import ArithmeticJudge
     from .best_response import BestResponse, best_letter
     from .llmbar import LlmBar
+    from .marks import read_marks
     from .mt_bench import MtBench
     from .rm_r1 import RmR1
     from .rrm import Rrm
+    from .thinking import end_of_thinking, opened_by_template
 
-__all__ = ["ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter"]
+__all__ = [
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter", "end_of_thinking", "opened_by_template",
+    "read_marks",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 
