@@ -33,6 +33,8 @@ class RolloutRewards:
         """What the step record says of the last call."""
         self.end_of_turn: set[int] = set()
         """Tokens that end a completion; set by the trainer, which knows them."""
+        self.opened = ""
+        """What the chat template writes before a completion, where it begins the thinking itself; set with the former."""
 
     def __call__(
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Order], trainer_state: Any, **_: Any
@@ -69,7 +71,7 @@ class RolloutRewards:
         }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:
-        sampled = Completion(text, tuple(ids), truncated=self.end_of_turn.isdisjoint(ids[-1:]))
+        sampled = Completion(text, tuple(ids), truncated=self.end_of_turn.isdisjoint(ids[-1:]), opened=self.opened)
         return ReasoningPath(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 

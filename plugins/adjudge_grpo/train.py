@@ -13,6 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
 from adjudge_engines import load_tokenizer
+from adjudge_judges import opened_by_template
 from adjudge_trl import (
     StopsWhenNotFinite,
     check_chat_template,
@@ -71,6 +72,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     if options.logprobs == "adjudge":
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
+    rewards.opened = opened_by_template(trainer.processing_class)
     fit(trainer, stage, last)
     stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)

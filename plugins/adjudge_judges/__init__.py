@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .mt_bench import MtBench
     from .rm_r1 import RmR1
     from .rrm import Rrm
-    from .thinking import end_of_thinking, opened_by_template
+    from .thinking import end_of_thinking, is_thinking_mark, opened_by, opened_by_template
 
 __all__ = [
-    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter", "end_of_thinking", "opened_by_template",
-    "read_marks",
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter", "end_of_thinking", "is_thinking_mark",
+    "opened_by", "opened_by_template", "read_marks",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -21,7 +21,7 @@ _OPENING = re.compile(
 )
 _CLOSING = re.compile(
     rf"</(?:{_THINK})>|<\|(?:/|end_(?:of_)?)(?:{_THINK})\|>|\[/(?:THINK|THINKING|THOUGHT)\]|◁/think▷|<unused95>"
-    r"|<\|channel\|>final(?:\ [^<\n]{0,40})?<\|message\|>|<channel\|>",
+    r"|<\|channel\|>final(?: [^\n]{0,40}?)?<\|message\|>|<channel\|>",
     re.IGNORECASE,
 )
 _CHANNELS = re.compile(r"analysis(?=[A-Z\"'\\]).*?assistantfinal(?![a-z])|analysis(?=[A-Z\"'\\]).*\Z", re.DOTALL)
@@ -30,7 +30,14 @@ _BEFORE = r"(?:<\|[\w|]{1,40}\|?>(?:assistant|model)?\s*)*"
 _BEGINNING = re.compile(rf"\s*{_BEFORE}")
 _BY_TEMPLATE = "<template:think>"
 """What `opened_by` puts before a mark with an unknown name; no model writes it."""
+_PARTS = ("<|channel|>", "<|message|>", "<|channel>", "<channel|>")
+"""Tokens that a mark of several tokens is made of."""
 _TAG = re.compile(r"<\|?(?!/)[\w:.-]{1,40}\|?>|\[(?!/)[A-Za-z][\w:.-]{1,40}\]|◁\w{1,40}▷")
+
+
+def is_thinking_mark(token: str) -> bool:
+    """Whether a token says where thinking begins or ends, or is part of what does, so that a text cannot be read without it."""
+    return bool(_OPENING.fullmatch(token) or _CLOSING.fullmatch(token)) or token in _PARTS
 
 
 def end_of_thinking(text: str) -> int:
