@@ -7,10 +7,10 @@ left has to agree; where it does not, the last statement counts if the text says
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from adjudge import Outcome, Span, Verdict
 
@@ -19,6 +19,8 @@ from .surroundings import Surroundings
 from .thinking import end_of_thinking
 
 Meaning = TypeVar("Meaning", bound=Hashable)
+Finder: TypeAlias = Callable[[str], Iterable[tuple[Span, str]]]
+"""Finds marks in a text, in order: where they stand, and what they state."""
 GAP = r"[\s{}\"'`“”‘’_]{0,6}"
 """A pattern of what may stand inside a mark around its words: spaces, braces, quotation marks."""
 _CHANGE = re.compile(
@@ -55,15 +57,19 @@ def read_marks(text: str, marks: Sequence[re.Pattern[str]], outcomes: Mapping[st
     return Verdict(outcome, reasoning=(0, start), answer=(start, stop))
 
 
-def read_statement(text: str, marks: Sequence[re.Pattern[str]], meaning: Callable[[str], Meaning]) -> tuple[Meaning, Span] | None:
-    """What a text states, and where it does so for the last time; None where it states nothing, or two things."""
-    plain = PlainText.of(text, end_of_thinking(text))
+def read_statement(
+    text: str, marks: Sequence[re.Pattern[str] | Finder], meaning: Callable[[str], Meaning], *, markup: bool = False
+) -> tuple[Meaning, Span] | None:
+    """What a text states, and where it does so for the last time; None where it states nothing, or two things.
+
+    Marks are looked for in the text as a person sees it, or with `markup` in the text as it is."""
+    plain = PlainText.of(text, end_of_thinking(text), markup=markup)
     around = Surroundings(plain.text)
     seen: list[Span] = []
-    for pattern in marks:
-        matches = [one for one in pattern.finditer(plain.text) if not any(one.start() < stop and start < one.end() for start, stop in seen)]
-        seen += [one.span() for one in matches]
-        found = [_Mark(one.span(), key, meaning(key)) for one in matches if not around.in_content(one.span()) for key in [_key(one)]]
+    for tier in marks:
+        matches = [(span, key) for span, key in _found(tier, plain.text) if not any(span[0] < stop and start < span[1] for start, stop in seen)]
+        seen += [span for span, _ in matches]
+        found = [_Mark(span, key, meaning(key)) for span, key in matches if not around.in_content(span)]
         stated = [mark for mark in _without_lists(plain.text, found) if around.states(mark.span)]
         stated = [mark for mark in stated if not around.in_quotes(mark.span)] or stated
         if stated:
@@ -71,6 +77,10 @@ def read_statement(text: str, marks: Sequence[re.Pattern[str]], meaning: Callabl
             agreed = _agree(plain.text, stated)
             return (last.meaning, plain.span(*last.span)) if agreed else None  # type: ignore[return-value]
     return None
+
+
+def _found(tier: re.Pattern[str] | Finder, text: str) -> Iterable[tuple[Span, str]]:
+    return [(one.span(), _key(one)) for one in tier.finditer(text)] if isinstance(tier, re.Pattern) else tier(text)
 
 
 def _key(found: re.Match[str]) -> str:

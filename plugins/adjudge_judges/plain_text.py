@@ -39,10 +39,10 @@ class PlainText:
     places: list[Span]
 
     @classmethod
-    def of(cls, text: str, start: int = 0) -> PlainText:
-        """The text from `start` on; places are those of the whole text."""
+    def of(cls, text: str, start: int = 0, *, markup: bool = False) -> PlainText:
+        """The text from `start` on, its markup left as it is where that is wanted; places are those of the whole text."""
         pieces, places, seen = [], list[Span](), start
-        for found in _MARKUP.finditer(text, start):
+        for found in () if markup else _MARKUP.finditer(text, start):
             piece = _shown(found)
             pieces += [text[seen : found.start()], piece]
             places += [(at, at + 1) for at in range(seen, found.start())]
