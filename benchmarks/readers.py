@@ -47,8 +47,8 @@ judges correctness | 0.1.1 | 37 | 16 | 0 | 0 | 19
 openjudge `LLMGrader` | 0.2.4 | 38 | 17 | 1 | 0 | 19
 openjudge `CorrectnessGrader` | 0.2.4 | 38 | 17 | 1 | 0 | 19"""
 """Peers on texts of the same 43 situations, each in its own format: name, version, texts, as a person, invented, reversed, missed. Our own
-run of the installed libraries, 2026-11-28, Python 3.11; the rule of arena-hard was read in its repository and run again. Two rows do not add
-up: the rest is a failed reading that was made a value."""
+run of the installed libraries, 2026-11-28, Python 3.11; the rule of arena-hard was read in its repository and run again. Some rows do
+not add up: the rest is a failed reading that was made a value."""
 HEAD = ["reader", "version", "texts", "as a person", "invented", "reversed", "missed"]
 
 

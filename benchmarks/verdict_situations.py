@@ -43,8 +43,8 @@ FORMATS = (
         "[[A>B]]",
         "[[B>A]]",
         "[[A|B]]",
-        "one of these marks:\n1. Assistant A is much better: [[A>>B]]\n2. Assistant A is a little better: [[A>B]]\n3. About the same: [[A=B]]\n"
-        "4. Assistant B is a little better: [[B>A]]\n5. Assistant B is much better: [[B>>A]]",
+        "one of these marks:\n1. Assistant A is much better: [[A>>B]]\n2. Assistant A is a little better: [[A>B]]\n"
+        "3. About the same: [[A=B]]\n4. Assistant B is a little better: [[B>A]]\n5. Assistant B is much better: [[B>>A]]",
         "[[**A>B**]]",
         "[[ A > B ]]",
     ),

@@ -60,7 +60,8 @@ class Texts:
         if (held := first_stop(text, stop)) is not None:
             end = next(index + 1 for index, last in enumerate(ends) if last >= held)
             kept, ends, text = kept[:end], ends[:end], text[: ends[end - 1]]
-        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=end is None, opened=self.opened)
+        rounded = tuple(round(value, 7) for value in logprobs[: len(kept)])
+        return Completion(text, kept, ends, rounded, truncated=end is None, opened=self.opened)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """The text's tokens and an end of turn, or the tokens that it was sampled as where this tokenizer reads them so."""

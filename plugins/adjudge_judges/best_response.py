@@ -15,9 +15,11 @@ from adjudge import Judge, Message, Order, Outcome, Problem, Span, Verdict
 from .marks import GAP, read_marks, read_statement
 from .templates import filled
 
+_ENDS = r"(?=[\"'`“”‘’_}$]{0,3}(?:\s*\Z|[^\S\n]*\n|[.,;!)](?:\s|\Z)|\s(?-i:because|since|as it)\b))"
+"""What follows a letter that is no article."""
 _LINE = re.compile(
     rf"best response(?: is)?{GAP}:?{GAP}(?:(?:response|answer|assistant|option)\s)?"
-    r"(?:\[\[\s?([A-Z])\s?\]\]|\[\s?([A-Z])\s?\]|\(\s?([A-Z])\s?\)|(?<=[\W_])([A-Z])(?=[\"'`“”‘’_}$]{0,3}(?:\s*\Z|[^\S\n]*\n|[.,;!)](?:\s|\Z)|\s(?-i:because|since|as it)\b)))",
+    r"(?:\[\[\s?([A-Z])\s?\]\]|\[\s?([A-Z])\s?\]|\(\s?([A-Z])\s?\)|(?<=[\W_])([A-Z])" + _ENDS + ")",
     re.IGNORECASE,
 )
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}

@@ -19,8 +19,9 @@ from .marks import read_marks
 from .templates import filled, words
 
 _NO = r"(?!\bnot\b|n['’]t\b|cannot|neither|either|\bif\b)"
+_HOW = r"(?:clearly |much |slightly |significantly |overall |overall the )?"
 _BETTER = (
-    r"Output\s\(?([ab])\)?\sis (?:the |a )?(?:clearly |much |slightly |significantly |overall |overall the )?better(?: output| one| choice| response)?"
+    rf"Output\s\(?([ab])\)?\sis (?:the |a )?{_HOW}better(?: output| one| choice| response)?"
     r"(?:,? (?:as|because|since) [^\n]*?)?(?:[.!]|(?=\s*(?:\n|\Z)))"
 )
 _MARKS = (re.compile(rf"Therefore,?(?: (?:{_NO}[^.\n]){{0,200}}?,)?\s{_BETTER}", re.IGNORECASE), re.compile(_BETTER, re.IGNORECASE))

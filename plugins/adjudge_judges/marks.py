@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from adjudge import Outcome, Span, Verdict
 
+from .phrases import CHANGED, CONTRASTED, FINAL, OWN_WORDS
 from .plain_text import PlainText
 from .surroundings import Surroundings
 from .thinking import end_of_thinking
@@ -23,15 +24,6 @@ Finder: TypeAlias = Callable[[str], Iterable[tuple[Span, str]]]
 """Finds marks in a text, in order: where they stand, and what they state."""
 GAP = r"[\s{}\"'`“”‘’_]{0,6}"
 """A pattern of what may stand inside a mark around its words: spaces, braces, quotation marks."""
-_CHANGE = re.compile(
-    r"\b(?:wait|hold on|scratch that|strike that|on second thoughts?|on (?:further |closer |second )?reflection|reconsider\w*"
-    r"|chang(?:e|ed|ing) my (?:mind|verdict|answer)|correction|I was (?:wrong|mistaken)|I take that back|or rather|second look|looking again"
-    r"|(?:on|upon) (?:closer|further|second|more careful)|thinking (?:again|it over)|after all|revis(?:e|ed|ing) my|no longer|switch(?:ing)? (?:to|my))\b|\bno[,:]",
-    re.IGNORECASE,
-)
-_FINAL = re.compile(r"\b(?:final|in conclusion|ultimately)\b[^\n]{0,80}$", re.IGNORECASE)
-_CONTRAST = re.compile(r"\W*(?:rather than|instead of|(?:and |but )?(?:certainly |clearly )?not|over)\W*", re.IGNORECASE)
-_OWN_WORDS = re.compile(r"\b(?:I|my|so|therefore|thus|hence|choose|choice|verdict|final|conclusion|winner)\b", re.IGNORECASE)
 _BULLET = r"[\s>]*(?:[-•+]|\(?\w{1,2}[.)])?\s*"
 
 
@@ -67,7 +59,7 @@ def read_statement(
     around = Surroundings(plain.text)
     seen: list[Span] = []
     for tier in marks:
-        matches = [(span, key) for span, key in _found(tier, plain.text) if not any(span[0] < stop and start < span[1] for start, stop in seen)]
+        matches = [(span, key) for span, key in _found(tier, plain.text) if not _overlaps(span, seen)]
         seen += [span for span, _ in matches]
         found = [_Mark(span, key, meaning(key)) for span, key in matches if not around.in_content(span)]
         stated = [mark for mark in _without_lists(plain.text, found) if around.states(mark.span)]
@@ -77,6 +69,10 @@ def read_statement(
             agreed = _agree(plain.text, stated)
             return (last.meaning, plain.span(*last.span)) if agreed else None  # type: ignore[return-value]
     return None
+
+
+def _overlaps(span: Span, others: Sequence[Span]) -> bool:
+    return any(span[0] < stop and start < span[1] for start, stop in others)
 
 
 def _found(tier: re.Pattern[str] | Finder, text: str) -> Iterable[tuple[Span, str]]:
@@ -103,25 +99,24 @@ def _same_list(text: str, one: _Mark, other: _Mark) -> bool:
     between = text[one.span[1] : other.span[0]]
     if not re.search(r"\w", between[:200]):
         return True
-    if one.key == other.key or len(between) > 200 or _CHANGE.search(between):
+    if one.key == other.key or len(between) > 200 or CHANGED.search(between):
         return False
-    if _OWN_WORDS.search(between) or _CONTRAST.fullmatch(between):
+    if OWN_WORDS.search(between) or CONTRASTED.fullmatch(between):
         return False
     if not re.search(r"[.!?]\s|\n", between):
         return True
-    if "\n" not in between:
-        return False
-    first, *lines, last = between.split("\n")
+    return "\n" in between and _same_place(text, one, other)
+
+
+def _same_place(text: str, one: _Mark, other: _Mark) -> bool:
+    """Whether two marks begin two lines that follow each other, or end them."""
+    first, *lines, last = text[one.span[1] : other.span[0]].split("\n")
     if any(line.strip() for line in lines):
         return False
     begin = text[text.rfind("\n", 0, one.span[0]) + 1 : one.span[0]]
     both_begin = re.fullmatch(_BULLET, begin) and re.fullmatch(_BULLET, last)
-    both_end = (
-        not re.search(r"\w", first)
-        and not re.search(r"[.!?]\W*$", last)
-        and re.match(r"[^\w\n]*(?:\n|\Z)|\W{0,3}[.!?]\s", text[other.span[1] :])
-    )
-    return bool(both_begin or both_end)
+    both_end = not re.search(r"\w", first) and not re.search(r"[.!?]\W*$", last)
+    return bool(both_begin or (both_end and re.match(r"[^\w\n]*(?:\n|\Z)|\W{0,3}[.!?]\s", text[other.span[1] :])))
 
 
 def _agree(text: str, stated: Sequence[_Mark]) -> bool:
@@ -131,10 +126,10 @@ def _agree(text: str, stated: Sequence[_Mark]) -> bool:
     if not others:
         return True
     run = stated[others[-1] + 1 :]
-    if _CHANGE.search(text, stated[others[-1]].span[1], run[0].span[0]):
+    if CHANGED.search(text, stated[others[-1]].span[1], run[0].span[0]):
         return True
     return any(_is_final(text, mark) for mark in run) and not any(_is_final(text, stated[index]) for index in others)
 
 
 def _is_final(text: str, mark: _Mark) -> bool:
-    return _FINAL.search(text[text.rfind("\n", 0, mark.span[0]) + 1 : mark.span[0]]) is not None
+    return FINAL.search(text[text.rfind("\n", 0, mark.span[0]) + 1 : mark.span[0]]) is not None

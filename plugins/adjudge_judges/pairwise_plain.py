@@ -1,9 +1,9 @@
-"""A judge for small instruct models: two worked examples as earlier turns, one sentence about each answer, and a verdict that ends the text.
+"""A judge for small instruct models: two worked examples as earlier turns, a few words on each answer, a verdict that ends the text.
 
-No paper has it. Models of a billion parameters and fewer copy a form that they are shown and seldom follow one that is described to them: with
-the forms of other judges they repeat the list of marks, or leave the mark out (``docs/readers.md`` has the rates). So the form is shown
-twice, once for each verdict, the verdict is a sentence that such a model writes anyway, and `stop` ends the text with it, before a
-second one contradicts it. A few words of reasoning come first, so that there is something for reinforcement learning to improve.
+No paper has it. Models of a billion parameters and fewer copy a form that they are shown and seldom follow one that is described to them:
+with the forms of other judges they repeat the list of marks, or leave the mark out (``docs/readers.md`` has the rates). So the form is
+shown twice, once for each verdict, the verdict is a sentence that such a model writes anyway, and `stop` ends the text with it, before
+a second one contradicts it. A few words of reasoning come first, so that there is something for reinforcement learning to improve.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _EXAMPLES = (
     ),
 )
 _BETTER = re.compile(
-    rf"Answer{GAP}\s?([AB]){GAP}\s?is (?:the )?better(?: one| answer)?(?=[\s\"'”’)]*(?:[.!,;:]|\n|\Z)|\s(?:because|as|since|than|overall)\b)",
+    rf"Answer{GAP}\s?([AB]){GAP}\s?is (?:the )?better(?: one| answer)?"
+    r"(?=[\s\"'”’)]*(?:[.!,;:]|\n|\Z)|\s(?:because|as|since|than|overall)\b)",
     re.IGNORECASE,
 )
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}

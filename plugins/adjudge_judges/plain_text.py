@@ -1,6 +1,6 @@
 """A text as a person sees it: without markup and LaTeX wrappers, in plain characters, each of which knows where it stood in the text.
 
-A reader of verdicts then needs one pattern for ``[[A]]``, and not one for each of ``[[**A**]]``, ``\\[\\[A\\]\\]``, ``【【A】】`` and their like.
+A reader of verdicts then needs one pattern for ``[[A]]``, and not one for each of ``[[**A**]]``, for ``【【A】】`` and for their like.
 """
 
 from __future__ import annotations

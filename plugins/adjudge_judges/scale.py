@@ -1,7 +1,8 @@
 """Two ratings on one scale, from which the verdict follows: numbers from 1 to 10, or levels with names.
 
-As in rating judges of the field, except that both answers are rated in one judgement, so that they are rated alike; records keep the numbers
-(``docs/decisions/0023-readers-and-ratings.md`` says why a pair). A rating that is not on the scale is none: it is neither clipped nor guessed.
+As in rating judges of the field, except that both answers are rated in one judgement, so that they are rated alike; records keep the
+numbers (``docs/decisions/0023-readers-and-ratings.md`` says why a pair). A rating that is not on the scale is none: it is neither
+clipped nor guessed.
 """
 
 from __future__ import annotations
@@ -56,8 +57,14 @@ class Scale(Judge):
 
     def _pattern(self, letter: str) -> re.Pattern[str]:
         names = "|".join(sorted((level.replace(" ", r"\s") for level in self.levels), key=len, reverse=True))
-        rating = rf"({names})\b" if self.levels else rf"(-?\d+(?:\.\d+)?)(?:\s?/\s?{self.highest}|\sout of\s{self.highest})?(?![\w/%]|\.\d|\sof\b)"
-        return re.compile(rf"\b(?:Answer|Rating of Answer){GAP}\s?{letter}{GAP}(?:\srating)?{GAP}:{GAP}(?:rating:?\s)?{rating}", re.IGNORECASE)
+        rating = (
+            rf"({names})\b"
+            if self.levels
+            else rf"(-?\d+(?:\.\d+)?)(?:\s?/\s?{self.highest}|\sout of\s{self.highest})?(?![\w/%]|\.\d|\sof\b)"
+        )
+        return re.compile(
+            rf"\b(?:Answer|Rating of Answer){GAP}\s?{letter}{GAP}(?:\srating)?{GAP}:{GAP}(?:rating:?\s)?{rating}", re.IGNORECASE
+        )
 
     def _value(self, rating: str) -> float | None:
         if self.levels:

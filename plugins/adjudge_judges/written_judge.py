@@ -1,7 +1,8 @@
 """A judge that is written in the run file: its prompt as templates, its verdict as patterns, without a line of Python.
 
-The texts may lie in files (``{file: judge.txt}``); they are read when the run file is, so that ``judge.json`` holds the whole judge. They are
-jinja2 templates in its sandbox, with three variables: `prompt`, and `first` and `second`, the answers in the order in which they are shown.
+The texts may lie in files (``{file: judge.txt}``); they are read when the run file is, so that ``judge.json`` holds the whole judge. They
+are jinja2 templates in its sandbox, with three variables: `prompt`, and `first` and `second`, the answers in the order in which they are
+shown.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class TemplateJudge(Judge):
         first, second = problem.answers if order == "given" else problem.answers[::-1]
         texts = {"system": self.system, "user": self.user}
         environment, shown = _environment(), {"prompt": problem.prompt, "first": first, "second": second}
-        return [{"role": role, "content": environment.from_string(text).render(shown)} for role, text in texts.items() if text or role == "user"]
+        filled = {role: environment.from_string(text).render(shown) for role, text in texts.items() if text}
+        return [{"role": role, "content": text} for role, text in filled.items()]
 
     def parse(self, text: str) -> Verdict:
         if self.score is not None:
@@ -149,5 +151,3 @@ class TemplateJudge(Judge):
             return Verdict(Outcome.UNREADABLE)
         outcome, (start, stop) = found
         return Verdict(Outcome(outcome), reasoning=(0, start), answer=(start, stop))
-
-

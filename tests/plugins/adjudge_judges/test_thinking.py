@@ -73,15 +73,16 @@ def test_marks_that_are_special_tokens_are_known() -> None:
 
 # What a template opens ----------------------------------------------------------------------------------------------------
 
+ASK = "{% if add_generation_prompt %}<|im_start|>assistant\n"
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 TEMPLATES = {
-    "no thinking": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", ""),
-    "think": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", "<think>\n"),
-    "think, empty": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n\n</think>\n\n{% endif %}", ""),
-    "seed": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<seed:think>{% endif %}", "<seed:think>"),
-    "square brackets": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n[THINK]{% endif %}", "[THINK]"),
-    "a name of its own": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<ponder>\n{% endif %}", "<template:think><ponder>\n"),
-    "bars": (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<|musing|>{% endif %}", "<template:think><|musing|>"),
+    "no thinking": (CHATML + ASK + "{% endif %}", ""),
+    "think": (CHATML + ASK + "<think>\n{% endif %}", "<think>\n"),
+    "think, empty": (CHATML + ASK + "<think>\n\n</think>\n\n{% endif %}", ""),
+    "seed": (CHATML + ASK + "<seed:think>{% endif %}", "<seed:think>"),
+    "square brackets": (CHATML + ASK + "[THINK]{% endif %}", "[THINK]"),
+    "a name of its own": (CHATML + ASK + "<ponder>\n{% endif %}", "<template:think><ponder>\n"),
+    "bars": (CHATML + ASK + "<|musing|>{% endif %}", "<template:think><|musing|>"),
     "R1, which drops earlier thoughts": (
         "<bos>{% for m in messages %}{% if m.role == 'user' %}<|User|>{{ m.content }}{% else %}<|Assistant|>{{ m.content.split('</think>')[-1] }}"
         "<eos>{% endif %}{% endfor %}{% if add_generation_prompt %}<|Assistant|><think>\n{% endif %}",
@@ -92,7 +93,10 @@ TEMPLATES = {
         "{% if add_generation_prompt %}<|header|>assistant<|end_header|>{% endif %}",
         "",
     ),
-    "instructions in brackets": ("{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %}{{ m.content }}</s>{% endif %}{% endfor %}", ""),
+    "instructions in brackets": (
+        "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %}{{ m.content }}</s>{% endif %}{% endfor %}",
+        "",
+    ),
     "a template that wants a user's turn last": (
         CHATML + "{% if not add_generation_prompt %}{{ raise_exception('no') }}{% endif %}<|im_start|>assistant\n<think>\n", "",
     ),
@@ -126,7 +130,9 @@ def test_what_a_template_opens_is_known_from_the_template(name: str) -> None:
 @pytest.mark.parametrize("name", ["think", "seed", "square brackets", "a name of its own", "bars"])
 def test_a_text_is_read_as_if_it_began_with_what_the_template_opened(name: str) -> None:
     opened = opened_by(renderer(TEMPLATES[name][0]))
-    end = {"think": "</think>", "seed": "</seed:think>", "square brackets": "[/THINK]", "a name of its own": "</ponder>"}.get(name, "<|/musing|>")
+    end = {"think": "</think>", "seed": "</seed:think>", "square brackets": "[/THINK]", "a name of its own": "</ponder>"}.get(
+        name, "<|/musing|>"
+    )
     text = f"Let me see. My verdict: [[B]]\n{end}\nThe first. [[A]]"
     verdict = read_verdict(MtBench(), Completion(text, opened=opened))
     assert verdict.outcome == Outcome.FIRST

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adjudge import Completion, ConfigError, Judge, Outcome, Plugins, Problem, as_row, dump, load_judge, read_verdict, save_judge, validate
 from adjudge.testing import check_judge
-from adjudge_judges import PairwisePlain, RatedVerdict, Scale, TemplateJudge
+from adjudge_judges import PairwisePlain, RatedVerdict, Scale
 
 PROBLEM = Problem("p", "Which is right? {{ 7 * 7 }}", ("the answer A", "the {{ first }} answer B"))
 PLUGINS = Plugins.load(autoload=False)
@@ -191,7 +191,12 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         picked(WRITTEN)
 
 
-@given(text=st.text() | st.lists(st.sampled_from(["WINNER 1", "WINNER 2", "DRAW", "Answer A: 7", "Answer B: 3", "Answer A is better", "\n", " "])).map("".join))
+@given(
+    text=st.text()
+    | st.lists(st.sampled_from(["WINNER 1", "WINNER 2", "DRAW", "Answer A: 7", "Answer B: 3", "Answer A is better", "\n", " "])).map(
+        "".join
+    )
+)
 def test_no_text_is_an_error(text: str) -> None:
     for judge in (picked(WRITTEN), Scale(), Scale(levels=("bad", "good")), PairwisePlain()):
         verdict = judge.parse(text)
