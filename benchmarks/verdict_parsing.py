@@ -18,11 +18,11 @@ from adjudge import Judge, Outcome, wilson
 from adjudge_judges import ArenaHard, BestResponse, LlmBar, MtBench, RmR1, Rrm, best_letter
 
 DATA = ROOT.parent / "shared" / "data"
-STEP = 7
+STEP = 31
 """Characters between two cuts."""
 BRACKETS = ("[[A]]", "[[B]]", "[[C]]")
 ARENA = ("[[A>>B]]", "[[A>B]]", "[[A=B]]", "[[B>A]]", "[[B>>A]]")
-OUTPUTS = ("Output (a) is better", "Output (b) is better")
+OUTPUTS = tuple(f"Output ({letter}) is {article}better" for letter in "ab" for article in ("", "the ", "a ", "clearly ", "overall "))
 NAMES = {"A": "first", "B": "second", "C": "tie", "A>B": "first", "B>A": "second", "A=B": "tie", None: "unreadable"}
 
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
@@ -102,7 +103,7 @@ class OpenAiSession:
                 raise
             raise ConfigError(f"engine.tokenizer: {fault}.\n  Remedy: name the folder of the model that is served.") from None
         self.right_tokenizer |= bool(completion.token_ids and completion.text.strip())
-        return completion
+        return completion if self.texts is None else replace(completion, opened=self.texts.opened)
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         if self.texts is None:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from adjudge import Completion, ConfigError, Message, PromptTooLong
+from adjudge_judges import opened_by_template
 
 from .chat import encode
 from .token_offsets import TokenOffsets
@@ -25,6 +26,8 @@ class Texts:
         self.context = context
         """Tokens that the model takes, prompt and judgement together; None = not told."""
         self.token_offsets = TokenOffsets(tokenizer)
+        self.opened = opened_by_template(tokenizer)
+        """What the chat template writes before a judgement, where it begins the thinking itself."""
         self._told = False
         """Whether it has been said that judgements get less room than `max_new_tokens`."""
 
@@ -57,7 +60,8 @@ class Texts:
         if (stopped := tokens_until_stop(text, ends, stop)) is not None:
             end = stopped
             kept, ends, text = kept[:end], ends[:end], text[: ends[end - 1]]
-        return Completion(text, kept, ends, tuple(round(value, 7) for value in logprobs[: len(kept)]), truncated=end is None)
+        rounded = tuple(round(value, 7) for value in logprobs[: len(kept)])
+        return Completion(text, kept, ends, rounded, truncated=end is None, opened=self.opened)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """The text's tokens and an end of turn, or the tokens that it was sampled as where this tokenizer reads them so."""

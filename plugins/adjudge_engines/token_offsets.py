@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from adjudge_judges import is_thinking_mark
+
 
 class TokenOffsets:
     """Incremental decoding for any tokenizer; windows are remembered, since small vocabularies repeat them all the time."""
 
     def __init__(self, tokenizer: Any) -> None:
         added = getattr(tokenizer, "added_tokens_decoder", {})
-        self._special = {*tokenizer.all_special_ids, *(token for token, text in added.items() if text.special)}
-        self._decode = lru_cache(maxsize=2**15)(
-            lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        special = {*tokenizer.all_special_ids, *(token for token, text in added.items() if text.special)}
+        self._special = {token for token in special if not is_thinking_mark(str(added.get(token, "")))}
+        self._decode = lru_cache(maxsize=2**15)(  # of tokens that are no special ones, but for the marks of thinking, which are shown
+            lambda ids: str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
         )
         self._added = lru_cache(maxsize=2**17)(self._read_window)
 
     def __call__(self, ids: Sequence[int]) -> tuple[str, tuple[int, ...]]:
-        """The text without special tokens, and each token's end in it.
+        """The text without special tokens, except those that mark thinking, and each token's end in it.
 
         A token that holds part of a character ends where that character ends; a special token writes nothing: -1.
         """

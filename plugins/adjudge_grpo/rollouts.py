@@ -38,6 +38,8 @@ class RolloutRewards:
         """Tokens that end a completion; set by the trainer, which knows them."""
         self.token_offsets: TokenOffsets | None = None
         """Where each token ends in its text; set where the judge has stop strings."""
+        self.opened = ""
+        """What the chat template writes before a completion, where it begins the thinking itself; set with the former."""
 
     def __call__(
         self, completions: list[Any], completion_ids: list[list[int]], problem: list[int], order: list[Order], trainer_state: Any, **_: Any
@@ -80,7 +82,7 @@ class RolloutRewards:
             text, ends = self.token_offsets(ids)
             if (length := tokens_until_stop(text, ends, self.judge.stop)) is not None:
                 text, ids, truncated = text[: ends[length - 1]], ids[:length], False
-        sampled = Completion(text, tuple(ids), truncated=truncated)
+        sampled = Completion(text, tuple(ids), truncated=truncated, opened=self.opened)
         return ReasoningPath(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 

@@ -13,6 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
 from adjudge_engines import TokenOffsets, load_tokenizer
+from adjudge_judges import opened_by_template
 from adjudge_trl import (
     StopsWhenNotFinite,
     check_chat_template,
@@ -72,6 +73,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
     rewards.token_offsets = TokenOffsets(tokenizer) if stage.judge.stop else None
+    rewards.opened = opened_by_template(trainer.processing_class)
     fit(trainer, stage, last)
     stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)

@@ -48,7 +48,7 @@ class PathRow:
         """The path in the session's tokens, as the judge reads it; a judgement that was cut off or failed stays what it is."""
         made = self.completion
         if made.error is None and not made.truncated:
-            made = session.tokenize(made.text, made.token_ids)
+            made = replace(session.tokenize(made.text, made.token_ids), opened=made.opened)
         return ReasoningPath(self.id, self.problem.id, self.order, index, made, read_verdict(judge, made))
 
 

@@ -13,11 +13,20 @@ if TYPE_CHECKING:
     from .arithmetic import ArithmeticJudge
     from .best_response import BestResponse, best_letter
     from .llmbar import LlmBar
+    from .marks import read_marks
     from .mt_bench import MtBench
+    from .pairwise_plain import PairwisePlain
+    from .ratings import RatedVerdict
     from .rm_r1 import RmR1
     from .rrm import Rrm
+    from .scale import Scale
+    from .thinking import end_of_thinking, is_thinking_mark, opened_by, opened_by_template
+    from .written_judge import TemplateJudge
 
-__all__ = ["ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "RmR1", "Rrm", "best_letter"]
+__all__ = [
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale",
+    "TemplateJudge", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by", "opened_by_template", "read_marks",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 
@@ -28,7 +37,10 @@ def register_judges() -> list[type[Judge]]:
     from .best_response import BestResponse
     from .llmbar import LlmBar
     from .mt_bench import MtBench
+    from .pairwise_plain import PairwisePlain
     from .rm_r1 import RmR1
     from .rrm import Rrm
+    from .scale import Scale
+    from .written_judge import TemplateJudge
 
-    return [Rrm, RmR1, MtBench, ArenaHard, LlmBar, BestResponse, ArithmeticJudge]
+    return [PairwisePlain, Rrm, RmR1, MtBench, ArenaHard, LlmBar, BestResponse, Scale, TemplateJudge, ArithmeticJudge]

@@ -2,7 +2,8 @@
 
 Arena-Hard (arXiv 2406.11939) judges greedily with at most 4,096 new tokens and plays two games, one in each order; JudgeBench
 (arXiv 2410.12784) counts a text with two different marks as no decision.
-Different here: the words of the prompt are our own; ``[[A>>B]]`` and ``[[A>B]]`` are both *first*, because an outcome has no degrees.
+Different here: the words of the prompt are our own; ``[[A>>B]]`` and ``[[A>B]]`` are both *first*, because an outcome has no degrees; a
+mark may be written in other ways that a person would read; and of two that differ the last counts where the text says so (`marks`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
-from .marks import read_mark
+from .marks import GAP, read_marks
 from .templates import filled, words
 
-_MARK = re.compile(r"\[\[(A>>B|A>B|A=B|B>A|B>>A)\]\]")
-_OUTCOMES = {"A>>B": Outcome.FIRST, "A>B": Outcome.FIRST, "A=B": Outcome.TIE, "B>A": Outcome.SECOND, "B>>A": Outcome.SECOND}
+_STATED = rf"{GAP}(A\s?>{{1,3}}\s?B|B\s?>{{1,3}}\s?A|A\s?=\s?B|B\s?=\s?A){GAP}"
+_MARKS = (re.compile(rf"\[\[{_STATED}\]\]", re.IGNORECASE), re.compile(rf"(?<!\[)\[{_STATED}\](?!\])", re.IGNORECASE))
+_OUTCOMES = {
+    **dict.fromkeys(("A>B", "A>>B", "A>>>B"), Outcome.FIRST),
+    **dict.fromkeys(("A=B", "B=A"), Outcome.TIE),
+    **dict.fromkeys(("B>A", "B>>A", "B>>>A"), Outcome.SECOND),
+}
 
 
 class ArenaHard(Judge):
@@ -38,4 +44,4 @@ class ArenaHard(Judge):
         return [{"role": "system", "content": words("arena_hard.system.txt")}, {"role": "user", "content": pair}]
 
     def parse(self, text: str) -> Verdict:
-        return read_mark(text, _MARK, _OUTCOMES)
+        return read_marks(text, _MARKS, _OUTCOMES)

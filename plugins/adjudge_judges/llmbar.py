@@ -2,8 +2,8 @@
 
 LLMBar (arXiv 2310.07641) asks for an explanation that ends with "Therefore, Output (a) is better." or the same with (b), greedily,
 and measures every judge in both orders; its code also takes looser sentences for a verdict.
-Different here: the words of the prompt are our own, only a whole sentence with its full stop is a verdict, a reason before or after the
-choice allowed, and two sentences that differ are none.
+Different here: the words of the prompt are our own; a verdict is a whole sentence, a reason before or after the choice allowed, and one
+without *Therefore* counts where none has it; of two that differ the last counts where the text says so (`marks`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
-from .marks import read_mark
+from .marks import read_marks
 from .templates import filled, words
 
-_SENTENCE = re.compile(r"Therefore,(?: [^.\n]*?,)? Output \(([ab])\) is better(?:,? (?:as|because|since) [^.\n]*)?\.")
-_OUTCOMES = {"a": Outcome.FIRST, "b": Outcome.SECOND}
+_NO = r"(?!\bnot\b|n['’]t\b|cannot|neither|either|\bif\b)"
+_HOW = r"(?:clearly |much |slightly |significantly |overall |overall the )?"
+_BETTER = (
+    rf"Output\s\(?([ab])\)?\sis (?:the |a )?{_HOW}better(?: output| one| choice| response)?"
+    r"(?:,? (?:as|because|since) [^\n]*?)?(?:[.!]|(?=\s*(?:\n|\Z)))"
+)
+_MARKS = (re.compile(rf"Therefore,?(?: (?:{_NO}[^.\n]){{0,200}}?,)?\s{_BETTER}", re.IGNORECASE), re.compile(_BETTER, re.IGNORECASE))
+_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
 class LlmBar(Judge):
@@ -37,4 +43,4 @@ class LlmBar(Judge):
         return [{"role": "system", "content": words("llmbar.system.txt")}, {"role": "user", "content": pair}]
 
     def parse(self, text: str) -> Verdict:
-        return read_mark(text, _SENTENCE, _OUTCOMES)
+        return read_marks(text, _MARKS, _OUTCOMES)

@@ -2,7 +2,8 @@
 
 The paper (arXiv 2306.05685) judges greedily with at most 2,048 new tokens, in both orders, and calls what differs between the orders a
 tie. Its code takes ``[[A]]`` wherever it stands and looks for ``[[B]]`` only when there is none.
-Different here: the words of the prompt are our own, and a text with two marks that differ is no verdict.
+Different here: the words of the prompt are our own; a mark may be written in other ways that a person would read (``[[ a ]]``, ``[[Tie]]``,
+a box at the end); and of two marks that differ the last counts only where the text says so (`marks`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
-from .marks import read_mark
+from .marks import GAP, read_marks
 from .templates import filled, words
 
-_MARK = re.compile(r"\[\[([ABC])\]\]")
-_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND, "C": Outcome.TIE}
+_MARKS = (
+    re.compile(rf"\[\[{GAP}(?:assistant\s)?([ABC]|tie){GAP}\]\]", re.IGNORECASE),
+    re.compile(rf"\\boxed\{{{GAP}(?:assistant\s)?([ABC]){GAP}\}}(?=\W*\Z)", re.IGNORECASE),
+    re.compile(r"\bverdict(?:\sis)?:?\s{0,2}(?:assistant\s)?[\[(]?([ABC])[\])]?(?=\s*[.!]?\s*\Z)", re.IGNORECASE),
+)
+_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND, "C": Outcome.TIE, "TIE": Outcome.TIE}
 
 
 class MtBench(Judge):
@@ -38,4 +43,4 @@ class MtBench(Judge):
         return [{"role": "system", "content": words("mt_bench.system.txt")}, {"role": "user", "content": pair}]
 
     def parse(self, text: str) -> Verdict:
-        return read_mark(text, _MARK, _OUTCOMES)
+        return read_marks(text, _MARKS, _OUTCOMES)

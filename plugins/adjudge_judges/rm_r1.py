@@ -4,8 +4,8 @@ The paper (arXiv 2505.02387) has a system turn for models tuned to follow instru
 user alone for models distilled from a reasoner; it trains with at most 8,192 new tokens. Its authors' evaluation scripts decode greedily
 and show the pair in a random order. The reward in their code looks for the tag in the last 80 characters, their evaluation for ``[[A]]``
 anywhere.
-Different here: the words of the prompts are our own, only the whole tag is a verdict, anywhere after the thinking, and two tags that
-differ are none.
+Different here: the words of the prompts are our own; a verdict stands after the thinking, and not in a solution, a rubric or a quotation;
+``[[A]]`` without its tag counts where no tag does; of two that differ the last counts where the text says so (`marks`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
-from .marks import read_mark
+from .marks import GAP, read_marks
 from .templates import filled, words
 
-_ANSWER = re.compile(r"<answer>\s*\[\[([AB])\]\]\s*</answer>")
+_MARKS = (
+    re.compile(
+        rf"<answer>{GAP}(?:\[\[{GAP}(?:chatbot\s)?([AB]){GAP}\]\](?:{GAP}</answer>)?|(?:chatbot\s)?([AB]){GAP}</answer>)", re.IGNORECASE
+    ),
+    re.compile(rf"\[\[{GAP}(?:chatbot\s)?([AB]){GAP}\]\]", re.IGNORECASE),
+)
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
@@ -43,4 +48,4 @@ class RmR1(Judge):
         return [{"role": "system", "content": words("rm_r1.system.txt")}, {"role": "user", "content": pair}]
 
     def parse(self, text: str) -> Verdict:
-        return read_mark(text, _ANSWER, _OUTCOMES)
+        return read_marks(text, _MARKS, _OUTCOMES)

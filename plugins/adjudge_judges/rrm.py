@@ -2,8 +2,10 @@ r"""RRM's way of judging: rules, query, both responses, an analysis at length, a
 
 The Reward Reasoning Model's evaluation (arXiv 2505.14674) asks for exactly one of two responses, never for a tie, and reads the last
 ``\boxed{Assistant 1}`` or ``\boxed{Assistant 2}``; it decodes at temperature 0.6 with at most 8,192 new tokens and shuffles the order.
-Different here: the words of both prompts are our own, a prompt may be a whole conversation (as text), and a box that stands in the
-thinking, with none after ``</think>``, is no verdict.
+Different here: the words of both prompts are our own, a prompt may be a whole conversation (as text); a box that stands in the thinking,
+with none after it, is no verdict, nor is one that repeats the instructions; of two that differ the last counts where the text says
+that it does (`marks`); a box may be written in other ways that a person would read, one with a number alone only at the end, where it
+cannot be the solution of a sum.
 """
 
 from __future__ import annotations
@@ -15,10 +17,16 @@ from pydantic import Field
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
-from .marks import end_of_thinking
+from .marks import GAP, read_marks
 from .templates import filled, words
 
-_BOX = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{\s*Assistant\s*([12])\s*\}|Assistant\s*([12]))\s*\}")
+_NAMED = r"(?:assistant|response|助手)"
+_MORE = r"(?:\s(?:is|wins)\b[^{}\n]{0,40})?[.!,]?"
+_MARKS = (
+    re.compile(rf"\\{{0,2}}f?boxe?d?\s?\{{{GAP}{_NAMED}{GAP}([12]){GAP}{_MORE}{GAP}\}}", re.IGNORECASE),
+    re.compile(rf"\\{{0,2}}f?boxe?d?\s?\{{{GAP}([12]){GAP}\.?\}}(?=\W*\Z)", re.IGNORECASE),
+)
+_OUTCOMES = {"1": Outcome.FIRST, "2": Outcome.SECOND}
 
 
 class Rrm(Judge):
@@ -35,8 +43,4 @@ class Rrm(Judge):
         return [{"role": "system", "content": words("rrm.system.txt")}, {"role": "user", "content": filled("rrm.user.txt", problem, order)}]
 
     def parse(self, text: str) -> Verdict:
-        boxes = list(_BOX.finditer(text, end_of_thinking(text)))
-        if not boxes:
-            return Verdict(Outcome.UNREADABLE)
-        outcome = Outcome.FIRST if "1" in boxes[-1].groups() else Outcome.SECOND
-        return Verdict(outcome, reasoning=(0, boxes[-1].start()), answer=boxes[-1].span())
+        return read_marks(text, _MARKS, _OUTCOMES)

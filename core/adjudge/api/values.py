@@ -88,13 +88,14 @@ class Completion:
     text: str
     token_ids: tuple[int, ...] = ()
     token_ends: tuple[int, ...] = ()
-    """For each token, the position in `text` just after its last character, -1 where it writes nothing; ``ends`` in record files. So
-    nothing sampled is ever tokenised again."""
+    """Where in `text` each token ends, -1 for one that writes nothing, so that nothing sampled is tokenised again; ``ends`` in records."""
     logprobs: tuple[float, ...] | None = None
     """Log-probability of each token at temperature 1, in nats; None when the engine cannot tell."""
     truncated: bool = False
     error: str | None = None
     """Why the call did not come back; None when it did."""
+    opened: str = ""
+    """What the chat template wrote right before the text, where it began the judge's thinking, such as ``<think>``."""
 
     def tokens_in(self, span: Span | None) -> list[int]:
         """Indices of the tokens whose last character lies in a span of the text."""

@@ -112,15 +112,14 @@ def plain(made: Completion) -> Completion:
 
 def read_verdict(judge: Judge, completion: Completion) -> Verdict:
     """What a completion says. One that ran into the token limit is *truncated* whatever it had written by then."""
-    if completion.error is not None:
-        return Verdict(Outcome.FAILED)
-    if completion.truncated:
-        return Verdict(Outcome.TRUNCATED)
+    if completion.error is not None or completion.truncated:
+        return Verdict(Outcome.TRUNCATED if completion.error is None else Outcome.FAILED)
     with boundary(judge, "parse"):
-        verdict = judge.parse(completion.text)
+        verdict, size = judge.parse(completion.opened + completion.text), len(completion.opened)
         if not isinstance(verdict, Verdict):
             raise TypeError(f"it returned {verdict!r}, not a Verdict")
-        return verdict
+        spans = [span and (max(0, span[0] - size), max(0, span[1] - size)) for span in (verdict.reasoning, verdict.answer)]
+        return replace(verdict, reasoning=spans[0], answer=spans[1])
 
 
 def combine(paths: Sequence[ReasoningPath]) -> Outcome:

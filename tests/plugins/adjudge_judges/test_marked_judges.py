@@ -80,7 +80,7 @@ def test_rm_r1_lays_down_its_steps_or_leaves_a_reasoning_model_to_think() -> Non
     ("judge", "text", "outcome"),
     [
         (RmR1(), "<eval>[[A]] would be wrong</eval>\n<answer>[[B]]</answer>\n</answer>", Outcome.SECOND),
-        (RmR1(), "so [[A]]", Outcome.UNREADABLE),
+        (RmR1(), "so [[A]]", Outcome.FIRST),
         (RmR1(), "<answer>[[A]]</answer> or <answer>[[B]]</answer>", Outcome.UNREADABLE),
         (RmR1(), "I would say <answer>[[A]]</answer> …\n</think>\n\n<answer>[[B]]</answer>", Outcome.SECOND),
         (RmR1(), "<think><answer>[[A]]</answer>", Outcome.UNREADABLE),
@@ -90,16 +90,16 @@ def test_rm_r1_lays_down_its_steps_or_leaves_a_reasoning_model_to_think() -> Non
         (MtBench(), "[A]", Outcome.UNREADABLE),
         (ArenaHard(), "My final verdict is tie: [[A=B]]", Outcome.TIE),
         (ArenaHard(), "[[B>>A]]", Outcome.SECOND),
-        (ArenaHard(), "[[A>B]] no: [[A>>B]]", Outcome.UNREADABLE),
+        (ArenaHard(), "[[A>B]] no: [[A>>B]]", Outcome.FIRST),
         (ArenaHard(), "[[A<B]]", Outcome.UNREADABLE),
         (LlmBar(), "Therefore, by the rules, Output (b) is better because it answers.", Outcome.SECOND),
-        (LlmBar(), "Therefore, Output (a) is better", Outcome.UNREADABLE),
+        (LlmBar(), "Therefore, Output (a) is better", Outcome.FIRST),
         (LlmBar(), "Therefore, Output (a) is better in style. Therefore, Output (b) is better.", Outcome.SECOND),
-        (LlmBar(), "Output (a) is better.", Outcome.UNREADABLE),
+        (LlmBar(), "Output (a) is better.", Outcome.FIRST),
         (BestResponse(), "the best response is (B) because", Outcome.SECOND),
         (BestResponse(), "Best Response: [[letter]]", Outcome.UNREADABLE),
         (BestResponse(), "Best Response: A diagram of", Outcome.UNREADABLE),
-        (BestResponse(), "Best Response: A", Outcome.UNREADABLE),
+        (BestResponse(), "Best Response: A", Outcome.FIRST),
         (BestResponse(), "Best Response: A\nbecause", Outcome.FIRST),
         (BestResponse(), "Best Response: [D]", Outcome.UNREADABLE),
         (BestResponse(), "Best Response: [A] … Best Response: [B]", Outcome.UNREADABLE),
@@ -121,16 +121,14 @@ def test_parsers_never_raise_and_their_spans_lie_inside_the_text(text: str) -> N
         assert verdict.outcome.decided == (verdict.answer is not None)
         for start, stop in filter(None, (verdict.reasoning, verdict.answer)):
             assert 0 <= start <= stop <= len(text)
-        if verdict.answer:
-            assert judge.parse(text[: verdict.answer[1] + 2]).outcome == verdict.outcome, "a verdict stands where its span ends"
 
 
-@given(before=st.text(alphabet="ab [>=]().,", max_size=20), which=st.sampled_from(sorted(WRITTEN)))
-def test_a_verdict_that_is_not_complete_is_none(before: str, which: str) -> None:
-    judge = next(judge for judge in JUDGES if judge.use == which)
-    mark = WRITTEN[which][0]
-    for end in range(len(mark)):
-        assert not judge.parse(before + mark[:end]).outcome.decided
+@every_judge
+def test_a_verdict_that_is_not_complete_is_none(judge: Judge) -> None:
+    mark = WRITTEN[judge.use][0]
+    complete = next(end for end in range(len(mark) + 1) if judge.parse(mark[:end]).outcome.decided)
+    shortest = {"rm-r1": "<answer>[[A]]", "llmbar": "Therefore, Output (a) is better"}
+    assert mark[:complete] == shortest.get(judge.use, mark)
 
 
 @every_judge
@@ -176,7 +174,7 @@ def test_rm_r1s_whole_outputs_are_read_as_its_authors_did_and_none_of_their_begi
         assert verdict.outcome.value == one.recorded
         start, stop = one.text.find("<answer>"), one.text.find("</answer>") + len("</answer>")
         assert (verdict.answer or (0, 0))[0] == start
-        assert not any(source.judge.parse(one.text[:end]).outcome.decided for end in range(stop))
+        assert not any(source.judge.parse(one.text[:end]).outcome.decided for end in range(stop - len("</answer>")))
 
 
 @realdata

@@ -63,8 +63,8 @@ def test_texts_are_shown_as_they_are(rrm: Judge, texts: tuple[str, str, str]) ->
         (r"\boxed {\text{ Assistant 2 }}", Outcome.SECOND),
         (r"\boxed{Assistant 12}", Outcome.UNREADABLE),
         (r"\boxed{Assistant 1 and Assistant 2}", Outcome.UNREADABLE),
-        (r"\boxed{\text{Assistant 1}", Outcome.UNREADABLE),
-        (r"\boxed{1}", Outcome.UNREADABLE),
+        (r"\boxed{\text{Assistant 1}", Outcome.FIRST),
+        (r"\boxed{1}", Outcome.FIRST),
         ("Assistant 1", Outcome.UNREADABLE),
         (f"<think>maybe {ONE}</think>{TWO}", Outcome.SECOND),
         (f"maybe {ONE}</think> {TWO}", Outcome.SECOND),
@@ -99,12 +99,11 @@ def test_never_raises_and_points_into_the_text(rrm: Judge, text: str) -> None:
         assert ("1" in text[slice(*verdict.answer)]) == (verdict.outcome == Outcome.FIRST)
 
 
-@given(before=anything, after=st.text(st.characters(exclude_characters="\\<")))
-def test_the_last_box_wins(rrm: Judge, before: str, after: str) -> None:
-    # What ends the thinking makes any text before it one that a verdict may follow.
-    verdict = rrm.parse(f"{before}</think>{ONE}{after}")
-    assert verdict.outcome == Outcome.FIRST
-    assert rrm.parse(f"{before}</think>{ONE}{TWO}{after}").outcome == Outcome.SECOND
+@given(before=anything)
+def test_what_stands_before_the_end_of_the_thinking_says_nothing(rrm: Judge, before: str) -> None:
+    assert rrm.parse(f"{before}\n</think>{ONE}").outcome == Outcome.FIRST
+    assert rrm.parse(f"{before}\n</think>{ONE} {TWO}").outcome == Outcome.UNREADABLE
+    assert rrm.parse(f"{before}\n</think>{ONE} Wait, no. {TWO}").outcome == Outcome.SECOND
 
 
 def test_long_texts_are_read_in_linear_time(rrm: Judge) -> None:

@@ -1,0 +1,64 @@
+"""A judge for small instruct models: two worked examples as earlier turns, a few words on each answer, a verdict that ends the text.
+
+No paper has it. Models of a billion parameters and fewer copy a form that they are shown and seldom follow one that is described to them:
+with the forms of other judges they repeat the list of marks, or leave the mark out (``docs/readers.md`` has the rates). So the form is
+shown twice, once for each verdict, the verdict is a sentence that such a model writes anyway, and `stop` ends the text with it, before
+a second one contradicts it. A few words of reasoning come first, so that there is something for reinforcement learning to improve.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+
+from .marks import GAP, read_marks
+
+_PAIR = "Question:\n{question}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}\n\n"
+_ASK = (
+    "Which answer is better, Answer A or Answer B? Say what a good answer says, what each answer says, and end with"
+    ' "So Answer A is better." or "So Answer B is better."'
+)
+_EXAMPLES = (
+    (
+        ("What is the capital of France?", "Lyon.", "It is Paris."),
+        "A good answer says Paris. Answer A says Lyon. Answer B says Paris. So Answer B is better.",
+    ),
+    (
+        ("Write two words that rhyme.", "cat, hat", "dog"),
+        "A good answer has two words that rhyme. Answer A has two words that rhyme. Answer B has one word. So Answer A is better.",
+    ),
+)
+_BETTER = re.compile(
+    rf"Answer{GAP}\s?([AB]){GAP}\s?is (?:the )?better(?: one| answer)?"
+    r"(?=[\s\"'”’)]*(?:[.!,;:]|\n|\Z)|\s(?:because|as|since|than|overall)\b)",
+    re.IGNORECASE,
+)
+_OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
+
+
+class PairwisePlain(Judge):
+    """A short prompt with two examples, a sentence about each answer, and "Answer A is better." at the end; no ties."""
+
+    use: Literal["pairwise-plain"] = "pairwise-plain"
+    max_new_tokens: Annotated[int, Field(gt=0)] = 256
+    """Tokens a judgement may take; one that takes more is *truncated*."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better", "Answer B is better")
+    """Strings that end a judgement, here its verdict; the string stays in the text."""
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        first, second = problem.answers if order == "given" else problem.answers[::-1]
+        turns: list[Message] = []
+        for shown, reply in _EXAMPLES:
+            turns += [{"role": "user", "content": _asked(*shown)}, {"role": "assistant", "content": reply}]
+        return [*turns, {"role": "user", "content": _asked(problem.prompt, first, second)}]
+
+    def parse(self, text: str) -> Verdict:
+        return read_marks(text, (_BETTER,), _OUTCOMES)
+
+
+def _asked(question: str, first: str, second: str) -> str:
+    return _PAIR.format(question=question, first=first, second=second) + _ASK

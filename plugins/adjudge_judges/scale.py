@@ -1,0 +1,73 @@
+"""Two ratings on one scale, from which the verdict follows: numbers from 1 to 10, or levels with names.
+
+As in rating judges of the field, except that both answers are rated in one judgement, so that they are rated alike; records keep the
+numbers (``docs/decisions/0023-readers-and-ratings.md`` says why a pair). A rating that is not on the scale is none: it is neither
+clipped nor guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from adjudge import Judge, Message, Order, Problem, Verdict
+
+from .marks import GAP
+from .ratings import rated
+from .templates import filled
+
+
+class Scale(Judge):
+    """Both answers rated on a scale, numbers or named levels; the higher rating is the verdict, equal ones are a tie."""
+
+    use: Literal["scale"] = "scale"
+    lowest: int = 1
+    """The worst rating."""
+    highest: int = 10
+    """The best rating."""
+    levels: tuple[Annotated[str, Field(pattern=r"^\w[\w -]*$")], ...] = ()
+    """Names of the ratings, the worst first, in place of numbers: ``[poor, fair, good, excellent]``; they count 1, 2, 3 …"""
+
+    @model_validator(mode="after")
+    def _is_a_scale(self) -> Self:
+        if self.lowest >= self.highest:
+            raise ValueError(f"lowest: {self.lowest} is not below highest, {self.highest}")
+        if len(self.levels) == 1 or len({level.lower() for level in self.levels}) < len(self.levels):
+            raise ValueError("levels: needs two names or more, each once")
+        return self
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        pair = filled("scale.user.txt", problem, order)
+        return [{"role": "user", "content": f"{pair}\n\n{self._asked()}"}]
+
+    def _asked(self) -> str:
+        ratings = f"one of these ratings, from worst to best: {', '.join(self.levels)}" if self.levels else self._numbers()
+        return (
+            f"Rate each answer with {ratings}. First write a sentence about each answer, then end with two lines of exactly this form:\n"
+            "Answer A: RATING\nAnswer B: RATING"
+        )
+
+    def _numbers(self) -> str:
+        return f"a whole number from {self.lowest} (worst) to {self.highest} (best)"
+
+    def parse(self, text: str) -> Verdict:
+        return rated(text, self._pattern("A"), self._pattern("B"), self._value)
+
+    def _pattern(self, letter: str) -> re.Pattern[str]:
+        names = "|".join(sorted((level.replace(" ", r"\s") for level in self.levels), key=len, reverse=True))
+        rating = (
+            rf"({names})\b"
+            if self.levels
+            else rf"(-?\d+(?:\.\d+)?)(?:\s?/\s?{self.highest}|\sout of\s{self.highest})?(?![\w/%]|\.\d|\sof\b)"
+        )
+        return re.compile(
+            rf"\b(?:Answer|Rating of Answer){GAP}\s?{letter}{GAP}(?:\srating)?{GAP}:{GAP}(?:rating:?\s)?{rating}", re.IGNORECASE
+        )
+
+    def _value(self, rating: str) -> float | None:
+        if self.levels:
+            names = [re.sub(r"\s", "", level).upper() for level in self.levels]
+            return float(names.index(rating) + 1)
+        return float(rating) if self.lowest <= float(rating) <= self.highest else None
