@@ -100,6 +100,7 @@ def test_there_is_a_row_of_every_benchmark() -> None:
         ("llmbar", {"label": True}, "has the label True, which is none of 1, 2"),
         ("judgebench", {"label": "A=B"}, "has the label 'A=B', which is none of 'A>B', 'B>A'"),
         ("judgebench", {"source": "law"}, "has the source 'law'"),
+        ("judgebench", {"response_model": "gpt-4o-mini"}, "has the response_model 'gpt-4o-mini', which is none of 'gpt-4o'"),
         ("rewardbench", {"subset": "chat"}, "has the subset 'chat'"),
         ("rewardbench", {"id": None}, "has the id None"),
         ("rewardbench-2", {"num_correct": 2}, "has the num_correct 2, which is none of 1"),
