@@ -13,11 +13,13 @@ from typing import Any
 from bench import RESULTS, ROOT, save, table
 
 from adjudge import Dataset, Plugins, write_whole
-from adjudge_benchmarks import read_recorded, score_records
+from adjudge_benchmarks import read_recorded, recordings, score_records
 
 DATA = ROOT.parent / "shared" / "data"
 GPT, CLAUDE = ("judgebench/data/*response_model=gpt-4o*", "judgebench/data/*response_model=claude-3-5-sonnet*")
 EVALUATOR = "llmbar/Dataset/LLMBar/**/evaluators/{}/result.json"
+AUTO_J = "auto_j/testdata_pairwise.jsonl"
+AUTO_J_OUTPUTS = "auto_j/pairwise_example_output.jsonl swapped:auto_j/pairwise_exchange_example_output.jsonl"
 OUTPUT = "judgebench/outputs/*judge_model={}*"
 
 
@@ -29,6 +31,7 @@ class Recorded:
     benchmark: str
     data: str
     records: str
+    """Patterns, with spaces between them; ``swapped:`` before one whose verdicts are about swapped answers and name no problem."""
     figure: str
     known: str
 
@@ -41,6 +44,9 @@ CASES = [
     Recorded("GPT-4, Swap-CoT", "llmbar", "llmbar/Dataset/LLMBar", EVALUATOR.format("GPT-4/Swap_CoT"), "accuracy", ".8377"),
     Recorded("ChatGPT, CoT", "llmbar", "llmbar/Dataset/LLMBar", EVALUATOR.format("ChatGPT/CoT"), "accuracy", ".4033"),
     Recorded("LLaMA2, CoT", "llmbar", "llmbar/Dataset/LLMBar", EVALUATOR.format("LLaMA2/CoT"), "accuracy", ".4702"),
+    Recorded("Auto-J, both orders", "auto-j", AUTO_J, AUTO_J_OUTPUTS, "agreement, both orders", "54.96"),
+    Recorded("Auto-J, consistency", "auto-j", AUTO_J, AUTO_J_OUTPUTS, "consistency", "83.41"),
+    Recorded("Auto-J, one order", "auto-j", AUTO_J, AUTO_J_OUTPUTS, "agreement, first order only", "59.99"),
     Recorded("pandalm-7b", "pandalm", "pandalm/testset-v1.json", "pandalm/pandalm-7b*", "accuracy", ".6677"),
     Recorded("gpt-3.5", "pandalm", "pandalm/testset-v1.json", "pandalm/gpt-3.5*", "accuracy", ".6977"),
 ]
@@ -55,7 +61,14 @@ def scored(case: Recorded, plugins: Plugins, data: Path = DATA) -> dict[str, Any
     """Everything that the benchmark says about one judge."""
     [place] = files(case.data, data)
     benchmark = plugins.pick(Dataset, case.benchmark)(data=str(place), identical="count")
-    return score_records(benchmark, benchmark.load(), read_recorded(benchmark, files(case.records, data)))
+    problems = list(benchmark.load())
+    return score_records(benchmark, problems, read_recorded(benchmark, recordings(placed(case.records, data)), problems))
+
+
+def placed(patterns: str, data: Path) -> list[str]:
+    """The patterns, each in the data folder."""
+    parts = [pattern.rpartition(":") for pattern in patterns.split()]
+    return [f"{order}{mark}{data / pattern}" for order, mark, pattern in parts]
 
 
 def as_known(value: float, known: str) -> str:

@@ -23,7 +23,9 @@ from .statistics import Metric, proportion
 
 PARTS = {"mmlu-pro": "knowledge", "livebench-reasoning": "reasoning", "livebench-math": "math", "livecodebench": "coding"}
 SETS = {"gpt-4o": (154, 98, 56, 42), "claude-3": (154, 51, 34, 31)}
-"""Pairs of each set, by what the answering model's name begins with, in the order of `PARTS`."""
+"""Pairs of each set, in the order of `PARTS`."""
+MODELS = {"gpt-4o": "gpt-4o", "gpt-4o-2024-05-13": "gpt-4o", "claude-3-5-sonnet-20240620": "claude-3"}
+"""The set that an answering model's pairs are in."""
 DECISIONS = {"A>B": Outcome.FIRST, "B>A": Outcome.SECOND, "A=B": Outcome.TIE, None: Outcome.UNREADABLE}
 VOTES = {Outcome.FIRST: 1, Outcome.SECOND: -1}
 
@@ -76,9 +78,8 @@ def right(one: Judged) -> float:
 
 
 def _group(row: dict[str, Any]) -> str:
-    source, model = text_field(row, "source"), text_field(row, "response_model")
+    source = text_field(row, "source")
     part = next((part for start, part in PARTS.items() if source.startswith(start)), None)
-    name = next((name for name in SETS if model.startswith(name)), None)
-    if part is None or name is None:
-        raise RowError(f"has the source {source!r} and the response_model {model!r}, which JudgeBench does not have")
-    return f"{name} {part}"
+    if part is None:
+        raise RowError(f"has the source {source!r}, and those of JudgeBench begin with one of {', '.join(PARTS)}")
+    return f"{meaning(row, 'response_model', MODELS)} {part}"

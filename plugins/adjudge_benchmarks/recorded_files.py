@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -15,6 +15,7 @@ from adjudge import DataError, Order, Problem, RowError, boundary
 from .benchmark import Benchmark
 from .judgements import Judgement, Scores
 from .objects import read_objects
+from .row_fields import finite
 
 ORDERS: tuple[Order, ...] = ("given", "swapped")
 _JUDGEMENT, _SCORES = TypeAdapter(Judgement), TypeAdapter(Scores)
@@ -90,7 +91,9 @@ def _read(benchmark: Benchmark, recording: Recording, problems: Sequence[Problem
 
 def _ours(row: dict[str, Any]) -> Judgement | Scores:
     try:
-        return _SCORES.validate_python(row) if "scores" in row else _JUDGEMENT.validate_python(row)
+        if "scores" not in row:
+            return _JUDGEMENT.validate_python(row)
+        return replace(_SCORES.validate_python(row), scores=finite(row["scores"], "scores"))
     except ValidationError as error:
         first = error.errors()[0]
         raise RowError(f"is no recorded judgement: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

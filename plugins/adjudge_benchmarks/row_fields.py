@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -72,9 +73,17 @@ def texts(row: dict[str, Any], name: str, least: int = 1) -> list[str]:
 def numbers(row: Any, name: str, size: int) -> tuple[float, ...]:
     """A field that has to be a list of so many numbers."""
     value = listed(row, name)
-    if len(value) != size or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
+    if len(value) != size:
         raise RowError(f"has a field {name!r} that is no list of {size} numbers")
-    return tuple(map(float, value))
+    return finite(value, name)
+
+
+def finite(values: Sequence[Any], name: str) -> tuple[float, ...]:
+    """Numbers that can be compared; nan would be a tie with every other."""
+    for one in values:
+        if isinstance(one, bool) or not isinstance(one, int | float) or not math.isfinite(one):
+            raise RowError(f"has {one!r} among its {name}, which is no finite number")
+    return tuple(map(float, values))
 
 
 def said_text(value: Any) -> str:

@@ -170,11 +170,11 @@ class OpenJudge:
     def kept_judgements(self, pair: Problem, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The judgements of a pair by their ids, for a program to read, as far as the session has kept them."""
         kept, found = self.session.kept or {}, []
-        swapped = self.options.render(pair, "swapped")
+        given = self.options.render(pair, "given")
         for ident in ids:
             if (said := kept.get(stable_seed("sample", ident))) is not None:
                 prompt, made = said
-                order: Order = "swapped" if prompt == swapped else "given"
+                order: Order = "given" if prompt == given else "swapped"
                 found.append(judgement_row(pair, ReasoningPath(ident, pair.id, order, 0, made, read_verdict(self.options, made))))
         return found
 

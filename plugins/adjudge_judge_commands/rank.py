@@ -114,7 +114,7 @@ def rank(
             budget=config.budget,
         )
     votes_read = []
-    for row in _ranked(config, folder, problems, out, cache=not no_cache):
+    for row in _ranked(config, folder, problems, out, cache=not no_cache, whole=as_json or out is not None):
         if as_json:
             typer.echo(json.dumps(row, ensure_ascii=False))
         else:
@@ -124,9 +124,10 @@ def rank(
 
 
 def _ranked(
-    config: RankConfig, folder: FilePath, problems: list[Problem], out: FilePath | None, *, cache: bool
+    config: RankConfig, folder: FilePath, problems: list[Problem], out: FilePath | None, *, cache: bool, whole: bool
 ) -> Iterator[dict[str, Any]]:
-    """The rankings in the problems' order; those that are kept in the folder are not made again, unless a call of theirs failed."""
+    """The rankings in the problems' order, `whole` with their judgements; those that are kept in the folder are not made again, unless a
+    call of theirs failed."""
     from adjudge import write_json
 
     from .kept import kept_records
@@ -140,7 +141,7 @@ def _ranked(
         if wanted:
             judge = stack.enter_context(opened(config, folder, cache=cache))
             for some in _parts(wanted, AT_ONCE if records is not None else len(wanted)):
-                for row in _rankings(judge, config, some):
+                for row in _rankings(judge, config, some, whole=whole):
                     rows[row["id"]] = row
                     if records is not None:
                         records.append(row)
@@ -154,11 +155,11 @@ def _parts(problems: list[Problem], size: int) -> list[list[Problem]]:
     return [problems[start : start + size] for start in range(0, len(problems), size)]
 
 
-def _rankings(judge: OpenJudge, config: RankConfig, problems: list[Problem]) -> list[dict[str, Any]]:
-    """The rankings of these problems, each with the judgements that it was made from."""
-    judge.session.kept = {}
+def _rankings(judge: OpenJudge, config: RankConfig, problems: list[Problem], *, whole: bool) -> list[dict[str, Any]]:
+    """The rankings of these problems, `whole` with the judgements that they were made from."""
+    judge.session.kept = {} if whole else None
     results = judge.rank_all(problems, config.aggregator, budget=config.budget, **dict(config.voting))
-    return [ranking_row(result, config.reward, judge) for result in results]
+    return [ranking_row(result, config.reward, judge if whole else None) for result in results]
 
 
 def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: OpenJudge | None = None) -> dict[str, Any]:

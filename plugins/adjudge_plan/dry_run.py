@@ -38,5 +38,5 @@ def show_call_plan(
         typer.echo(json.dumps({**(facts or {}), **plan.to_json()}, ensure_ascii=False))
     else:
         for name, value in (facts or {}).items():
-            typer.echo(f"{name.replace('_', ' '):<11} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+            typer.echo(f"{name.replace('_', ' '):<11} {', '.join(map(str, value)) or 'none' if isinstance(value, list) else value}")
         print_plan(plan)

@@ -100,6 +100,7 @@ def test_there_is_a_row_of_every_benchmark() -> None:
         ("llmbar", {"label": True}, "has the label True, which is none of 1, 2"),
         ("judgebench", {"label": "A=B"}, "has the label 'A=B', which is none of 'A>B', 'B>A'"),
         ("judgebench", {"source": "law"}, "has the source 'law'"),
+        ("judgebench", {"response_model": "gpt-4o-mini"}, "has the response_model 'gpt-4o-mini', which is none of 'gpt-4o'"),
         ("rewardbench", {"subset": "chat"}, "has the subset 'chat'"),
         ("rewardbench", {"id": None}, "has the id None"),
         ("rewardbench-2", {"num_correct": 2}, "has the num_correct 2, which is none of 1"),
@@ -135,6 +136,10 @@ JUDGED = {"decision": "A>B"}
         ("auto-j", {"output": 3}, "has the output 3, which is none of 0, 1, 2, -1"),
         ("auto-j", {"output": True}, "has the output True"),
         ("rm-bench", {"id": 8, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2, 3]}, "no list of 3 numbers"),
+        ("rm-bench", {"problem_id": "chat-8", "scores": [1, 2, 3, 4, 5, float("nan")]}, "has nan among its scores, which is no finite"),
+        ("rm-bench", {"problem_id": "chat-8", "scores": [1, 2, 3, 4, 5, True]}, "has True among its scores"),
+        ("llmbar", {"problem_id": "x", "outcome": "A"}, "is no recorded judgement: outcome: Input should be 'first', 'second'"),
+        ("llmbar", {"problem_id": "x", "outcome": "first", "order": "reversed"}, "no recorded judgement: order: Input should be 'given'"),
     ],
 )  # fmt: skip
 def test_a_recorded_verdict_that_nobody_knows_is_refused(use: str, row: dict[str, Any], message: str, tmp_path: Path) -> None:
