@@ -218,7 +218,7 @@ def test_a_mistake_of_the_user_ends_the_job_at_once(endpoint: Any, status: int, 
     with opened(endpoint, concurrency=3) as session, pytest.raises(ConfigError, match=message) as caught:
         ask(session, *map(str, range(1000)))
     assert "no, not so" in str(caught.value)
-    assert len(endpoint.requests) <= 3
+    assert len(endpoint.requests) <= 3 + 1, "those under way, and a harmless prompt where it cannot be told otherwise"
 
 
 def test_what_was_answered_before_a_mistake_is_not_lost(endpoint: Any) -> None:
@@ -373,7 +373,7 @@ def test_exact_tokens_where_the_endpoint_tells_them(endpoint: Any, embedded: Fil
         rows = [{"token": "", "bytes": None, "logprob": -0.25 * place} for place in range(len(known.token_ids))]
         choice = {"token_ids": list(known.token_ids), "logprobs": {"content": rows}}
         endpoint.behave = lambda request: endpoint.chat(known.text, choice=choice)
-        [one] = ask(session, "7+8<|im_end|>")
+        [one] = ask(session, "7+8<|im_end|>", temperature=1.0, top_p=1.0)
     assert one == Completion(known.text, known.token_ids, known.token_ends, tuple(row["logprob"] for row in rows))
     assert endpoint.requests[0].body["return_token_ids"] is True
     assert endpoint.requests[0].prompt == "7+8< |im_end|>"

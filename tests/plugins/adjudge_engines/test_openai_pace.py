@@ -8,7 +8,7 @@ import time
 import pytest
 
 pytest.importorskip("openai", reason="the openai client is not installed")
-from adjudge_engines.openai_client import Pace
+from adjudge_engines.openai_pace import Pace
 
 
 def test_who_waits_for_a_turn_already_waits_for_as_long_as_was_asked_meanwhile() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adjudge import Completion
 from adjudge_arithmetic.tokenizer import build_tokenizer
-from adjudge_engines.openai_responses import Fault, OtherText, Refused, read_chat, read_echo
+from adjudge_engines.openai_responses import Fault, OtherText, Refused, read_answer, read_echo
 from adjudge_engines.texts import Texts
 
 
@@ -54,7 +54,7 @@ def tokens(*written: str | bytes, told: float = -0.5) -> dict[str, Any]:
 )
 def test_what_cannot_be_used_is_a_fault_with_its_reason(answer: str, reason: str) -> None:
     with pytest.raises(Fault) as caught:
-        read_chat(answer)
+        read_answer(answer)
     assert reason in str(caught.value)
     assert caught.value.again
     assert len(str(caught.value)) < 300
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_a_fault_with_its_reason(answer: str, reason: str
     ],
 )
 def test_what_can_be_used_is_one_text(answer: str, completion: Completion) -> None:
-    assert read_chat(answer) == completion
+    assert read_answer(answer) == completion
 
 
 # Log-probabilities --------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_what_can_be_used_is_one_text(answer: str, completion: Completion) -> No
 
 def test_tokens_end_where_their_characters_end_and_an_end_of_turn_writes_nothing() -> None:
     face = "🙂".encode()
-    one = read_chat(body("aé🙂b", logprobs=tokens("a", "é", face[:2], face[2:], "b", "<|im_end|>")))
+    one = read_answer(body("aé🙂b", logprobs=tokens("a", "é", face[:2], face[2:], "b", "<|im_end|>")))
     assert one.token_ends == (1, 2, 3, 3, 4, -1)
     assert one.logprobs == (-0.5,) * 6
     assert one.token_ids == (), "nobody told them"
@@ -100,7 +100,7 @@ def test_tokens_end_where_their_characters_end_and_an_end_of_turn_writes_nothing
 )
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 def test_marks_around_the_thinking_need_not_be_the_models_own(field: str, written: tuple[str, ...], ends: tuple[int, ...]) -> None:
-    one = read_chat(body("yes", **{field: "so"}, logprobs=tokens(*written)))
+    one = read_answer(body("yes", **{field: "so"}, logprobs=tokens(*written)))
     assert one.text == "<think>so</think>yes"
     assert one.token_ends == ends
     assert one.logprobs == (-0.5,) * len(written)
@@ -110,7 +110,7 @@ def test_marks_around_the_thinking_need_not_be_the_models_own(field: str, writte
 @pytest.mark.parametrize("written", [("yes",), ("so", "ye"), ("soy", "es")])
 def test_log_probabilities_of_a_part_beside_thinking_are_not_told(field: str, written: tuple[str, ...]) -> None:
     """OpenAI tells those of the answer alone; a token over both sides of a mark belongs to neither."""
-    assert read_chat(body("yes", **{field: "so"}, logprobs=tokens(*written))) == Completion("<think>so</think>yes")
+    assert read_answer(body("yes", **{field: "so"}, logprobs=tokens(*written))) == Completion("<think>so</think>yes")
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_log_probabilities_of_a_part_beside_thinking_are_not_told(field: str, wr
     ],
 )
 def test_log_probabilities_that_are_not_those_of_the_text_are_not_told(logprobs: Any) -> None:
-    assert read_chat(body("fine", logprobs=logprobs)) == Completion("fine")
+    assert read_answer(body("fine", logprobs=logprobs)) == Completion("fine")
 
 
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=12), st.integers(0, 3))
 def test_tokens_that_write_a_text_end_in_order_and_at_its_end(pieces: list[str], specials: int) -> None:
     text = "".join(pieces)
-    one = read_chat(body(text, logprobs=tokens(*pieces, *["<|\x00end|>"] * specials)))
+    one = read_answer(body(text, logprobs=tokens(*pieces, *["<|\x00end|>"] * specials)))
     shown = [end for end in one.token_ends if end >= 0]
     assert one.text == text
     assert [text[start:end] for start, end in zip([0, *shown], shown, strict=False)] == pieces
@@ -171,7 +171,7 @@ ANSWER = JSON | st.fixed_dictionaries({"choices": JSON | st.lists(CHOICE | JSON,
 @given(ANSWER.map(json.dumps) | st.text())
 def test_any_answer_is_a_completion_or_a_fault(answer: str) -> None:
     with contextlib.suppress(Fault):
-        one = read_chat(answer)
+        one = read_answer(answer)
         one.text.encode()
         assert one.logprobs is None or len(one.logprobs) == len(one.token_ends) > 0
         assert all(end == -1 or 0 < end <= len(one.text) for end in one.token_ends)
@@ -188,7 +188,7 @@ def texts() -> Texts:
 def test_token_ids_are_believed_only_where_they_write_the_answer(texts: Texts, text: str, ids: Any, told: int) -> None:
     choice = json.loads(body(text, logprobs=tokens(*["x"] * told)))["choices"][0]
     with contextlib.suppress(OtherText):
-        one = read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
+        one = read_answer(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
         if one.token_ids:
             assert one.token_ids == tuple(ids)
             assert texts.token_offsets(ids) == (one.text, one.token_ends)
@@ -203,7 +203,7 @@ def test_token_ids_that_write_more_than_the_answer_are_those_of_another_text(tex
     ids = texts.tokenizer("37+48=85", add_special_tokens=False)["input_ids"]
     choice = json.loads(body(content))["choices"][0]
     with pytest.raises(OtherText):
-        read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
+        read_answer(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
@@ -221,7 +221,7 @@ def test_thinking_is_read_from_the_tokens_whether_its_first_mark_stood_in_the_pr
 ) -> None:
     ids = texts.tokenizer(written, add_special_tokens=False)["input_ids"]
     choice = json.loads(body(content, ended, tokens(*["x"] * len(ids)), **{field: thinking}))["choices"][0]
-    one = read_chat(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
+    one = read_answer(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts)
     assert (one.text, one.token_ids, one.truncated) == (written, tuple(ids), ended == "length")
     assert one.token_ends[-1] == len(written)
     assert one.logprobs == (-0.5,) * len(ids)
