@@ -43,9 +43,11 @@ class CachedSession:
         return self._load()
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
-    ) -> Iterator[tuple[int, Completion]]:
-        settings = [temperature, top_p, max_new_tokens]
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int,
+        stop: Sequence[str] = (),
+    ) -> Iterator[tuple[int, Completion]]:  # fmt: skip
+        more: dict[str, Any] = {"stop": stop} if stop else {}  # an engine that knows no such strings is not told of none
+        settings = [temperature, top_p, max_new_tokens, *([list(stop)] if stop else [])]
         keys = [digest(self.source, prompt, seed, settings) for prompt, seed in zip(prompts, seeds, strict=True)]
         self.asked += len(keys)
         missing: list[int] = []
@@ -60,7 +62,7 @@ class CachedSession:
         try:
             made = self.session.sample(
                 [prompts[index] for index in missing], seeds=[seeds[index] for index in missing],
-                temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens,
+                temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, **more,
             )  # fmt: skip
             yield from self._kept(made, {index: keys[index] for index in missing})
         except PromptTooLong as error:

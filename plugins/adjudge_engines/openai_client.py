@@ -27,7 +27,7 @@ from .openai_room import room_left
 
 SECRET = 8
 """Characters from which on a key is one, and not a word such as EMPTY that a local endpoint is given."""
-KEPT = "What was answered is kept in a run's records, and in the cache where engine.weights names what is served"
+KEPT = "What was answered is kept in a run's records, and in the cache where engine.weights says what is served"
 Read = TypeVar("Read")
 
 
@@ -93,7 +93,7 @@ class Endpoint:
                 self.folds = True
             except LessRoom as less:
                 self._tell(
-                    not self._clipped, f"has no room for {chat.max_new_tokens} new tokens behind every prompt; fewer are asked for there"
+                    not self._clipped, f"has no room for {chat.max_new_tokens} new tokens behind every prompt; there fewer are asked for"
                 )
                 self._clipped, chat = True, replace(chat, max_new_tokens=less.room)
 

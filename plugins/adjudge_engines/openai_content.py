@@ -83,9 +83,7 @@ def _chunk(chunk: Any, thinks: bool) -> Iterator[tuple[bool, str]]:
     kind = chunk.get("type")
     if kind in SILENT:
         return
-    if kind == "refusal" and (text := _text(chunk, "refusal")) is not None:
-        yield thinks, text
-    elif kind in SAID and (text := _text(chunk, "text")) is not None:
+    if (kind == "refusal" or kind in SAID) and (text := _text(chunk, "refusal" if kind == "refusal" else "text")) is not None:
         yield thinks, text
     elif kind in THOUGHT:
         inner = next((chunk[name] for name in (kind, "text", "content", "summary") if chunk.get(name) is not None), "")

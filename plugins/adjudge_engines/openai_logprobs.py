@@ -13,7 +13,6 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
 from adjudge import Completion, ConfigError
 
@@ -59,16 +58,12 @@ class LogprobCheck:
 
     async def checked(self, chat: Chat, completion: Completion) -> Completion:
         """The completion, without its log-probabilities where they are not the model's own."""
-        if completion.logprobs is None or not self._shaped(chat):
+        if completion.logprobs is None or not shaped(self._options, chat):
             return completion
         key = chat.temperature, chat.top_p
         async with self._first:
             finding = self._found.get(key) or await self._look(key, chat, completion)
         return completion if finding.kind is Kind.RAW else replace(completion, logprobs=None)
-
-    def _shaped(self, chat: Chat) -> bool:
-        """Whether what is sampled from differs from the model's own distribution at all."""
-        return (chat.temperature, chat.top_p) != (1.0, 1.0) or any(name in self._options.extra for name in SHAPES)
 
     async def _look(self, key: tuple[float, float], chat: Chat, completion: Completion) -> Finding:
         echoed = await self._by_echo(chat, completion)
@@ -126,9 +121,14 @@ class LogprobCheck:
         print(
             f"warning: the log-probabilities of {self._options.base_url} at temperature {chat.temperature:g} and top_p {chat.top_p:g} are"
             f" {finding.kind.value}{seen}; they are left out.\n"
-            "  Remedy: serve with vLLM's --logprobs-mode raw_logprobs, or name engine.tokenizer, with which texts are scored through an echo.",
+            "  Remedy: serve with vLLM's --logprobs-mode raw_logprobs, or name engine.tokenizer: texts are then scored through an echo.",
             file=sys.stderr,
         )
+
+
+def shaped(options: OpenAiEngine, chat: Chat) -> bool:
+    """Whether what is sampled from differs from the model's own distribution at all."""
+    return (chat.temperature, chat.top_p) != (1.0, 1.0) or any(name in options.extra for name in SHAPES)
 
 
 def compare(pairs: Sequence[tuple[float, float]]) -> Finding:

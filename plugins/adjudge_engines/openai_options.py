@@ -20,8 +20,8 @@ from adjudge import ConfigError, Engine, Json, Message, Session
 
 from .installed import require
 
-NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait", "connect_seconds",
-                       "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
+NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait",
+                       "connect_seconds", "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
 """Options on which whether an answer comes depends, and never what it says."""
 OURS = {
     "model",

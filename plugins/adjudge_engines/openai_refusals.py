@@ -1,8 +1,7 @@
 """What a refusal of an endpoint is about, by what it says and not by when it comes: the prompt, the account, a setting, the busy hour.
 
 A body: ``{"error": {"message": "This model's maximum context length is 4096 tokens …", "code": "context_length_exceeded"}}``
-The words are those of OpenAI, Azure, Anthropic, Gemini, Mistral, OpenRouter, Together, Groq, DeepSeek, LiteLLM, vLLM, SGLang, llama.cpp
-and TGI. Codes are the server's own. A message may repeat what it was asked, so where its words alone speak, a second prompt decides.
+Codes are the server's own. A message may repeat what it was asked, so where its words alone speak, a second prompt decides.
 """
 
 from __future__ import annotations
@@ -13,6 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from .openai_wordings import (
+    ACCOUNT_CODES,
+    FILTERED,
+    MODEL_CODES,
+    NO_SYSTEM,
+    PENNILESS,
+    PROMPT_CODES,
+    SETTING_CODES,
+    SETTINGS,
+    SLOW_DOWN,
+    TOO_LONG,
+    UNKNOWN_OPTION,
+)
 
 
 class About(Enum):
@@ -28,62 +41,6 @@ class About(Enum):
 
 BUSY = (408, 409, 425, 429)
 """Statuses besides 500 and above after which asking again later may help."""
-ACCOUNT_CODES = frozenset("""
-insufficient_quota invalid_api_key billing_hard_limit_reached billing_not_active account_deactivated access_terminated insufficient_balance
-insufficient_credits exceeded_current_quota_error permission_error permission_denied permissiondenied authentication_error billing_error
-budget_exceeded auth_error expired_key invalid_authentication_error api_key_invalid api_key_expired service_disabled
-unsupported_country_region_territory organization_restricted key_model_access_denied team_model_access_denied token_not_found_in_db
-payment_required accessdenied access_denied ip_not_authorized no_active_subscription arrearage
-""".split())  # fmt: skip
-MODEL_CODES = frozenset("""
-model_not_found not_found_error deploymentnotfound deployment_not_found model_decommissioned model_terms_required model_not_available
-model_not_allowed unknown_model invalid_model
-""".split())  # fmt: skip
-PROMPT_CODES = frozenset("""
-context_length_exceeded exceed_context_size_error string_above_max_length request_too_large content_filter content_policy_violation
-responsibleaipolicyviolation invalid_prompt prohibited_content data_inspection_failed datainspectionfailed contextwindowexceedederror
-contentpolicyviolationerror moderation_blocked content_moderation_failed safety_check_failed input_moderation
-""".split())  # fmt: skip
-SETTING_CODES = frozenset("""
-unsupported_parameter unsupported_value unknown_parameter extra_forbidden invalid_parameter unsupportedparamserror
-""".split())  # fmt: skip
-SETTINGS = frozenset("temperature top_p n seed stop logprobs top_logprobs max_tokens max_completion_tokens max_output_tokens".split())
-TOO_LONG = re.compile(
-    r"maximum context length|context[ _](?:length|window|size|limit)|(?:maximum )?model length of|prompt is too long|prompt too long"
-    r"|tokens? (?:count )?.{0,40}exceeds? the maximum number of tokens|`?inputs`? (?:tokens .{0,40})?must (?:be <=|have less than)"
-    r"|too large for model|reduce the length of|request too large|longer than the (?:maximum )?(?:model|context)|string too long"
-    r"|input is too long",
-    re.IGNORECASE,
-)
-"""What endpoints say of a prompt that does not fit."""
-FILTERED = re.compile(
-    r"content management policy|content[ _]filter|content policy|usage (?:policy|policies|guidelines)|requires moderation|was flagged"
-    r"|flagged as potentially|content exists risk|considered high risk|inappropriate content|guardrail|prohibited[ _]content"
-    r"|safety[ _](?:check|system|filter)|invalid prompt",
-    re.IGNORECASE,
-)
-"""What endpoints say of a prompt that they will not answer."""
-PENNILESS = re.compile(
-    r"insufficient (?:balance|credit|funds|quota)|credit balance|(?:out of|requires more|not enough) credits?|credit limit|billing"
-    r"|budget has been exceeded|exceeded your current quota|key limit exceeded|no resource package|payment required|spending limit"
-    r"|account .{0,30}(?:suspended|deactivated|disabled|inactive|overdue)|api[ _-]?key .{0,20}(?:not valid|invalid|expired|disabled|revoked)"
-    r"|(?:invalid|expired|disabled|revoked|incorrect) api[ _-]?key|subscription",
-    re.IGNORECASE,
-)
-"""What endpoints say where an account or its key is at an end."""
-SLOW_DOWN = re.compile(r"rate.?limit|too many requests|retry in \d|quota .{0,40}per minute|overloaded|resource.?exhausted", re.IGNORECASE)
-UNKNOWN_OPTION = re.compile(
-    r"extra inputs are not permitted|unrecognized request argument|unknown (?:parameter|field|argument)|unsupported (?:parameter|value)"
-    r"|is not supported (?:with|by|for) this model|cannot (?:both )?be specified|does not support|unexpected keyword|is deprecated for",
-    re.IGNORECASE,
-)
-NO_SYSTEM = re.compile(
-    r"(?:system|developer)['\"`]? ?(?:role|message|prompt|instruction)s?\b.{0,60}(?:not (?:supported|enabled|allowed|permitted)|unsupported)"
-    r"|(?:not support|unsupported|unexpected|unknown|invalid).{0,30}(?:['\"`]?system\b|role.{0,20}system|developer instruction)"
-    r"|developer instruction is not enabled|roles must alternate",
-    re.IGNORECASE,
-)
-"""What endpoints and chat templates say that take no system turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +79,23 @@ def read_refusal(status: int, body: str) -> Refusal:
 
 def about(refusal: Refusal) -> About:
     """What a refusal is about; `UNSURE` where it says nothing that is known."""
-    status, codes, words = refusal.status, refusal.codes, refusal.words
+    status, codes = refusal.status, refusal.codes
     if codes & PROMPT_CODES or (status == 413 and not codes & ACCOUNT_CODES):
         return About.PROMPT
     if status in BUSY or status >= 500:
         return _while_busy(refusal)
-    if status == 403 and FILTERED.search(words):
+    if status == 403 and FILTERED.search(refusal.words):  # of a moderator before the model, as OpenRouter and xAI have one
         return About.PROMPT
     if status in (401, 402) or codes & ACCOUNT_CODES:
         return About.ACCOUNT
-    if status == 404 or codes & MODEL_CODES:
-        return About.MODEL
+    return About.MODEL if status == 404 or codes & MODEL_CODES else _by_words(refusal)
+
+
+def _by_words(refusal: Refusal) -> About:
+    words = refusal.words
     if TOO_LONG.search(words) or FILTERED.search(words):
         return About.PROMPT
-    if codes & SETTING_CODES or refusal.params & SETTINGS or UNKNOWN_OPTION.search(words):
+    if refusal.codes & SETTING_CODES or refusal.params & SETTINGS or UNKNOWN_OPTION.search(words):
         return About.SETTING
     return About.BUSY if SLOW_DOWN.search(words) and not PENNILESS.search(words) else About.UNSURE
 

@@ -60,8 +60,8 @@ def folded(turns: list[Message]) -> list[Message]:
 
 
 def chats(
-    options: OpenAiEngine, prompts: Sequence[list[Message]], *, seeds: Sequence[int], tokenizer: Any = None, more: dict[str, Any] | None = None,
-    **settings: Any,
+    options: OpenAiEngine, prompts: Sequence[list[Message]], *, seeds: Sequence[int], tokenizer: Any = None,
+    more: dict[str, Any] | None = None, **settings: Any,
 ) -> list[Chat]:  # fmt: skip
     """The completions of one call of `sample`. Raises `ConfigError` for more `stop` strings than OpenAI takes."""
     stop = settings.pop("stop", ())

@@ -177,7 +177,8 @@ def _is_logprob(value: Any) -> bool:
 
 
 def _exact(
-    choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] | None, texts: Texts, *, cut: bool, stops: Sequence[str], opened: bool
+    choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] | None, texts: Texts, *,
+    cut: bool, stops: Sequence[str], opened: bool,
 ) -> Completion | None:  # fmt: skip
     """The completion in the tokens that were sampled, as the `hf` engine has it; None where the endpoint does not tell them."""
     ids = choice.get("token_ids")
@@ -221,10 +222,9 @@ def _byte_ends(text: bytes, tokens: list[bytes], marks: dict[int, int], *, over:
     Tokens may pass over marks, which the model need not have written; with `over`, one may write more than the text's end.
     """
     at, byte_ends = 0, []
-    for token in tokens:
+    for written in tokens:
+        token = text[at:] if over and at < len(text) and written.startswith(text[at:]) else written
         start = next((place for place in (at, marks.get(at, at)) if token and text.startswith(token, place)), None)
-        if start is None and over and at < len(text) and token.startswith(text[at:]):
-            token, start = text[at:], at
         at = at if start is None else start + len(token)
         byte_ends.append(-1 if start is None else at)
     return byte_ends if marks.get(at, at) == len(text) else None

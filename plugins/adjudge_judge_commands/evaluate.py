@@ -24,6 +24,8 @@ from adjudge import (
     SpeedOption,
 )
 
+from .batches import BatchOption, BatchResultsOption, batched
+
 EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --data '{use: jsonl, file: problems.jsonl, limit: 100}'"
 
 
@@ -42,6 +44,8 @@ def evaluate(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
+    batch: BatchOption = None,
+    batch_results: BatchResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
@@ -53,6 +57,7 @@ def evaluate(
 
     more = {"data": _data_set(file, data)}
     config, folder = configured(EvalConfig, model=model, engine=engine, order=order, sets=sets, seed=seed, more=more)
+    config = batched(config, batch, batch_results)
     problems = labelled_problems(config.data.tolerant() if skip_bad_lines else config.data)
     if dry_run:
         from adjudge_plan import rates, show_call_plan

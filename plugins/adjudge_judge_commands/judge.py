@@ -25,6 +25,8 @@ from adjudge import (
     SpeedOption,
 )
 
+from .batches import BatchOption, BatchResultsOption, batched
+
 if TYPE_CHECKING:
     from adjudge import Problem, ReasoningPath
 
@@ -47,6 +49,8 @@ def judge(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
+    batch: BatchOption = None,
+    batch_results: BatchResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge pairs of answers, and show the reasoning.
@@ -58,6 +62,7 @@ def judge(
     from .setup import configured, opened
 
     config, folder = configured(JudgeConfig, model=model, engine=engine, order=order, sets=sets, seed=seed)
+    config = batched(config, batch, batch_results)
     problems = read_problems(file, pairs=True, skip_bad_lines=skip_bad_lines)
     if dry_run:
         from adjudge_plan import rates, show_call_plan

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adjudge import Completion
 from adjudge_arithmetic.tokenizer import build_tokenizer
-from adjudge_engines.openai_responses import Fault, OtherText, Refused, read_answer, read_echo
+from adjudge_engines.openai_responses import Fault, OtherText, Refused, error_within, read_answer, read_echo, top_logprobs
 from adjudge_engines.texts import Texts
 
 
@@ -43,7 +43,12 @@ def tokens(*written: str | bytes, told: float = -0.5) -> dict[str, Any]:
         ('{"choices": [{"finish_reason": "stop"}]}', "no message"),
         ('{"choices": [{"message": {"content": "x"}}]}', "does not say how it ended"),
         (body(None), "no content"),
-        (body(["x"]), "content is a list"),
+        (body(["x"]), "content is a list with a str in it"),
+        (body([{"type": "image_url2"}]), "content has a chunk of the type 'image_url2'"),
+        (body([{"type": "thinking", "thinking": [{"type": "tool"}]}]), "content has a chunk of the type 'tool'"),
+        (body([{"type": "text", "text": 7}]), "text is a int"),
+        (body([]), "no content"),
+        (body("", "error", None), "ended with 'error'"),
         (body(7), "content is a int"),
         (body("x", reasoning={"a": 1}), "reasoning is a dict"),
         (body("x\ud800"), "half a character"),
@@ -77,6 +82,110 @@ def test_what_cannot_be_used_is_a_fault_with_its_reason(answer: str, reason: str
 )
 def test_what_can_be_used_is_one_text(answer: str, completion: Completion) -> None:
     assert read_answer(answer) == completion
+
+
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "carry "}, {"type": "text", "text": "1"}], "closed": True}
+SAID = {"type": "text", "text": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "completion"),
+    [
+        (body([THOUGHT, SAID]), Completion("<think>carry 1</think>yes")),
+        (body([SAID]), Completion("yes")),
+        (body([SAID, {"type": "reference", "reference_ids": [3]}, {"type": "text", "text": "!"}]), Completion("yes!")),
+        (body([{"type": "thinking", "thinking": "carry 1"}, SAID]), Completion("<think>carry 1</think>yes")),
+        (body([THOUGHT], ended="length"), Completion("<think>carry 1", truncated=True)),
+        (body([THOUGHT, SAID], ended="length"), Completion("<think>carry 1</think>yes", truncated=True)),
+        (body([THOUGHT, SAID, THOUGHT, SAID]), Completion("<think>carry 1</think>yes<think>carry 1</think>yes")),
+        (body([], ended="length"), Completion("", truncated=True)),
+    ],
+)
+def test_content_in_chunks_is_one_text(answer: str, completion: Completion) -> None:
+    assert read_answer(answer) == completion
+
+
+def test_tokens_of_content_in_chunks_end_where_they_do() -> None:
+    one = read_answer(body([THOUGHT, SAID], logprobs=tokens("[THINK]", "carry", " 1", "[/THINK]", "yes")))
+    assert one.text == "<think>carry 1</think>yes"
+    assert one.token_ends == (-1, 12, 14, -1, 25)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Maybe \\boxed{Assistant 2}. But", "<think>Maybe \\boxed{Assistant 2}. But"),
+        ("<think>so", "<think>so"),
+        ("so</think>yes", "so</think>yes"),
+        ("so[/THINK]yes", "so[/THINK]yes"),
+    ],
+)
+def test_a_text_is_all_thinking_where_the_template_opened_it_and_nothing_closed_it(text: str, shown: str) -> None:
+    assert read_answer(body(text), opened=True).text == shown
+    assert read_answer(body(text)).text == text
+    assert read_answer(body("yes", reasoning="so"), opened=True).text == "<think>so</think>yes"
+
+
+# The responses API ----------------------------------------------------------------------------------------------------------
+
+
+def response(*output: Any, status: str = "completed", **more: Any) -> str:
+    return json.dumps({"object": "response", "status": status, "error": None, "output": list(output), **more})
+
+
+def said(text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text, "annotations": [], **more}]}
+
+
+SUMMARY = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "carry 1"}]}
+TRACE = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "carry 1"}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "completion"),
+    [
+        (response(said("yes")), Completion("yes")),
+        (response({"type": "reasoning", "summary": []}, said("yes")), Completion("yes")),
+        (response(SUMMARY, said("yes")), Completion("<think>carry 1</think>yes")),
+        (response(TRACE, said("yes")), Completion("<think>carry 1</think>yes")),
+        (response(said("yes", logprobs=tokens("y", "es")["content"])), Completion("yes", (), (1, 3), (-0.5, -0.5))),
+        (
+            response({"type": "message", "content": [{"type": "refusal", "refusal": "I would rather not"}]}),
+            Completion("I would rather not"),
+        ),
+        (
+            response(SUMMARY, status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            Completion("<think>carry 1", truncated=True),
+        ),
+        (
+            response(said("half"), status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            Completion("half", truncated=True),
+        ),
+        (
+            response(status="incomplete", incomplete_details={"reason": "content_filter"}),
+            Completion("", error="the endpoint's content filter stopped the answer"),
+        ),
+    ],
+)
+def test_an_answer_of_the_responses_api(answer: str, completion: Completion) -> None:
+    assert read_answer(answer) == completion
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(),
+        response(said("half"), status="in_progress"),
+        response(status="failed", error={"code": "server_error", "message": "x"}),
+        response(said("half"), status="incomplete"),
+        response({"type": "function_call", "name": "f"}),
+        response({"type": "message", "content": [{"type": "output_text", "text": 7}]}),
+        json.dumps({"object": "response", "status": "completed", "output": {"type": "message"}}),
+    ],
+)
+def test_an_answer_of_the_responses_api_that_cannot_be_used_is_a_fault(answer: str) -> None:
+    with pytest.raises(Fault):
+        read_answer(answer)
 
 
 # Log-probabilities --------------------------------------------------------------------------------------------------------
@@ -164,7 +273,22 @@ CHOICE = st.fixed_dictionaries(
         "token_ids": JSON,
     },
 )
-ANSWER = JSON | st.fixed_dictionaries({"choices": JSON | st.lists(CHOICE | JSON, max_size=2)})
+ITEM = JSON | st.fixed_dictionaries(
+    {"type": st.sampled_from(["message", "reasoning", "function_call"])},
+    optional={
+        "content": JSON | st.lists(st.fixed_dictionaries({"type": st.just("output_text"), "text": JSON, "logprobs": JSON})),
+        "summary": JSON,
+    },
+)
+RESPONSE = st.fixed_dictionaries(
+    {"object": st.just("response")},
+    optional={
+        "status": st.sampled_from(["completed", "incomplete"]) | JSON,
+        "output": JSON | st.lists(ITEM, max_size=3),
+        "incomplete_details": JSON,
+    },
+)
+ANSWER = RESPONSE | JSON | st.fixed_dictionaries({"choices": JSON | st.lists(CHOICE | JSON, max_size=2)})
 
 
 @settings(max_examples=400)
@@ -177,6 +301,12 @@ def test_any_answer_is_a_completion_or_a_fault(answer: str) -> None:
         assert all(end == -1 or 0 < end <= len(one.text) for end in one.token_ends)
     with contextlib.suppress(Fault):
         assert len(read_echo(answer, 1, 2)) == 2
+    with contextlib.suppress(Fault):
+        assert all(isinstance(value, float) for value in top_logprobs(answer).values())
+    with contextlib.suppress(Fault):
+        one = read_answer(answer, stops=("a", "b]"), opened=True)
+        assert one.error is not None or one.logprobs is None or len(one.logprobs) == len(one.token_ends)
+    assert error_within(answer) is None or 400 <= (error_within(answer) or 0) < 600
 
 
 @pytest.fixture(scope="module")
