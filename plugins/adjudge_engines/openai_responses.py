@@ -20,7 +20,10 @@ from .openai_stops import cut_at, end_of, with_stop
 from .texts import Texts
 
 COMPLETE = ("stop", "eos", "eos_token", "stop_sequence", "end_turn")
-CUT = ("length", "max_tokens")
+CUT = ("length", "max_tokens", "model_length", "repetition")
+"""How an answer ends that is not whole: at a limit, or stopped by the server for it went round in circles, as vLLM can be told to."""
+FILTERED = ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "refusal", "guardrail_intervened", "sensitive")
+"""How an answer ends that a filter stopped, which it would do again."""
 UNKNOWN = -9999.0
 """What OpenAI and vLLM write for a log-probability that they do not tell."""
 
@@ -54,10 +57,10 @@ def read_answer(body: str, texts: Texts | None = None, *, stops: Sequence[str] =
     """
     choice = _only_choice(body)
     ended = choice.get("finish_reason")
-    if ended == "content_filter":
-        return Completion("", error="the endpoint's content filter stopped the answer")
     if not isinstance(ended, str):
         raise Fault("the answer does not say how it ended")
+    if ended.lower() in FILTERED:
+        return Completion("", error="the endpoint's content filter stopped the answer")
     if ended.lower() not in (*COMPLETE, *CUT):
         raise Fault(f"the answer ended with {_short(ended)}, which is neither complete nor cut off{_why(choice)}")
     cut = ended.lower() in CUT

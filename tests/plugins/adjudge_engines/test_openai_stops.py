@@ -83,7 +83,8 @@ def test_a_completion_is_cut_at_the_first_end_of_a_string_and_keeps_its_tokens_i
 
 
 def asked(endpoint: Any, stop: tuple[str, ...], owner: str | None = None, **options: Any) -> dict[str, Any]:
-    """The body of the one chat that is sent."""
+    """The body of the first chat that is sent."""
+    endpoint.requests.clear()
     models = endpoint.Reply(json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": owner}] if owner else []}))
     endpoint.behave = lambda request: models if request.path.endswith("/models") else endpoint.chat("[[A", choice={"stop_reason": "]]"})
     prompts: Any = [[{"role": "user", "content": "x"}]]
@@ -93,7 +94,7 @@ def asked(endpoint: Any, stop: tuple[str, ...], owner: str | None = None, **opti
         list(session.sample(prompts, seeds=[1], temperature=1.0, top_p=1.0, max_new_tokens=9, **more))
     assert one.text == ("[[A]]" if "]]" in stop else "[[A")
     assert sum(request.path.endswith("/models") for request in endpoint.requests) <= 1, "it is asked once who it is"
-    sent: dict[str, Any] = [request.body for request in endpoint.requests if request.path.endswith("/chat/completions")][0]
+    sent: dict[str, Any] = next(request.body for request in endpoint.requests if request.path.endswith("/chat/completions"))
     return sent
 
 
