@@ -12,10 +12,9 @@ from typing import Any
 from adjudge import Completion, ConfigError, Message, stable_id, write_whole
 
 from .batch import BatchWritten, body_in, status_of
-from .openai_logprobs import shaped
 from .openai_options import OpenAiEngine
 from .openai_refusals import read_refusal
-from .openai_requests import Chat, chats, json_of
+from .openai_requests import Chat, chats, json_of, shaped
 from .openai_responses import Fault, read_answer
 from .openai_tokenizer import opens_thinking, texts_of
 

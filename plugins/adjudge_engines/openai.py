@@ -69,6 +69,8 @@ class OpenAiSession:
         except Refused as fault:
             completion = Completion("", error=str(fault))
         except Fault as fault:
+            if self.endpoint.over is not None:  # it would have been asked again
+                raise self.endpoint.over from None
             failures.append(str(fault))
             return Completion("", error=str(fault))
         failures.clear()

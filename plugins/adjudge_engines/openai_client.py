@@ -20,7 +20,7 @@ from adjudge import ConfigError
 
 from .openai_options import OpenAiEngine
 from .openai_pace import Pace, asked_to_wait
-from .openai_refusals import About, Refusal, about, lacks_money, read_refusal, refuses_system
+from .openai_refusals import About, Refusal, about, lacks_money, read_refusal, refuses_system, remedy_for_setting
 from .openai_requests import Chat, body_of
 from .openai_responses import Fault, Refused, error_within
 from .openai_room import room_left
@@ -220,7 +220,7 @@ class Endpoint:
             return f"see that engine.base_url ends where /chat/completions begins, and that {self.options.model!r} is served there"
         if what is About.PROMPT:
             return "it refuses even a harmless prompt of one line: lower judge.max_new_tokens, or ask another model"
-        return "where it does not take an option, see engine.logprobs, engine.limit, engine.leave_out and engine.extra; else the prompt"
+        return remedy_for_setting(refusal)
 
     def _tell(self, first: bool, what: str) -> None:
         if first:

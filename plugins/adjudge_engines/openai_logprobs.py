@@ -18,15 +18,13 @@ from adjudge import Completion, ConfigError
 
 from .openai_client import Endpoint
 from .openai_options import OpenAiEngine
-from .openai_requests import Chat, body_of
+from .openai_requests import SHAPES, Chat, body_of, shaped
 from .openai_responses import Fault, top_logprobs
 
 TRIES = 3
 """Completions after which what cannot be told is taken for the worse kind."""
 CANDIDATES = 5
 """Tokens whose log-probabilities are compared in the first place of an answer."""
-SHAPES = ("top_k", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias")
-"""Further settings that shape the distribution that is sampled from."""
 LEAST = -9999.0
 """What stands for a token that is not sampled from at all."""
 SURE = 0.3
@@ -124,11 +122,6 @@ class LogprobCheck:
             "  Remedy: serve with vLLM's --logprobs-mode raw_logprobs, or name engine.tokenizer: texts are then scored through an echo.",
             file=sys.stderr,
         )
-
-
-def shaped(options: OpenAiEngine, chat: Chat) -> bool:
-    """Whether what is sampled from differs from the model's own distribution at all."""
-    return (chat.temperature, chat.top_p) != (1.0, 1.0) or any(name in options.extra for name in SHAPES)
 
 
 def compare(pairs: Sequence[tuple[float, float]]) -> Finding:

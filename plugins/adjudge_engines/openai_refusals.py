@@ -110,6 +110,18 @@ def refuses_system(refusal: Refusal) -> bool:
     return refusal.status not in (401, 402, 403, 404, 429) and bool(NO_SYSTEM.search(refusal.words))
 
 
+def remedy_for_setting(refusal: Refusal) -> str:
+    """How to leave out what is refused, where it is named."""
+    named = {name for name in SETTINGS if name in refusal.params or re.search(rf"(?<![\w.]){name}(?![\w.])", refusal.words)}
+    if "max_tokens" in named and "max_completion_tokens" in refusal.words:
+        return "write engine.limit: max_completion_tokens"
+    if named & {"logprobs", "top_logprobs"}:
+        return "write engine.logprobs: false"
+    if found := sorted(named & {"seed", "temperature", "top_p", "n", "stop"}):
+        return f"write engine.leave_out: [{found[-1]}]"
+    return "where it does not take an option, see engine.logprobs, engine.limit, engine.leave_out and engine.extra; else the prompt"
+
+
 def _while_busy(refusal: Refusal) -> About:
     """What comes with the statuses of a busy hour: an empty account, a prompt beyond the limit of a minute, or a template's own error."""
     codes, words = refusal.codes, refusal.words

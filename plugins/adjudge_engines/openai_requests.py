@@ -18,6 +18,8 @@ SEEDS = 2**31
 """Seeds below this number are taken by every server."""
 MOST_STOPS = 4
 """Strings at which OpenAI's API ends a completion; other servers take more."""
+SHAPES = ("top_k", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias")
+"""Further settings that shape the distribution that is sampled from."""
 HARMLESS = {"system": "Answer in one word.", "user": "Reply with the word yes.", "assistant": "Yes."}
 """What is asked to find out whether anything is answered at all, by the role of a turn."""
 
@@ -87,6 +89,11 @@ def json_of(options: OpenAiEngine, chat: Chat) -> dict[str, Any]:
     """The same as the JSON that goes over the line, with the model's name."""
     body = body_of(options, chat)
     return {"model": options.model, **body.pop("extra_body"), **body}
+
+
+def shaped(options: OpenAiEngine, chat: Chat) -> bool:
+    """Whether what is sampled from differs from the model's own distribution at all."""
+    return (chat.temperature, chat.top_p) != (1.0, 1.0) or any(name in options.extra for name in SHAPES)
 
 
 def _chat_body(options: OpenAiEngine, chat: Chat) -> dict[str, Any]:

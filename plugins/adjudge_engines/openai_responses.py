@@ -83,7 +83,7 @@ def error_within(body: str) -> int | None:
     if not error or not isinstance(error, dict):
         return None
     told = [error.get("code"), error.get("status"), error.get("status_code")]
-    return next((int(one) for one in told if str(one).isdigit() and 400 <= int(one) < 600), 502)
+    return next((int(str(one)) for one in told if str(one).isdecimal() and 400 <= int(str(one)) < 600), 502)
 
 
 def read_echo(body: str, start: int, count: int) -> list[float]:

@@ -113,13 +113,28 @@ def test_a_seed_gives_its_sample_again(url: str, embedded: Path) -> None:
     assert [one.text for one in first] == [one.text for one in again]
 
 
-def test_a_prompt_that_does_not_fit_is_told_with_what_the_server_says(url: str, embedded: Path) -> None:
+def test_a_prompt_that_does_not_fit_fails_alone_with_what_the_server_says(url: str, embedded: Path) -> None:
     long: list[Message] = [{"role": "user", "content": "1+" * 400 + "1"}]
-    with (
-        OpenAiEngine(base_url=url, model="judge").open(embedded) as session,
-        pytest.raises(ConfigError, match=r"answered with status 400: .*256"),
-    ):
-        list(session.sample([long], seeds=[0], temperature=1, top_p=1, max_new_tokens=40))
+    with OpenAiEngine(base_url=url, model="judge").open(embedded) as session:
+        found = dict(session.sample([long, PROMPTS[0]], seeds=[0, 1], temperature=1, top_p=1, max_new_tokens=40))
+    assert "refused with status 400: " in str(found[0].error)
+    assert "256" in str(found[0].error)
+    assert found[1].error is None
+
+
+def test_more_new_tokens_than_fit_are_lowered_to_the_room_that_is_left(url: str, embedded: Path) -> None:
+    with OpenAiEngine(base_url=url, model="judge").open(embedded) as session:
+        [(_, one)] = session.sample(PROMPTS[:1], seeds=[0], temperature=0, top_p=1, max_new_tokens=8192)
+    assert one.error is None
+    assert one.text
+
+
+def test_log_probabilities_are_the_models_own_at_any_temperature(url: str, embedded: Path) -> None:
+    """vLLM's own mode is the raw one; what is kept agrees with an echo of the same tokens."""
+    with OpenAiEngine(base_url=url, model="judge", tokenizer=embedded).open(embedded) as session:
+        [(_, one)] = session.sample(PROMPTS[:1], seeds=[0], temperature=0.5, top_p=0.5, max_new_tokens=112)
+        [scored] = session.logprobs(PROMPTS[0], [one.token_ids])
+    assert one.logprobs == pytest.approx(scored, abs=1e-3)
 
 
 def test_a_model_that_is_not_served_is_told(url: str, embedded: Path) -> None:

@@ -135,6 +135,26 @@ def test_endpoints_that_take_no_system_turn(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        (error("logprobs is not supported with this model", "unsupported_parameter"), "engine.logprobs: false"),
+        (error("seed: Extra inputs are not permitted", "extra_forbidden"), "engine.leave_out: [seed]"),
+        (error("n: Extra inputs are not permitted"), "engine.leave_out: [n]"),
+        (error("`temperature` and `top_p` cannot both be specified for this model."), "engine.leave_out: [top_p]"),
+        (error("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."),
+         "engine.limit: max_completion_tokens"),
+        (error("Unsupported value", "unsupported_value", param="temperature"), "engine.leave_out: [temperature]"),
+        (error("this is no option of mine, not supported with this model"), "see engine.logprobs, engine.limit"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_is_refused_has_its_remedy_told(endpoint: Any, body: str, remedy: str) -> None:
+    endpoint.behave = lambda request: endpoint.Reply(body, status=400)
+    with opened(endpoint) as session, pytest.raises(ConfigError) as caught:
+        ask(session, "x")
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("words", "room"),
     [
         ("This model's maximum context length is 4096 tokens. However, you requested 8292 tokens (100 in the messages, 8192 in the"
@@ -238,6 +258,20 @@ def test_after_the_end_what_is_under_way_is_waited_for_and_kept(endpoint: Any) -
     with opened(endpoint, concurrency=2) as session, pytest.raises(ConfigError, match="Insufficient Balance"):
         found.extend(session.sample(turns("slow", "a", "b"), seeds=range(3), temperature=1, top_p=1, max_new_tokens=9))
     assert [(index, one.text) for index, one in found] == [(0, "slow")]
+
+
+def test_a_call_that_would_have_been_asked_again_is_not_failed_by_the_end(endpoint: Any) -> None:
+    def behave(request: Any) -> Any:
+        if request.prompt == "busy":
+            return endpoint.Reply(status=500, delay=0.3)
+        return endpoint.Reply(error("Insufficient Balance"), status=402, delay=0.1)
+
+    endpoint.behave = behave
+    found: list[tuple[int, Completion]] = []
+    with opened(endpoint, concurrency=2) as session, pytest.raises(ConfigError, match="Insufficient Balance"):
+        found.extend(session.sample(turns("busy", "a", "b"), seeds=range(3), temperature=1, top_p=1, max_new_tokens=9))
+    assert found == []
+    assert [request.prompt for request in endpoint.requests].count("busy") == 1
 
 
 def test_many_refused_prompts_share_what_was_found_out(endpoint: Any) -> None:

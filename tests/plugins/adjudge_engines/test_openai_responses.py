@@ -361,6 +361,15 @@ def test_thinking_is_read_from_the_tokens_whether_its_first_mark_stood_in_the_pr
     assert one.logprobs == (-0.5,) * len(ids)
 
 
+def test_the_tokens_of_unended_thinking_stand_behind_the_mark_that_the_template_wrote(texts: Texts) -> None:
+    ids = texts.tokenizer("37+48", add_special_tokens=False)["input_ids"]
+    choice = json.loads(body("37+48"))["choices"][0]
+    one = read_answer(json.dumps({"choices": [{**choice, "token_ids": ids}]}), texts, opened=True)
+    assert one.text == "<think>37+48"
+    assert one.token_ids == tuple(ids)
+    assert one.token_ends == tuple(end + 7 for end in texts.token_offsets(ids)[1])
+
+
 def test_an_echo_is_of_all_tokens_that_were_given() -> None:
     echoed = json.dumps({"choices": [{"logprobs": {"token_logprobs": [None, -1, -2.5, -3, -9]}}]})
     assert read_echo(echoed, 2, 2) == [-2.5, -3.0]
