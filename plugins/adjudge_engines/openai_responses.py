@@ -80,8 +80,8 @@ def error_within(body: str) -> int | None:
     except (ValueError, RecursionError):
         return None
     error = data.get("error") if isinstance(data, dict) and not data.get("choices") and not data.get("output") else None
-    if not error or not isinstance(error, dict):
-        return None
+    if not isinstance(error, dict):
+        return 502 if isinstance(error, str) and error else None
     told = [error.get("code"), error.get("status"), error.get("status_code")]
     return next((int(str(one)) for one in told if str(one).isdecimal() and 400 <= int(str(one)) < 600), 502)
 

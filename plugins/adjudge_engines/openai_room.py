@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+AT_LEAST = re.compile(r"your (?:prompt|request) (?:contains|has) at least \d+ input tokens")
+"""vLLM counts a prompt no further than it needs to refuse it, and then says no more than this."""
 NUMBER = r"[`'\"]?(\d+)[`'\"]?"
 CONTEXT_AND_PROMPT = (
     rf"context length is {NUMBER} tokens\. However, you requested \d+ tokens \({NUMBER} (?:in|of)",
-    rf"context length is (?:only )?{NUMBER} tokens and your (?:request|prompt) (?:has|contains) (?:at least )?{NUMBER} input tokens",
+    rf"context length is (?:only )?{NUMBER} tokens and your (?:request|prompt) (?:has|contains) {NUMBER} input tokens",
+    rf"context length is {NUMBER} tokens\. However, your request has {NUMBER} input tokens plus \d+",
+    rf"context length is {NUMBER} tokens\. However, you requested \d+ output tokens and your prompt contains {NUMBER} input tokens",
     rf"must be <= {NUMBER}\. Given: {NUMBER} `?inputs`? tokens",
 )
 """The context and the prompt, in tokens: OpenAI and vLLM before 0.9, vLLM, TGI."""
@@ -26,8 +30,11 @@ MOST = (
 
 
 def room_left(words: str, asked: int) -> int | None:
-    """New tokens that fit behind the prompt, fewer than were asked for; None where the refusal does not say, or none fit."""
-    room = None
+    """New tokens that fit behind the prompt, fewer than were asked for; None where the refusal does not say, or none fit.
+
+    Half of what was asked for where it only says that this is too much.
+    """
+    room = asked // 2 if AT_LEAST.search(words) else None
     for pattern in CONTEXT_AND_PROMPT:
         if found := re.search(pattern, words):
             room = int(found[1]) - int(found[2])

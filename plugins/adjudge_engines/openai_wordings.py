@@ -25,7 +25,8 @@ model_not_allowed unknown_model invalid_model
 PROMPT_CODES = _words("""
 context_length_exceeded exceed_context_size_error string_above_max_length request_too_large content_filter content_policy_violation
 responsibleaipolicyviolation invalid_prompt prohibited_content data_inspection_failed datainspectionfailed contextwindowexceedederror
-contentpolicyviolationerror moderation_blocked content_moderation_failed safety_check_failed input_moderation
+contentpolicyviolationerror moderation_blocked token_limit_exceeded string_too_long content_moderation_failed
+safety_check_failed input_moderation
 """)
 SETTING_CODES = _words("""
 unsupported_parameter unsupported_value unknown_parameter extra_forbidden invalid_parameter unsupportedparamserror
@@ -49,7 +50,7 @@ FILTERED = re.compile(
 """What endpoints say of a prompt that they will not answer."""
 PENNILESS = re.compile(
     r"insufficient (?:balance|credit|funds|quota)|credit balance|(?:out of|requires more|not enough) credits?|credit limit|billing"
-    r"|budget has been exceeded|exceeded your current quota|key limit exceeded|no resource package|payment required|spending limit"
+    r"|budget .{0,20}exceeded|exceeded your current quota|key limit exceeded|no resource package|payment required|spending limit"
     r"|account .{0,30}(?:suspended|deactivated|disabled|inactive|overdue)|api[ _-]?key .{0,20}"
     r"(?:not valid|invalid|expired|disabled|revoked)|(?:invalid|expired|disabled|revoked|incorrect) api[ _-]?key|subscription",
     re.IGNORECASE,

@@ -165,6 +165,11 @@ def test_a_setting_that_is_refused_has_its_remedy_told(endpoint: Any, body: str,
          " `max_new_tokens`", 3996),
         ("You passed 100 input tokens and requested 8192 output tokens. However, the model's context length is only 4096 tokens", 3996),
         ("input length and `max_tokens` exceed context limit: 100 + 8192 > 4096, decrease input length", 3996),
+        ("This model's maximum context length is 4096 tokens. However, your request has 100 input tokens plus 8192 'max_tokens'.", 3996),
+        ("This model's maximum context length is 4096 tokens. However, you requested 8192 output tokens and your prompt contains 100 input"
+         " tokens, for a total of 8292 tokens.", 3996),
+        ("This model's maximum context length is 128000 tokens. However, you requested 8192 output tokens and your prompt contains at least"
+         " 119809 input tokens, for a total of at least 128001 tokens.", 4096),
         ("max_tokens is too large: 8192. This model supports at most 4096 completion tokens", 4096),
         ("max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens for this model", 4096),
         ("Invalid max_tokens value, the valid range of max_tokens is [1, 4096]", 4096),
@@ -307,6 +312,9 @@ def test_an_error_that_comes_as_an_answer_is_an_error(endpoint: Any) -> None:
     )
     with opened(endpoint) as session:
         assert ask(session, "x")[0].text == "at last"
+    endpoint.behave = lambda request: endpoint.Reply(json.dumps({"error": "The prompt is longer than the context length of 4096."}))
+    with opened(endpoint) as session, pytest.raises(ConfigError, match="refuses even a harmless prompt"):
+        ask(session, "x")
     endpoint.behave = lambda request: endpoint.Reply(json.dumps({"error": {"message": "Insufficient credits", "code": 402}}))
     with opened(endpoint) as session, pytest.raises(ConfigError, match="no quota left"):
         ask(session, "x")
