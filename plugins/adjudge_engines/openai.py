@@ -6,6 +6,7 @@ What the endpoint says is never trusted to be whole: see `openai_responses`. Wha
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from .openai_requests import Chat, chats, folded
 from .openai_responses import Fault, OtherText, Refused, read_answer, read_echo
 from .openai_tokenizer import opens_thinking, texts_of
 
+PATIENCE = 5.0
+"""Seconds after which it is told that calls under way are waited for."""
 Request = TypeVar("Request")
 
 
@@ -149,10 +152,23 @@ class OpenAiSession:
                     except Exception as error:
                         errors.append(error)
 
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.options.concurrency, len(requests))):
-                    group.create_task(caller())
+            callers = [asyncio.create_task(caller()) for _ in range(min(self.options.concurrency, len(requests)))]
+            try:
+                await _done(callers, errors)
+            finally:
+                for task in callers:
+                    task.cancel()
             if errors:
                 raise errors[0]
 
         return self.background.stream(work)
+
+
+async def _done(callers: Sequence[asyncio.Task[None]], errors: Sequence[BaseException]) -> None:
+    """Until all callers are done; that they still wait behind an error is told once."""
+    pending, told = set(callers), False
+    while pending:
+        done, pending = await asyncio.wait(pending, timeout=PATIENCE)
+        if errors and pending and not done and not told:
+            print(f"{errors[0]}\nwaiting for {len(pending)} calls under way, which count; Ctrl-C goes without them", file=sys.stderr)
+            told = True

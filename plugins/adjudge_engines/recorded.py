@@ -9,6 +9,8 @@ from typing import Literal
 
 from adjudge import Completion, ConfigError, Engine, Message
 
+from .openai_stops import cut_at
+
 
 class ReplaySession:
     """Answers from texts recorded for each prompt, the seed choosing among several; an unknown prompt is a failed call."""
@@ -17,14 +19,15 @@ class ReplaySession:
         self.texts = texts
 
     def sample(
-        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int
-    ) -> Iterator[tuple[int, Completion]]:
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int,
+        stop: Sequence[str] = (),
+    ) -> Iterator[tuple[int, Completion]]:  # fmt: skip
         for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             known = self.texts.get(prompt[-1]["content"])
             if not known:
                 yield index, Completion("", error="no text is recorded for this prompt")
             else:
-                yield index, Completion(known[seed % len(known)])
+                yield index, cut_at(Completion(known[seed % len(known)]), stop)
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         raise NotImplementedError("recorded texts have no log-probabilities")

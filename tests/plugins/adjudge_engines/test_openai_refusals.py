@@ -250,8 +250,11 @@ def test_an_account_that_ends_in_mid_run_ends_the_job_and_costs_no_more_calls(en
     assert len(endpoint.requests) <= 3 + 2 + 1
 
 
-def test_after_the_end_what_is_under_way_is_waited_for_and_kept(endpoint: Any) -> None:
+def test_after_the_end_what_is_under_way_is_waited_for_and_kept(
+    endpoint: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Those calls are paid for."""
+    monkeypatch.setattr("adjudge_engines.openai.PATIENCE", 0.05)
 
     def behave(request: Any) -> Any:
         if request.prompt == "slow":
@@ -263,6 +266,7 @@ def test_after_the_end_what_is_under_way_is_waited_for_and_kept(endpoint: Any) -
     with opened(endpoint, concurrency=2) as session, pytest.raises(ConfigError, match="Insufficient Balance"):
         found.extend(session.sample(turns("slow", "a", "b"), seeds=range(3), temperature=1, top_p=1, max_new_tokens=9))
     assert [(index, one.text) for index, one in found] == [(0, "slow")]
+    assert capsys.readouterr().err.count("waiting for 1 calls under way") == 1
 
 
 def test_a_call_that_would_have_been_asked_again_is_not_failed_by_the_end(endpoint: Any) -> None:
