@@ -27,6 +27,8 @@ from .openai_room import room_left
 
 SECRET = 8
 """Characters from which on a key is one, and not a word such as EMPTY that a local endpoint is given."""
+IN_A_ROW = 10
+"""Prompts refused without an answer between them after which it is looked whether others are answered still."""
 KEPT = "What was answered is kept in a run's records, and in the cache where engine.weights says what is served"
 Read = TypeVar("Read")
 
@@ -56,6 +58,8 @@ class Endpoint:
         self._deciding = asyncio.Lock()
         self._answered_since = float("-inf")
         """When the last request began that was answered, in seconds of the monotonic clock."""
+        self._in_a_row = 0
+        """Prompts refused since."""
         self._client = openai.AsyncOpenAI(
             base_url=options.base_url,
             api_key=key or "none",
@@ -103,7 +107,7 @@ class Endpoint:
         async def once() -> Read:
             begun, answer = await self._post(api, body, chat)
             found = read(answer)
-            self._answered_since = max(self._answered_since, begun)
+            self._well(begun)
             return found
 
         return await self._again(once)
@@ -163,7 +167,8 @@ class Endpoint:
         answered = self._answered_since > float("-inf")
         if what in (About.ACCOUNT, About.MODEL) or (what is About.SETTING and not answered):
             return self._ends(refusal)
-        if (what is About.PROMPT and answered) or (chat is None and answered):
+        if answered and (chat is None or (what is About.PROMPT and self._in_a_row < IN_A_ROW)):
+            self._in_a_row += 1
             return self._refused(refusal)
         return self._ends(refusal) if chat is None else await self._decided(refusal, came, chat.harmless())
 
@@ -187,7 +192,11 @@ class Endpoint:
             begun, _ = await self._send(self.options.api, body_of(self.options, harmless))
         except Unwell as unwell:
             raise self._busy(unwell) if about(unwell.refusal) is About.BUSY else unwell from None
-        self._answered_since = max(self._answered_since, begun)
+        self._well(begun)
+
+    def _well(self, begun: float) -> None:
+        """A request that began then was answered."""
+        self._answered_since, self._in_a_row = max(self._answered_since, begun), 0
 
     def _refused(self, refusal: Refusal) -> Refused:
         return Refused(f"refused with status {refusal.status}: {self._clean(refusal.told)}")

@@ -84,7 +84,7 @@ def about(refusal: Refusal) -> About:
         return About.PROMPT
     if status in BUSY or status >= 500:
         return _while_busy(refusal)
-    if status == 403 and FILTERED.search(refusal.words):  # of a moderator before the model, as OpenRouter and xAI have one
+    if status == 403 and _by_words(refusal) is About.PROMPT:  # of a moderator before the model, as OpenRouter and xAI have one
         return About.PROMPT
     if status in (401, 402) or codes & ACCOUNT_CODES:
         return About.ACCOUNT
@@ -93,11 +93,13 @@ def about(refusal: Refusal) -> About:
 
 def _by_words(refusal: Refusal) -> About:
     words = refusal.words
+    if PENNILESS.search(words):  # an account may be closed for what its prompts were
+        return About.UNSURE
     if TOO_LONG.search(words) or FILTERED.search(words):
         return About.PROMPT
     if refusal.codes & SETTING_CODES or refusal.params & SETTINGS or UNKNOWN_OPTION.search(words):
         return About.SETTING
-    return About.BUSY if SLOW_DOWN.search(words) and not PENNILESS.search(words) else About.UNSURE
+    return About.BUSY if SLOW_DOWN.search(words) else About.UNSURE
 
 
 def lacks_money(refusal: Refusal) -> bool:
@@ -129,7 +131,7 @@ def _while_busy(refusal: Refusal) -> About:
         return About.ACCOUNT
     passing = SLOW_DOWN.search(words) and "perday" not in words.lower().replace(" ", "")
     if refusal.status == 429 and PENNILESS.search(words) and not passing and "resource_exhausted" not in codes:
-        return About.ACCOUNT
+        return About.UNSURE
     too_long = TOO_LONG.search(words) if refusal.status >= 500 else re.search("request too large", words, re.IGNORECASE)
     return About.PROMPT if too_long else About.BUSY
 

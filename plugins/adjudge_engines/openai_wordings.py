@@ -51,7 +51,8 @@ FILTERED = re.compile(
 PENNILESS = re.compile(
     r"insufficient (?:balance|credit|funds|quota)|credit balance|(?:out of|requires more|not enough) credits?|credit limit|billing"
     r"|budget .{0,20}exceeded|exceeded your current quota|key limit exceeded|no resource package|payment required|spending limit"
-    r"|account .{0,30}(?:suspended|deactivated|disabled|inactive|overdue)|api[ _-]?key .{0,20}"
+    r"|(?:account|access|organization|project|workspace) .{0,40}"
+    r"(?:suspended|deactivated|disabled|inactive|overdue|terminated|banned|restricted|archived)|api[ _-]?key .{0,20}"
     r"(?:not valid|invalid|expired|disabled|revoked)|(?:invalid|expired|disabled|revoked|incorrect) api[ _-]?key|subscription",
     re.IGNORECASE,
 )

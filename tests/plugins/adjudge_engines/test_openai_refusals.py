@@ -60,7 +60,7 @@ SAID: list[tuple[int, str, About]] = [
     (403, error("Your key may not do this", None, "permission_error"), About.ACCOUNT),
     (429, error("You exceeded your current quota, please check your plan and billing details.", "insufficient_quota", "insufficient_quota"),
      About.ACCOUNT),
-    (429, error("Insufficient balance or no resource package. Please recharge.", "1113"), About.ACCOUNT),
+    (429, error("Insufficient balance or no resource package. Please recharge.", "1113"), About.UNSURE),
     (400, error("Budget has been exceeded! Current cost: 11.2, Max budget: 10.0", "400", "budget_exceeded"), About.ACCOUNT),
     (400, json.dumps([{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT",
                                  "details": [{"reason": "API_KEY_INVALID"}]}}]), About.ACCOUNT),
@@ -83,6 +83,7 @@ SAID: list[tuple[int, str, About]] = [
     # what only another prompt can tell: the words may be the prompt's own
     (400, error("Your credit balance is too low to access the API."), About.UNSURE),
     (403, "<html>Request blocked</html>", About.UNSURE),
+    (403, error("Your account was suspended for violating our usage policies."), About.UNSURE),
     (400, error("no"), About.UNSURE),
 ]  # fmt: skip
 
@@ -235,6 +236,8 @@ def test_one_refusal_that_comes_before_all_answers_fails_its_own_prompt_and_no_o
         ((429, error("You exceeded your current quota", "insufficient_quota")), "no quota left"),
         ((404, error("The model does not exist", "model_not_found")), "is served there"),
         ((400, error("some words that nobody knows")), "some words that nobody knows"),
+        ((403, error("Your account was suspended for violating our usage policies.")), "suspended"),
+        ((429, error("Insufficient balance or no resource package. Please recharge.", "1113")), "no quota left"),
     ],
 )
 def test_an_account_that_ends_in_mid_run_ends_the_job_and_costs_no_more_calls(endpoint: Any, refused: tuple[int, str], told: str) -> None:
@@ -297,6 +300,24 @@ def test_an_endpoint_that_refuses_even_a_harmless_prompt_is_told_to_the_user(end
     with opened(endpoint, concurrency=2) as session, pytest.raises(ConfigError, match=r"lower judge\.max_new_tokens"):
         ask(session, *map(str, range(100)))
     assert len(endpoint.requests) <= 3
+
+
+def test_what_passes_for_the_prompts_fault_is_looked_at_again_when_it_goes_on(endpoint: Any) -> None:
+    """A filter that refuses everything from now on is not the fault of the remaining prompts."""
+    refused = endpoint.Reply(error("content policy"), status=400)
+    endpoint.behave = lambda request: endpoint.chat() if len(endpoint.requests) <= 3 else refused
+    with opened(endpoint, concurrency=1) as session, pytest.raises(ConfigError, match="content policy"):
+        ask(session, *map(str, range(200)))
+    assert len(endpoint.requests) <= 3 + 10 + 2
+
+
+def test_many_prompts_that_are_refused_for_themselves_end_nothing(endpoint: Any) -> None:
+    refused = endpoint.Reply(error("content policy"), status=400)
+    endpoint.behave = lambda request: refused if request.prompt.startswith("bad") else endpoint.chat("fine")
+    with opened(endpoint, concurrency=1) as session:
+        found = ask(session, "good", *[f"bad {n}" for n in range(50)], "good")
+    assert [one.error is None for one in found] == [True, *[False] * 50, True]
+    assert len(endpoint.requests) <= 52 + 5
 
 
 def test_an_option_that_one_of_several_servers_behind_a_gateway_refuses_ends_nothing(endpoint: Any) -> None:
