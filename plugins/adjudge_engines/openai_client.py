@@ -23,7 +23,7 @@ from .openai_pace import Pace, asked_to_wait
 from .openai_refusals import About, Refusal, about, lacks_money, read_refusal, refuses_system, remedy_for_setting
 from .openai_requests import Chat, body_of
 from .openai_responses import Fault, Refused, error_within
-from .openai_room import room_left
+from .openai_room import AT_LEAST, room_left
 
 SECRET = 8
 """Characters from which on a key is one, and not a word such as EMPTY that a local endpoint is given."""
@@ -160,7 +160,7 @@ class Endpoint:
         refusal, came, what = unwell.refusal, time.monotonic(), about(unwell.refusal)
         if chat is not None and chat.has_system and refuses_system(refusal):
             return NoSystem()
-        if chat is not None and (room := room_left(refusal.words, chat.max_new_tokens)) is not None:
+        if chat is not None and (room := await self._room(refusal, chat)) is not None:
             return LessRoom(room)
         if what is About.BUSY:
             return self._busy(unwell)
@@ -171,6 +171,20 @@ class Endpoint:
             self._in_a_row += 1
             return self._refused(refusal)
         return self._ends(refusal) if chat is None else await self._decided(refusal, came, chat.harmless())
+
+    async def _room(self, refusal: Refusal, chat: Chat) -> int | None:
+        """New tokens that there is room for behind the prompt, fewer than were asked for; None where that is not known, or none fit."""
+        room = room_left(refusal.words, chat.max_new_tokens)
+        if room is None or not AT_LEAST.search(refusal.words):
+            return room
+        address, more = self.options.base_url.removesuffix("/v1") + "/tokenize", self.options.extra.get("chat_template_kwargs")
+        body = {"model": self.options.model, "messages": chat.turns, **({"chat_template_kwargs": more} if more else {})}
+        try:  # vLLM tells how long a prompt is, and what the model takes
+            told = await self._client.post(address, cast_to=object, body=body)
+            exact = int(told["max_model_len"]) - int(told["count"])  # type: ignore[index]
+        except (openai.OpenAIError, KeyError, TypeError, ValueError):
+            return room
+        return exact if 0 < exact < chat.max_new_tokens else None
 
     async def _decided(self, refusal: Refusal, came: float, harmless: Chat) -> Exception:
         """What a refusal is about, by whether anything that was asked after it is answered: the rest of the batch, or a harmless prompt."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-AT_LEAST = re.compile(r"your (?:prompt|request) (?:contains|has) at least \d+ input tokens")
+AT_LEAST = re.compile(r"your (?:prompt|request) (?:contains|has) (?:at least \d+ input tokens|\d+ characters)")
 """vLLM counts a prompt no further than it needs to refuse it, and then says no more than this."""
 NUMBER = r"[`'\"]?(\d+)[`'\"]?"
 CONTEXT_AND_PROMPT = (
@@ -21,12 +21,13 @@ PROMPT_AND_CONTEXT = (
     rf"prompt of {NUMBER} tokens .{{0,80}}context (?:length|window) of {NUMBER}",
 )
 MOST = (
+    rf"max_tokens=\d+ cannot be greater than max_model_len={NUMBER}",
     rf"supports at most {NUMBER} completion tokens",
     rf"max_tokens: \d+ > {NUMBER}, which is the maximum",
     rf"valid range of max_tokens is \[\d+, ?{NUMBER}\]",
     rf"`?max_(?:completion_)?tokens`? must be less than or equal to {NUMBER}",
 )
-"""The most new tokens that a model writes at all: OpenAI, Anthropic, DeepSeek, Groq."""
+"""The most new tokens that a model writes at all: vLLM, which looks at the prompt after this, OpenAI, Anthropic, DeepSeek, Groq."""
 
 
 def room_left(words: str, asked: int) -> int | None:

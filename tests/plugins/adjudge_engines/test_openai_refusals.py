@@ -171,6 +171,9 @@ def test_a_setting_that_is_refused_has_its_remedy_told(endpoint: Any, body: str,
          " tokens, for a total of 8292 tokens.", 3996),
         ("This model's maximum context length is 128000 tokens. However, you requested 8192 output tokens and your prompt contains at least"
          " 119809 input tokens, for a total of at least 128001 tokens.", 4096),
+        ("This model's maximum context length is 256 tokens. However, you requested 256 output tokens and your prompt contains 74"
+         " characters (more than 0 characters, which is the upper bound for 0 input tokens).", 4096),
+        ("max_tokens=8192 cannot be greater than max_model_len=4096. Please request fewer output tokens.", 4096),
         ("max_tokens is too large: 8192. This model supports at most 4096 completion tokens", 4096),
         ("max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens for this model", 4096),
         ("Invalid max_tokens value, the valid range of max_tokens is [1, 4096]", 4096),
@@ -380,3 +383,24 @@ def test_a_limit_beyond_the_context_is_lowered_to_the_room_that_is_left(endpoint
     answered = [request.body["max_tokens"] for request in endpoint.requests if request.body["max_tokens"] < 8192]
     assert answered[:2] == [90, 60]
     assert capsys.readouterr().err.count("fewer are asked for") == 1
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_vllm_is_asked_how_long_a_prompt_is_that_it_does_not_count_to_the_end(endpoint: Any, tells: bool) -> None:
+    def behave(request: Any) -> Any:
+        if request.path == "/tokenize":
+            size = sum(len(turn["content"]) for turn in request.body["messages"])
+            return endpoint.Reply(json.dumps({"count": size, "max_model_len": 100}) if tells else "{}", status=200 if tells else 404)
+        limit = request.body["max_tokens"]
+        if limit > 100:
+            return endpoint.Reply(error(f"max_tokens={limit} cannot be greater than max_model_len=100."), status=400)
+        least = f"you requested {limit} output tokens and your prompt contains at least {101 - limit} input tokens"
+        said = f"This model's maximum context length is 100 tokens. However, {least}, for a total of at least 101 tokens."
+        return endpoint.chat("fine") if len(request.prompt) + limit <= 100 else endpoint.Reply(error(said), status=400)
+
+    endpoint.behave = behave
+    with opened(endpoint, concurrency=1) as session:
+        found = ask(session, "x" * 10, "x" * 80, "x" * 120, limit=8192)
+    assert [one.text for one in found] == ["fine", "fine", ""]
+    limits = [request.body["max_tokens"] for request in endpoint.requests if request.path != "/tokenize" and len(request.prompt) == 80]
+    assert limits == ([8192, 100, 20] if tells else [8192, 100, 50, 25, 12])
