@@ -50,7 +50,8 @@ class Endpoint:
         """Why no more is asked; None while all is well."""
         self.folds = False
         """Whether the endpoint refused a system turn, so that none is sent."""
-        self._clipped = False
+        self._clipped = self._counts = False
+        """Whether there was less room than a prompt's judgement may take, and whether the endpoint counts a prompt's tokens."""
         self._key = key or ""
         secret_headers = options.secret_headers()
         self._secrets = [secret for secret in (self._key, *secret_headers.values()) if len(secret) >= SECRET]
@@ -88,6 +89,8 @@ class Endpoint:
 
     async def chat(self, chat: Chat, read: Callable[[str], Read]) -> Read:
         """What `read` makes of the answer, asked for as this endpoint takes it: without a system turn, in the room that is left."""
+        if self._counts and (room := await self._counted(chat.folded() if self.folds else chat)) and 0 < room < chat.max_new_tokens:
+            chat = replace(chat, max_new_tokens=room)
         while True:
             asked = chat.folded() if self.folds else chat
             try:
@@ -177,14 +180,21 @@ class Endpoint:
         room = room_left(refusal.words, chat.max_new_tokens)
         if room is None or not AT_LEAST.search(refusal.words):
             return room
+        exact = await self._counted(chat)
+        if exact is None:
+            return room
+        self._counts = True
+        return exact if 0 < exact < chat.max_new_tokens else None
+
+    async def _counted(self, chat: Chat) -> int | None:
+        """Tokens that are left behind a prompt by vLLM's own count; None where nobody counts."""
         address, more = self.options.base_url.removesuffix("/v1") + "/tokenize", self.options.extra.get("chat_template_kwargs")
         body = {"model": self.options.model, "messages": chat.turns, **({"chat_template_kwargs": more} if more else {})}
-        try:  # vLLM tells how long a prompt is, and what the model takes
-            told = await self._client.post(address, cast_to=object, body=body)
-            exact = int(told["max_model_len"]) - int(told["count"])  # type: ignore[index]
+        try:
+            told: Any = await self._client.post(address, cast_to=object, body=body)
+            return int(told["max_model_len"]) - int(told["count"])
         except (openai.OpenAIError, KeyError, TypeError, ValueError):
-            return room
-        return exact if 0 < exact < chat.max_new_tokens else None
+            return None
 
     async def _decided(self, refusal: Refusal, came: float, harmless: Chat) -> Exception:
         """What a refusal is about, by whether anything that was asked after it is answered: the rest of the batch, or a harmless prompt."""

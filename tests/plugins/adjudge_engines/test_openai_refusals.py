@@ -400,7 +400,8 @@ def test_vllm_is_asked_how_long_a_prompt_is_that_it_does_not_count_to_the_end(en
 
     endpoint.behave = behave
     with opened(endpoint, concurrency=1) as session:
-        found = ask(session, "x" * 10, "x" * 80, "x" * 120, limit=8192)
-    assert [one.text for one in found] == ["fine", "fine", ""]
+        found = ask(session, "x" * 80, "x" * 10, "x" * 120, "x" * 9, limit=8192)
+    assert [one.text for one in found] == ["fine", "fine", "", "fine"]
+    assert not tells or endpoint.requests[-1].body["max_tokens"] == 91, "from then on prompts are counted before they are asked"
     limits = [request.body["max_tokens"] for request in endpoint.requests if request.path != "/tokenize" and len(request.prompt) == 80]
     assert limits == ([8192, 100, 20] if tells else [8192, 100, 50, 25, 12])
