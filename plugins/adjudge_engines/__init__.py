@@ -1,4 +1,4 @@
-"""Engines: `hf`, transformers in this process, `vllm`, the same through vLLM, `openai`, a model behind an endpoint, and `replay`."""
+"""Engines: `hf`, transformers in this process, `vllm`, the same by vLLM, `openai`, an endpoint, `batch`, its batch files, and `replay`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Engine
 
+    from .batch import BatchEngine
     from .chat_template import set_chat_template, takes_system
     from .escaping import escape_special_tokens
     from .folder import is_whole_safetensors, model_below, read_settings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .weights import load_model, load_tokenizer, merge_adapter
 
 __all__ = [
+    "BatchEngine",
     "HfEngine",
     "OpenAiEngine",
     "ReplayEngine",
@@ -42,9 +44,10 @@ __getattr__ = lazy_names(__name__)
 
 @hookimpl
 def register_engines() -> list[type[Engine]]:
+    from .batch import BatchEngine
     from .hf_engine import HfEngine
     from .openai_options import OpenAiEngine
     from .replay import ReplayEngine
     from .vllm_engine import VllmEngine
 
-    return [HfEngine, VllmEngine, OpenAiEngine, ReplayEngine]
+    return [HfEngine, VllmEngine, OpenAiEngine, BatchEngine, ReplayEngine]

@@ -6,28 +6,23 @@ What the endpoint says is never trusted to be whole: see `openai_responses`. Wha
 from __future__ import annotations
 
 import asyncio
-import json
-import re
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
-from adjudge import Completion, ConfigError, JobError, Message, escape_special_tokens
+from adjudge import Completion, ConfigError, JobError, Message
 
 from .background import Background
-from .folder import TOKENIZER_FILES
-from .installed import require
 from .openai_client import Endpoint
+from .openai_logprobs import LogprobCheck
 from .openai_options import OpenAiEngine
-from .openai_responses import Fault, OtherText, Refused, read_chat, read_echo
-from .texts import Texts
+from .openai_requests import Chat, chats, folded
+from .openai_responses import Fault, OtherText, Refused, read_answer, read_echo
+from .openai_tokenizer import opens_thinking, texts_of
 
-MARKUP = re.compile(r"<(?=[|｜][^|｜<>\n]{1,40}[|｜]>|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
-"""Where the chat markup of well-known models begins; an endpoint would take it for its own."""
-SEEDS = 2**31
-"""Seeds below this number are taken by every server."""
+PATIENCE = 5.0
+"""Seconds after which it is told that calls under way are waited for."""
 Request = TypeVar("Request")
 
 
@@ -36,74 +31,64 @@ class OpenAiSession:
 
     def __init__(self, options: OpenAiEngine, key: str | None) -> None:
         self.options = options
-        self.texts = None if options.tokenizer is None else _texts(options.tokenizer)
+        self.texts = None if options.tokenizer is None else texts_of(options.tokenizer)
+        self.opened = opens_thinking(options, self.texts)
         self.right_tokenizer = False
         """Whether an answer has come whose tokens wrote its text."""
         self.endpoint = Endpoint(options, key)
+        self.logprob_check = LogprobCheck(options, self.endpoint, None if self.texts is None else self._echoed)
         self.background = Background()
+        self._owner: str | None = None
 
     def close(self) -> None:
         self.background.close(last=self.endpoint.close())
 
     def sample(
-        self,
-        prompts: Sequence[list[Message]],
-        *,
-        seeds: Sequence[int],
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int,
         stop: Sequence[str] = (),
-    ) -> Iterator[tuple[int, Completion]]:
-        settings = {
-            "temperature": temperature,
-            "top_p": top_p,
-            self.options.limit: max_new_tokens,
-            **({"stop": list(stop)} if stop else {}),
-        }
-        bodies = [self._body(prompt, seed % SEEDS, settings) for prompt, seed in zip(prompts, seeds, strict=True)]
+    ) -> Iterator[tuple[int, Completion]]:  # fmt: skip
+        asked = chats(
+            self.options, prompts, seeds=seeds, tokenizer=None if self.texts is None else self.texts.tokenizer, more=self._more(stop),
+            temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, stop=stop,
+        )  # fmt: skip
         failures: list[str] = []
-        return self._each(bodies, partial(self._answer, failures=failures))
+        return self._each(asked, partial(self._answer, failures=failures))
 
-    def _body(self, prompt: list[Message], seed: int, settings: dict[str, Any]) -> dict[str, Any]:
-        """A request for one completion."""
-        sent = {"seed": seed, **settings, "messages": self._escaped(prompt), "n": 1, "extra_body": dict(self.options.extra)}
-        if self.options.logprobs:
-            sent["logprobs"] = True
-        if self.texts is not None:
-            sent["extra_body"]["return_token_ids"] = True
-        return {name: value for name, value in sent.items() if name not in self.options.leave_out}
+    def _more(self, stop: Sequence[str]) -> dict[str, Any]:
+        """What only vLLM knows: to tell tokens, and to leave the string in the text that ended it."""
+        more: dict[str, Any] = {} if self.texts is None else {"return_token_ids": True}
+        if stop and "stop" not in self.options.leave_out and self.options.api == "chat":
+            if self._owner is None:
+                self._owner = self.background.run(self.endpoint.owner())
+            more |= {"include_stop_str_in_output": True} if self._owner == "vllm" else {}
+        return more
 
-    def _escaped(self, prompt: list[Message]) -> list[Message]:
-        """The prompt without chat markup in its texts: the model's own special tokens, or without a tokenizer those of known models."""
-        if self.texts is not None:
-            return escape_special_tokens(prompt, self.texts.tokenizer)
-        return [{**turn, "content": MARKUP.sub(lambda found: found[0] + " ", turn["content"])} for turn in prompt]
-
-    async def _answer(self, body: dict[str, Any], *, failures: list[str]) -> Completion:
+    async def _answer(self, chat: Chat, *, failures: list[str]) -> Completion:
         """The completion, or why there is none; `failures` are those since the last answer, and too many of them end the asking."""
         if len(failures) >= self.options.give_up_after:
             return Completion("", error=f"not asked: {len(failures)} calls failed one after the other, the last with: {failures[-1]}")
         try:
-            completion = await self.endpoint.ask("chat", body, self._read)
+            completion = await self.endpoint.chat(chat, partial(self._read, stops=chat.stop))
         except Refused as fault:
             completion = Completion("", error=str(fault))
         except Fault as fault:
+            if self.endpoint.over is not None:  # it would have been asked again
+                raise self.endpoint.over from None
             failures.append(str(fault))
             return Completion("", error=str(fault))
         failures.clear()
-        return completion
+        return await self.logprob_check.checked(chat, completion)
 
-    def _read(self, answer: str) -> Completion:
+    def _read(self, answer: str, stops: Sequence[str]) -> Completion:
         """The completion. Raises `Fault`, and `ConfigError` where no answer yet has shown that the tokenizer is the model's."""
         try:
-            completion = read_chat(answer, self.texts)
+            completion = read_answer(answer, self.texts, stops=stops, opened=self.opened)
         except OtherText as fault:
             if self.right_tokenizer:
                 raise
             raise ConfigError(f"engine.tokenizer: {fault}.\n  Remedy: name the folder of the model that is served.") from None
         self.right_tokenizer |= bool(completion.token_ids and completion.text.strip())
-        return completion if self.texts is None else replace(completion, opened=self.texts.opened)
+        return completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         if self.texts is None:
@@ -111,7 +96,7 @@ class OpenAiSession:
                 "engine.tokenizer: given tokens can be scored only with the served model's tokenizer.\n"
                 "  Remedy: name its folder, or take the engine hf or vllm with the weights."
             )
-        start = self.texts.to_score(prompt, continuations)
+        start = self.texts.to_score(folded(prompt) if self.endpoint.folds else prompt, continuations)
         places = [index for index, path in enumerate(continuations) if path]
         found: list[list[float]] = [[] for _ in continuations]
         paths = [list(continuations[index]) for index in places]
@@ -120,9 +105,8 @@ class OpenAiSession:
         return found
 
     async def _scored(self, start: list[int], path: list[int]) -> list[float]:
-        body = {"prompt": start + path, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0.0}
         try:
-            return await self.endpoint.ask("text", body, lambda text: read_echo(text, len(start), len(path)))
+            return await self._echo(start, path)
         except Refused as fault:
             raise ConfigError(
                 f"engine: the endpoint {self.options.base_url} cannot score given tokens: {fault}\n"
@@ -130,6 +114,16 @@ class OpenAiSession:
             ) from None
         except Fault as fault:
             raise JobError(f"engine: a path could not be scored: {fault}\n  Remedy: run again; finished records are kept.") from None
+
+    async def _echo(self, start: list[int], path: list[int]) -> list[float]:
+        """Log-probabilities of given tokens, which are raw whatever mode the server is in."""
+        body = {"prompt": start + path, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0.0}
+        return await self.endpoint.ask("text", body, lambda text: read_echo(text, len(start), len(path)))
+
+    async def _echoed(self, chat: Chat, path: Sequence[int]) -> list[float]:
+        assert self.texts is not None
+        turns = folded(chat.turns) if self.endpoint.folds else chat.turns
+        return await self._echo(self.texts.to_score(turns, [path]), list(path))
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         if self.texts is None:
@@ -142,32 +136,39 @@ class OpenAiSession:
     def _each(self, requests: Sequence[Request], one: Callable[[Request], Awaitable[Any]]) -> Iterator[tuple[int, Any]]:
         """``one`` of every request, with its index, as it finishes; so many at a time as the options say."""
 
+        self.endpoint.over = None
+        errors: list[BaseException] = []
+
         async def work(put: Callable[[tuple[int, Any]], None]) -> None:
             waiting = iter(enumerate(requests))
 
             async def caller() -> None:
+                """Ask one after the other. After an error no more is begun, and what is under way is waited for: it is paid for."""
                 for index, item in waiting:
-                    put((index, await one(item)))
+                    if errors:
+                        return
+                    try:
+                        put((index, await one(item)))
+                    except Exception as error:
+                        errors.append(error)
 
+            callers = [asyncio.create_task(caller()) for _ in range(min(self.options.concurrency, len(requests)))]
             try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.options.concurrency, len(requests))):
-                        group.create_task(caller())
-            except ExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+                await _done(callers, errors)
+            finally:
+                for task in callers:
+                    task.cancel()
+            if errors:
+                raise errors[0]
 
         return self.background.stream(work)
 
 
-def _texts(folder: FilePath) -> Texts:
-    """The tokenizer in a folder, which needs to hold no weights."""
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        raise ConfigError(
-            f"engine.tokenizer: {folder} has no tokenizer (looked for {', '.join(TOKENIZER_FILES)}).\n  Remedy: check the path."
-        )
-    require("train", "transformers")
-    from transformers import AutoTokenizer
-
-    settings = folder / "generation_config.json"
-    ends = json.loads(settings.read_text(encoding="utf-8")).get("eos_token_id") if settings.is_file() else None
-    return Texts(AutoTokenizer.from_pretrained(folder), ends_of_turn=ends, context=None)
+async def _done(callers: Sequence[asyncio.Task[None]], errors: Sequence[BaseException]) -> None:
+    """Until all callers are done; that they still wait behind an error is told once."""
+    pending, told = set(callers), False
+    while pending:
+        done, pending = await asyncio.wait(pending, timeout=PATIENCE)
+        if errors and pending and not done and not told:
+            print(f"{errors[0]}\nwaiting for {len(pending)} calls under way, which count; Ctrl-C goes without them", file=sys.stderr)
+            told = True

@@ -20,8 +20,8 @@ from adjudge import ConfigError, Engine, Json, Message, Session
 
 from .installed import require
 
-NO_ANSWER = frozenset({"key_variable", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait", "connect_seconds",
-                       "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
+NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait",
+                       "connect_seconds", "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
 """Options on which whether an answer comes depends, and never what it says."""
 OURS = {
     "model",
@@ -36,7 +36,14 @@ OURS = {
     "top_p",
     "max_tokens",
     "max_completion_tokens",
+    "max_output_tokens",
+    "stop",
+    "input",
+    "instructions",
+    "store",
 }
+SECRET_NAMES = re.compile(r"auth|key|token|secret|password|sig(?:nature)?$|cookie", re.IGNORECASE)
+"""Names of headers and queries whose values are keys."""
 
 
 def _plain_url(url: str) -> str:
@@ -47,6 +54,16 @@ def _plain_url(url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("a URL with a user, a password or a query is not taken, for run files are kept; keys come from the environment")
     return url.rstrip("/")
+
+
+def _no_secrets(values: dict[str, str]) -> dict[str, str]:
+    """Validates headers and queries that stand in a run file: none is a key."""
+    for name in values:
+        if SECRET_NAMES.search(name):
+            raise ValueError(
+                f"{name!r} is a key, and run files are kept; name its environment variable in key_variable or header_variables"
+            )
+    return values
 
 
 def _not_ours(extra: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +88,14 @@ class OpenAiEngine(Engine):
     """The model's name at the endpoint."""
     key_variable: str | None = None
     """Environment variable with the key; None = OPENAI_API_KEY where there is one, which is not sent in plain text to another machine."""
+    api: Literal["chat", "responses"] = "chat"
+    """Which API is spoken: chat completions, as everybody does, or OpenAI's responses, which some models need; those have no seeds."""
+    query: Annotated[dict[str, str], AfterValidator(_no_secrets)] = {}
+    """Sent behind the question mark of every address, for example ``{api-version: "2024-10-21"}`` for Azure's older addresses."""
+    headers: Annotated[dict[str, str], AfterValidator(_no_secrets)] = {}
+    """Headers of every request, for example ``{X-Title: my judge}``; never a key."""
+    header_variables: dict[str, str] = {}
+    """Headers whose values stand in environment variables, for example ``{api-key: AZURE_OPENAI_API_KEY}``."""
     concurrency: Annotated[int, Field(gt=0, le=1000)] = 32
     """Calls under way at a time."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -93,10 +118,13 @@ class OpenAiEngine(Engine):
     """Whether to ask for log-probabilities of the sampled tokens; where none are told, a completion has none."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the endpoint calls the limit of new tokens; OpenAI's reasoning models only take the second."""
-    leave_out: list[Literal["seed", "temperature", "top_p"]] = []
+    leave_out: list[Literal["seed", "temperature", "top_p", "n", "stop"]] = []
     """Settings of the judge that the endpoint refuses and that are not sent; it then samples as it likes."""
     extra: Annotated[dict[str, Any], AfterValidator(_not_ours)] = {}
     """Sent with every chat besides, for example ``{chat_template_kwargs: {enable_thinking: true}}``."""
+    opens_thinking: bool | None = None
+    """Whether the served chat template opens the thinking itself, so that a text without an end of it is all thinking; None = as the
+    template of `tokenizer` has it, and no where none is named."""
     tokenizer: FilePath | None = None
     """Folder with the served model's tokenizer; with it exact tokens (vLLM tells them), scores of given texts, and token counts."""
     weights: str | None = None
@@ -133,6 +161,10 @@ class OpenAiEngine(Engine):
 
         return count_tokens(self.tokenizer, prompts)
 
+    def secret_headers(self) -> dict[str, str]:
+        """Headers with the values of their environment variables. Raises `ConfigError` for one that is not there."""
+        return {header: self._secret(name, "header_variables") for header, name in self.header_variables.items()}
+
     @property
     def local(self) -> bool:
         """Whether the endpoint is on this machine."""
@@ -149,12 +181,16 @@ class OpenAiEngine(Engine):
         name = self.key_variable or "OPENAI_API_KEY"
         if self.key_variable is None and not self.local and self.base_url.startswith("http:"):
             return None
-        key = os.environ.get(name, "").strip()
-        if self.key_variable is not None and not key:
+        if self.key_variable is not None or os.environ.get(name, "").strip():
+            return self._secret(name, "key_variable")
+        return None
+
+    def _secret(self, name: str, option: str) -> str:
+        value = os.environ.get(name, "").strip()
+        if not value:
             raise ConfigError(
-                f"engine.key_variable: the environment has no {name}.\n"
-                "  Remedy: export it, or leave key_variable out where no key is needed."
+                f"engine.{option}: the environment has no {name}.\n  Remedy: export it, or leave {option} out where no key is needed."
             )
-        if not re.fullmatch(r"[!-~]*", key):
-            raise ConfigError(f"engine.key_variable: {name} holds characters that no key has, such as spaces.\n  Remedy: export it again.")
-        return key or None
+        if not re.fullmatch(r"[!-~]*", value):
+            raise ConfigError(f"engine.{option}: {name} holds characters that no key has, such as spaces.\n  Remedy: export it again.")
+        return value

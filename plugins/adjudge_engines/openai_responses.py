@@ -8,15 +8,22 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
 from adjudge import Completion
 
+from .openai_content import CLOSE, OPEN, Unreadable, joined
+from .openai_items import as_choice
+from .openai_stops import cut_at, end_of, with_stop
 from .texts import Texts
 
 COMPLETE = ("stop", "eos", "eos_token", "stop_sequence", "end_turn")
-CUT = ("length", "max_tokens")
+CUT = ("length", "max_tokens", "model_length", "repetition")
+"""How an answer ends that is not whole: at a limit, or stopped by the server for it went round in circles, as vLLM can be told to."""
+FILTERED = ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "refusal", "guardrail_intervened", "sensitive")
+"""How an answer ends that a filter stopped, which it would do again."""
 UNKNOWN = -9999.0
 """What OpenAI and vLLM write for a log-probability that they do not tell."""
 
@@ -43,20 +50,40 @@ class OtherText(Fault):
         super().__init__("the answer's tokens, read by engine.tokenizer, write another text than its own")
 
 
-def read_chat(body: str, texts: Texts | None = None) -> Completion:
-    """The completion of a chat; with `texts` in the model's own tokens where the endpoint tells them. Raises `Fault`."""
+def read_answer(body: str, texts: Texts | None = None, *, stops: Sequence[str] = (), opened: bool = False) -> Completion:
+    """The completion of either API; with `texts` in the model's own tokens where the endpoint tells them. Raises `Fault`.
+
+    `stops` are the strings that it was to end with, and `opened` is whether the prompt's template opens the thinking.
+    """
     choice = _only_choice(body)
     ended = choice.get("finish_reason")
-    if ended == "content_filter":
-        return Completion("", error="the endpoint's content filter stopped the answer")
     if not isinstance(ended, str):
         raise Fault("the answer does not say how it ended")
-    if ended not in (*COMPLETE, *CUT):
-        raise Fault(f"the answer ended with {_short(ended)}, which is neither complete nor cut off")
-    text, marks = _joined(choice, cut=ended in CUT)
+    if ended.lower() in FILTERED:
+        return Completion("", error="the endpoint's content filter stopped the answer")
+    if ended.lower() not in (*COMPLETE, *CUT):
+        raise Fault(f"the answer ended with {_short(ended)}, which is neither complete nor cut off{_why(choice)}")
+    cut = ended.lower() in CUT
+    text, marks = _joined(choice, cut=cut, opened=opened)
+    text = with_stop(text, stops, choice)
     tokens = _tokens(choice)
-    exact = None if texts is None else _exact(choice, text, tokens, texts, cut=ended in CUT)
-    return exact or _aligned(text, marks, tokens, cut=ended in CUT)
+    exact = None if texts is None else _exact(choice, text, tokens, texts, cut=cut, stops=stops, opened=opened)
+    return cut_at(exact or _aligned(text, marks, tokens, cut=cut, stops=stops), stops)
+
+
+def error_within(body: str) -> int | None:
+    """The status of an error that came as if it were an answer, as gateways send those of others; None where there is none."""
+    if '"error"' not in body[:2000]:
+        return None
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    error = data.get("error") if isinstance(data, dict) and not data.get("choices") and not data.get("output") else None
+    if not isinstance(error, dict):
+        return 502 if isinstance(error, str) and error else None
+    told = [error.get("code"), error.get("status"), error.get("status_code")]
+    return next((int(str(one)) for one in told if str(one).isdecimal() and 400 <= int(str(one)) < 600), 502)
 
 
 def read_echo(body: str, start: int, count: int) -> list[float]:
@@ -69,6 +96,22 @@ def read_echo(body: str, start: int, count: int) -> list[float]:
     return [float(value) for value in wanted]
 
 
+def top_logprobs(body: str) -> dict[str, float]:
+    """Log-probabilities in nats of the candidates for an answer's first token, by what they write. Raises `Refused` where none are told."""
+    told = _only_choice(body).get("logprobs")
+    rows = told.get("content") if isinstance(told, dict) else None
+    first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
+    listed = first.get("top_logprobs")
+    found = {}
+    for row in [*(listed if isinstance(listed, list) else []), first]:
+        value = row.get("logprob") if isinstance(row, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value) and isinstance(row.get("token"), str):
+            found[row["token"]] = float(value)
+    if not found:
+        raise Refused("it tells no log-probabilities of an answer's first token")
+    return found
+
+
 # The parts of a body --------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +120,8 @@ def _only_choice(body: str) -> dict[str, Any]:
         data = json.loads(body)
     except (ValueError, RecursionError):
         raise Fault(f"the answer is not JSON: {_short(body)}") from None
+    if isinstance(data, dict) and data.get("object") == "response":
+        return as_choice(data)
     choices = data.get("choices") if isinstance(data, dict) else None
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise Fault(f"the answer has no list of choices: {_short(body)}")
@@ -86,37 +131,22 @@ def _only_choice(body: str) -> dict[str, Any]:
     return chosen
 
 
-def _joined(choice: dict[str, Any], *, cut: bool) -> tuple[str, dict[int, int]]:
-    """One text with the thinking between marks, as parsers of judges know it, and which of its bytes are marks that were set here."""
+def _joined(choice: dict[str, Any], *, cut: bool, opened: bool) -> tuple[str, dict[int, int]]:
+    """One text with the thinking between marks, and which of its bytes are marks that were set here."""
     message = choice.get("message")
     if not isinstance(message, dict):
         raise Fault("the answer has no message")
-    thinking = _text(message, "reasoning") or _text(message, "reasoning_content")
-    content = _text(message, "content")
-    if content is None and thinking is None:
-        content = _text(message, "refusal")
-    if content is None and thinking is None and not cut:
-        raise Fault("the answer's message has no content")
-    if not thinking:
-        return content or "", {}
-    opened = "<think>" + thinking
-    if cut and not content:
-        return opened, {0: 7}
-    at = len(opened.encode())
-    return opened + "</think>" + (content or ""), {0: 7, at: at + 8}
-
-
-def _text(message: dict[str, Any], name: str) -> str | None:
-    text = message.get(name)
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise Fault(f"the answer's {name} is a {type(text).__name__}, not a text")
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Fault(f"the answer's {name} has half a character") from None
-    return text
+        return joined(message, cut=cut, opened=opened)
+    except Unreadable as error:
+        raise Fault(f"the answer's {error}") from None
+
+
+def _why(choice: dict[str, Any]) -> str:
+    """What a choice says of an error of its own."""
+    error = choice.get("error")
+    said = error.get("message") if isinstance(error, dict) else None
+    return f": {_short(said)}" if isinstance(said, str) else ""
 
 
 def _tokens(choice: dict[str, Any]) -> list[tuple[bytes, float]] | None:
@@ -149,29 +179,39 @@ def _is_logprob(value: Any) -> bool:
 # Tokens and the text --------------------------------------------------------------------------------------------------------
 
 
-def _exact(choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] | None, texts: Texts, *, cut: bool) -> Completion | None:
+def _exact(
+    choice: dict[str, Any], text: str, tokens: list[tuple[bytes, float]] | None, texts: Texts, *,
+    cut: bool, stops: Sequence[str], opened: bool,
+) -> Completion | None:  # fmt: skip
     """The completion in the tokens that were sampled, as the `hf` engine has it; None where the endpoint does not tell them."""
     ids = choice.get("token_ids")
     size = len(texts.tokenizer)
     if not isinstance(ids, list) or not ids or not all(type(token) is int and 0 <= token < size for token in ids):
         return None
     written, token_ends = texts.token_offsets(ids)
-    if "</think>" in text and "</think>" not in written:  # a mark that the tokenizer does not write
+    if CLOSE in text and CLOSE not in written:  # a mark that the tokenizer does not write
         return None
-    if _after_thinking(written) != _after_thinking(text):
+    if _after_thinking(written, stops) != _after_thinking(text, stops):
         raise OtherText
+    if opened and text.startswith(OPEN) and CLOSE not in text and not written.lstrip().startswith(OPEN):
+        written, token_ends = OPEN + written, tuple(end + len(OPEN) if end >= 0 else end for end in token_ends)
     logprobs = tuple(value for _, value in tokens) if tokens is not None and len(tokens) == len(ids) else None
     return Completion(written, tuple(ids), token_ends, logprobs, truncated=cut)
 
 
-def _after_thinking(text: str) -> str:
-    """What a judgement says in the end; its opening mark may have stood in the prompt, and its last character may be half there."""
-    return text.rpartition("</think>")[2].strip().removeprefix("<think>").strip().rstrip("\ufffd")
+def _after_thinking(text: str, stops: Sequence[str]) -> str:
+    """What a judgement says in the end; its opening mark may have stood in the prompt, and its last character may be half there.
+
+    The last of the tokens may write more than the string that ended the text.
+    """
+    text = text[: end_of(text, stops)]
+    return text.rpartition(CLOSE)[2].strip().removeprefix(OPEN).strip().rstrip("\ufffd")
 
 
-def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]] | None, *, cut: bool) -> Completion:
+def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]] | None, *, cut: bool, stops: Sequence[str]) -> Completion:
     """The completion with log-probabilities where its tokens write exactly its text, and without them where they do not."""
-    byte_ends = None if tokens is None else _byte_ends(text.encode(), [written for written, _ in tokens], marks)
+    written = [] if tokens is None else [written for written, _ in tokens]
+    byte_ends = None if tokens is None else _byte_ends(text.encode(), written, marks, over=end_of(text, stops) == len(text))
     if tokens is None or byte_ends is None:
         return Completion(text, truncated=cut)
     starts = [0, *accumulate(len(character.encode()) for character in text)]
@@ -179,13 +219,14 @@ def _aligned(text: str, marks: dict[int, int], tokens: list[tuple[bytes, float]]
     return Completion(text, (), token_ends, tuple(value for _, value in tokens), truncated=cut)
 
 
-def _byte_ends(text: bytes, tokens: list[bytes], marks: dict[int, int]) -> list[int] | None:
+def _byte_ends(text: bytes, tokens: list[bytes], marks: dict[int, int], *, over: bool = False) -> list[int] | None:
     """Where in the text's bytes each token's end, -1 for one that writes nothing, as an end of turn; None unless they make up all of it.
 
-    Tokens may pass over marks, which the model need not have written.
+    Tokens may pass over marks, which the model need not have written; with `over`, one may write more than the text's end.
     """
     at, byte_ends = 0, []
-    for token in tokens:
+    for written in tokens:
+        token = text[at:] if over and at < len(text) and written.startswith(text[at:]) else written
         start = next((place for place in (at, marks.get(at, at)) if token and text.startswith(token, place)), None)
         at = at if start is None else start + len(token)
         byte_ends.append(-1 if start is None else at)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Literal
 
 from adjudge import Completion, ConfigError, Engine, Message
+
+from .openai_stops import cut_at
 
 
 class ReplaySession:
@@ -16,14 +18,16 @@ class ReplaySession:
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
         self.texts = texts
 
-    def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
-        """Recorded texts are whole: no limit cuts them, and no stop string ends them."""
+    def sample(
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], temperature: float, top_p: float, max_new_tokens: int,
+        stop: Sequence[str] = (),
+    ) -> Iterator[tuple[int, Completion]]:  # fmt: skip
         for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             known = self.texts.get(prompt[-1]["content"])
             if not known:
                 yield index, Completion("", error="no text is recorded for this prompt")
             else:
-                yield index, Completion(known[seed % len(known)])
+                yield index, cut_at(Completion(known[seed % len(known)]), stop)
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         raise NotImplementedError("recorded texts have no log-probabilities")

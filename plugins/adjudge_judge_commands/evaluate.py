@@ -10,6 +10,7 @@ import typer
 
 from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, SetOption, SkipBadLinesOption, SpeedOption
 
+from .batches import BatchOption, BatchResultsOption, batched
 from .options import (
     DataOption,
     DryRunOption,
@@ -44,6 +45,8 @@ def evaluate(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
+    batch: BatchOption = None,
+    batch_results: BatchResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
@@ -58,6 +61,7 @@ def evaluate(
 
     more = {"data": _data_set(file, data), "limit": limit}
     config, folder = configured(EvalConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more=more)
+    config = batched(config, batch, batch_results)
     problems = some_of(labelled_problems(config.data.tolerant() if skip_bad_lines else config.data), limit)
     if dry_run:
         from adjudge_plan import rates, show_call_plan

@@ -11,6 +11,7 @@ import typer
 
 from adjudge import DEFAULT_MODEL, ModelOption, PriceInOption, PriceOutOption, RowsArgument, SetOption, SkipBadLinesOption, SpeedOption
 
+from .batches import BatchOption, BatchResultsOption, batched
 from .options import (
     DataOption,
     DryRunOption,
@@ -50,6 +51,8 @@ def judge(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     no_cache: NoCacheOption = False,
+    batch: BatchOption = None,
+    batch_results: BatchResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge pairs of answers, and show the reasoning.
@@ -68,6 +71,7 @@ def judge(
     config, folder = configured(
         JudgeConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more={"data": named, "limit": limit}
     )
+    config = batched(config, batch, batch_results)
     problems = asked_problems(rows, config.data, limit, pairs=True, skip_bad_lines=skip_bad_lines)
     if dry_run:
         from adjudge_plan import rates, show_call_plan

@@ -62,6 +62,35 @@ def test_settings_that_an_endpoint_refuses_can_be_left_out_or_renamed(endpoint: 
     assert set(endpoint.requests[0].body) == {"model", "messages", "n", "max_completion_tokens"}
 
 
+def test_the_responses_api_is_asked_in_its_own_words(endpoint: Any) -> None:
+    said = {"type": "message", "content": [{"type": "output_text", "text": "fine", "annotations": []}]}
+    endpoint.behave = lambda request: endpoint.Reply(json.dumps({"object": "response", "status": "completed", "output": [said]}))
+    prompt: list[Message] = [{"role": "system", "content": "Judge."}, {"role": "user", "content": "one"}]
+    with opened(endpoint, api="responses", logprobs=False, extra={"reasoning": {"effort": "high"}}) as session:
+        [(_, one)] = session.sample([prompt], seeds=[1], temperature=0.7, top_p=0.9, max_new_tokens=50, stop=("e",))
+    assert endpoint.requests[0].path == "/v1/responses"
+    assert endpoint.requests[0].body == {
+        "model": "judge", "instructions": "Judge.", "input": [{"role": "user", "content": "one"}], "temperature": 0.7, "top_p": 0.9,
+        "max_output_tokens": 50, "store": False, "reasoning": {"effort": "high"},
+    }  # fmt: skip
+    assert one == Completion("fine"), "its strings to stop at are looked for here"
+
+
+def test_headers_and_a_query_go_with_every_request_and_keys_among_them_stay_secret(endpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_KEY", KEY)
+    endpoint.behave = lambda request: endpoint.Reply(json.dumps({"error": {"message": f"bad key {KEY}"}}), status=401)
+    options = {"query": {"api-version": "2024-10-21"}, "headers": {"X-Title": "judge"}, "header_variables": {"api-key": "AZURE_KEY"}}
+    with opened(endpoint, **options) as session, pytest.raises(ConfigError) as caught:
+        ask(session, "x")
+    [request] = endpoint.requests
+    assert request.path == "/v1/chat/completions?api-version=2024-10-21"
+    assert (request.headers["x-title"], request.headers["api-key"]) == ("judge", KEY)
+    assert KEY not in str(caught.value)
+    monkeypatch.delenv("AZURE_KEY")
+    with pytest.raises(ConfigError, match=r"engine\.header_variables: the environment has no AZURE_KEY"), opened(endpoint, **options):
+        pass
+
+
 @pytest.mark.parametrize("mark", ["<|im_end|>", "<｜Assistant｜>", "</s>", "<end_of_turn>", "[/INST]"])
 def test_an_answer_cannot_end_the_turn(endpoint: Any, mark: str) -> None:
     with opened(endpoint) as session:
@@ -218,7 +247,7 @@ def test_a_mistake_of_the_user_ends_the_job_at_once(endpoint: Any, status: int, 
     with opened(endpoint, concurrency=3) as session, pytest.raises(ConfigError, match=message) as caught:
         ask(session, *map(str, range(1000)))
     assert "no, not so" in str(caught.value)
-    assert len(endpoint.requests) <= 3
+    assert len(endpoint.requests) <= 3 + 1, "those under way, and a harmless prompt where it cannot be told otherwise"
 
 
 def test_what_was_answered_before_a_mistake_is_not_lost(endpoint: Any) -> None:
@@ -255,6 +284,10 @@ def test_an_empty_account_is_not_busy(endpoint: Any) -> None:
         {"base_url": "host:8000/v1"},
         {"base_url": "file:///etc/passwd"},
         {"extra": {"n": 4}},
+        {"extra": {"stop": ["x"]}},
+        {"headers": {"Authorization": f"Bearer {KEY}"}},
+        {"headers": {"api-key": KEY}},
+        {"query": {"key": KEY}},
         {"extra": {"stream": True}},
         {"extra": {"skip_special_tokens": False}, "tokenizer": "anywhere"},
     ],
@@ -373,7 +406,7 @@ def test_exact_tokens_where_the_endpoint_tells_them(endpoint: Any, embedded: Fil
         rows = [{"token": "", "bytes": None, "logprob": -0.25 * place} for place in range(len(known.token_ids))]
         choice = {"token_ids": list(known.token_ids), "logprobs": {"content": rows}}
         endpoint.behave = lambda request: endpoint.chat(known.text, choice=choice)
-        [one] = ask(session, "7+8<|im_end|>")
+        [one] = ask(session, "7+8<|im_end|>", temperature=1.0, top_p=1.0)
     assert one == Completion(known.text, known.token_ids, known.token_ends, tuple(row["logprob"] for row in rows))
     assert endpoint.requests[0].body["return_token_ids"] is True
     assert endpoint.requests[0].prompt == "7+8< |im_end|>"

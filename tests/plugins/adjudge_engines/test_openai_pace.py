@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from email.utils import formatdate
 
 import pytest
 
 pytest.importorskip("openai", reason="the openai client is not installed")
-from adjudge_engines.openai_client import Pace
+from adjudge_engines.openai_pace import Pace, asked_to_wait
 
 
 def test_who_waits_for_a_turn_already_waits_for_as_long_as_was_asked_meanwhile() -> None:
@@ -31,3 +32,24 @@ def test_who_waits_for_a_turn_already_waits_for_as_long_as_was_asked_meanwhile()
 
     for place, moment in enumerate(asyncio.run(begin())):
         assert moment >= 0.5 + 0.1 * place
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after-ms": "2500"}, 2.5),
+        ({"retry-after-ms": "2500", "retry-after": "3"}, 2.5),
+        ({"retry-after-ms": "soon", "retry-after": "3"}, 3.0),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": formatdate(time.time() + 3600, usegmt=True)}, 3600.0),
+        ({"retry-after": formatdate(time.time() - 3600, usegmt=True)}, 0.0),
+        ({"retry-after": "soon"}, 0.0),
+        ({"retry-after": "nan", "retry-after-ms": "inf"}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_how_long_an_endpoint_asks_to_be_left_alone(headers: dict[str, str], seconds: float) -> None:
+    assert asked_to_wait(headers) == pytest.approx(seconds, abs=60)
+    assert (asked_to_wait(headers) == 0) == (seconds == 0)
+    if seconds < 60:
+        assert asked_to_wait(headers) == seconds

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path as FilePath
+from typing import Any
 
 import pytest
 
-from adjudge import DataError, Outcome, build_requests, sample_paths, summarise
+from adjudge import DataError, Message, Outcome, build_requests, sample_paths, summarise
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import ReplayEngine
+from adjudge_engines.recorded import RecordedEngine
 from adjudge_judges import ArithmeticJudge
 
 JUDGE = ArithmeticJudge(order="fixed")
@@ -49,3 +51,12 @@ def test_a_row_that_cannot_be_replayed_names_its_line(tmp_path: FilePath, row: d
     engine = write(tmp_path, [{"prompt": "fine", "texts": ["a"]}, row])
     with pytest.raises(DataError, match=r"texts.jsonl: line 2 "), engine.open(tmp_path):
         pass
+
+
+def test_a_recorded_text_ends_with_the_string_that_ends_a_judgement() -> None:
+    engine = RecordedEngine(texts={"x": ["It is [[A]]. Or [[B]]?"]})
+    with engine.open(FilePath("any")) as session:
+        settings: dict[str, Any] = {"seeds": [0], "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 9}
+        prompts: list[list[Message]] = [[{"role": "user", "content": "x"}]]
+        assert next(session.sample(prompts, **settings, stop=("]]",)))[1].text == "It is [[A]]"
+        assert next(session.sample(prompts, **settings))[1].text == "It is [[A]]. Or [[B]]?"
