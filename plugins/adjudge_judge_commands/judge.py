@@ -51,14 +51,15 @@ def judge(
 ) -> None:
     """Judge pairs of answers, and show the reasoning.
 
-    A row has a "prompt" and two "answers", or "chosen" and "rejected". Options are set with, for example, --set judge.temperature=0.
+    A row has a "prompt" and two "answers", or "chosen" and "rejected", as texts or messages; --set columns.prompt=question reads another
+    name. Options are set with, for example, --set judge.temperature=0.
     """
-    from .configs import JudgeConfig
+    from .configs import RowsConfig
     from .input_rows import read_problems
     from .setup import configured, opened
 
-    config, folder = configured(JudgeConfig, model=model, engine=engine, order=order, sets=sets, seed=seed)
-    problems = read_problems(file, pairs=True, skip_bad_lines=skip_bad_lines)
+    config, folder = configured(RowsConfig, model=model, engine=engine, order=order, sets=sets, seed=seed)
+    problems = read_problems(file, pairs=True, skip_bad_lines=skip_bad_lines, columns=config.columns)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 

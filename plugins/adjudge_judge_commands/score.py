@@ -46,7 +46,7 @@ def score(
 
     more: dict[str, Any] = {"scorer": from_yaml("--use", use), **({} if data is None else {"data": from_yaml("--data", data)})}
     config, folder = configured(ScoreConfig, model=model, engine=engine, sets=sets, more=more)
-    wanted = read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines)
+    wanted = read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines, columns=config.columns)
     with _kept(out, config, folder, wanted) as records:
         rows = {row["id"]: row for row in records or ()}
         groups = [group for group in by_problem(wanted) if any(one.id not in rows for one in group)]

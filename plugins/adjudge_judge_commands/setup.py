@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar
 
-import yaml
-
-from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, dump, find_model, load_judge, override, validate
+from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, dump, find_model, load_judge, load_yaml, override, validate
 
 from .opened_judge import OpenJudge, open_judge
 from .progress import showing
@@ -56,9 +54,9 @@ def configured(
 def from_yaml(option: str, text: str) -> Any:
     """An option's value: a component's name, or its options as YAML."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{option}: {text!r} is not YAML.\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
+        return load_yaml(text, f"{option}: {text!r}")
+    except ConfigError as error:
+        raise ConfigError(f"{error}\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
 
 
 @contextmanager
