@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from adjudge import DataError
-from adjudge_data import hub_files
+from adjudge_data import hub_splits
 
 from .objects import read_objects
 
@@ -21,15 +21,17 @@ Rows = Callable[[Parse], Iterator[Any]]
 def sources(data: str, patterns: Iterable[str]) -> Iterator[tuple[str, Rows]]:
     """Every file or split that the data consist of: its name, and its rows."""
     if data.startswith(HUB):
-        yield from ((file.as_posix(), partial(_of_file, file)) for file in hub_files(data, all_splits=True))
+        for split, of_split in hub_splits(data).items():
+            yield f"{data.removeprefix(HUB).partition('@')[0]}@{split}", partial(_of_files, of_split)
         return
     path = FilePath(data)
     files = sorted({file for pattern in patterns for file in path.glob(pattern)}) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{data}: no such files ({', '.join(patterns)}).\n  Remedy: check the folder, or name a file.")
     for file in files:
-        yield file.as_posix(), partial(_of_file, file)
+        yield file.as_posix(), partial(_of_files, [file])
 
 
-def _of_file(file: FilePath, parse: Parse) -> Iterator[Any]:
-    return read_objects(file, parse=parse)
+def _of_files(files: Iterable[FilePath], parse: Parse) -> Iterator[Any]:
+    for file in files:
+        yield from read_objects(file, parse=parse)

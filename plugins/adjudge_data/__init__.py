@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from adjudge import Dataset
 
     from .chat import Turn, conversation_text, shown, turns_in
-    from .hub import hub_files
+    from .hub import hub_splits
     from .json_lines import not_empty, object_in, problem_in, read_rows, text_field
     from .jsonl import Jsonl
     from .mix import Mix, MixPart
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "Turn", "compared",
-    "conversation_text", "files_of", "hub_files", "named", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "rows_of_file", "shown",
+    "conversation_text", "files_of", "hub_splits", "named", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "rows_of_file", "shown",
     "text_field", "turns_in",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
