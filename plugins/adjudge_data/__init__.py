@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "Turn", "compared",
-    "conversation_text", "files_of", "hub_splits", "named", "not_empty", "object_in", "open_lines", "problem_in", "read_rows", "rows_of_file", "shown",
-    "text_field", "turns_in",
+    "conversation_text", "files_of", "hub_splits", "named", "not_empty", "object_in", "open_lines", "problem_in", "read_rows",
+    "rows_of_file", "shown", "text_field", "turns_in",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -54,19 +54,34 @@ def _remedy(file: FilePath) -> str:
     return "check the path."
 
 
-def _standard_input() -> Any:
+class _Borrowed(io.RawIOBase):
+    """A stream of somebody else, which stays open when its reader is done or let go of."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _standard_input() -> io.BufferedReader:
     stream = sys.stdin
-    return stream.buffer if hasattr(stream, "buffer") else io.BytesIO(stream.read().encode("utf-8", "surrogatepass"))
+    owned = stream.buffer if hasattr(stream, "buffer") else io.BytesIO(stream.read().encode("utf-8", "surrogatepass"))
+    return io.BufferedReader(_Borrowed(owned))
 
 
-def _unpacked(stream: Any, file: FilePath) -> io.BufferedReader:
-    readable = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
-    start = readable.peek(4)
+def _unpacked(stream: io.BufferedReader, file: FilePath) -> io.BufferedReader:
+    start = stream.peek(4)
     if start.startswith(GZIP):
-        return io.BufferedReader(gzip.GzipFile(fileobj=readable))  # type: ignore[type-var]
+        return io.BufferedReader(gzip.GzipFile(fileobj=stream))
     if start.startswith(ZSTANDARD):
-        return io.BufferedReader(_zstandard(readable, file))
-    return readable
+        return io.BufferedReader(_zstandard(stream, file))
+    return stream
 
 
 def _zstandard(stream: BinaryIO, file: FilePath) -> Any:

@@ -1,7 +1,7 @@
 """Rows of Parquet and Arrow files, batch by batch, and of the folders that `datasets` writes with ``save_to_disk``.
 
-`datasets` stores a column of mixed types as JSON: a text such as ``plain`` is quoted there, and the text ``42`` is not. Both are read as the
-texts that they were; what was the text ``null`` cannot be told from nothing any more.
+`datasets` stores a column of mixed types as JSON: a text such as ``plain`` is quoted there, and the text ``42`` is not. Both are read as
+the texts that they were; what was the text ``null`` cannot be told from nothing any more.
 """
 
 from __future__ import annotations
@@ -36,14 +36,18 @@ def rows_of_columns(file: FilePath, kind: str) -> Iterator[Placed]:
     except FileNotFoundError:
         raise DataError(f"{file}: no such file.\n  Remedy: check the path.") from None
     except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{file}: cannot be read as {SUFFIXES[kind]}: {error}.\n  Remedy: check the path, or copy the file again.") from None
+        raise DataError(
+            f"{file}: cannot be read as {SUFFIXES[kind]}: {error}.\n  Remedy: check the path, or copy the file again."
+        ) from None
 
 
 def saved_files(folder: FilePath) -> list[FilePath] | None:
     """The Arrow files of a folder that `datasets` wrote; None for another folder."""
     if (splits := folder / "dataset_dict.json").is_file():
         names = _described(splits).get("splits") or []
-        raise DataError(f"{folder}: holds several splits ({', '.join(map(str, names))}).\n  Remedy: name one, such as {folder / str(names[0])}")
+        raise DataError(
+            f"{folder}: holds several splits ({', '.join(map(str, names))}).\n  Remedy: name one, such as {folder / str(names[0])}"
+        )
     if not (state := folder / "state.json").is_file() or "_data_files" not in (found := _described(state)):
         return None
     if found.get("_indices_data_files"):

@@ -28,7 +28,7 @@ def hub_files(name: str) -> list[FilePath]:
 
 
 def hub_splits(name: str) -> dict[str, list[FilePath]]:
-    """The files of the split that is named, or of every split; raises `ConfigError` for a data set that is not here and cannot be fetched."""
+    """The files of the split that is named, or of every split; `ConfigError` for a data set that is not here and cannot be fetched."""
     place, _, split = name.removeprefix(HUB).partition("@")
     if FilePath(place).is_absolute() or FilePath(place).is_dir():
         ident, config = place, ""
@@ -62,6 +62,6 @@ def _offline(name: str, ident: str, error: Exception) -> str:
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
         f"data: {name} cannot be loaded: it is not on this machine, and fetching it fails: {first}\n"
-        f"  Remedy: where there is a network, run 'hf download --repo-type dataset {ident}', which fills the cache that is looked in here;\n"
+        f"  Remedy: with a network, run 'hf download --repo-type dataset {ident}', which fills the cache that is looked in here;\n"
         f"  or add '--local-dir FOLDER' to it, and name files of that folder."
     )

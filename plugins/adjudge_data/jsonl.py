@@ -2,8 +2,8 @@
 
 {"prompt": "What is 37+48?", "answers": ["85", "75"], "label": 0, "id": "sum-1", "meta": {"level": 1}}
 
-`label` is the index of the right answer and may be left out; so may `id` and `meta`. More than two answers are for ranking. Prompt and answers
-may be messages.
+`label` is the index of the right answer and may be left out; so may `id` and `meta`. More than two answers are for ranking. Prompt and
+answers may be messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a row says besides its prompt: the system's message and the tools, which are shown before it, and images, which no judge here is shown."""
+"""What a row says besides its prompt: the system's message and the tools, shown before it, and images, which are refused."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def without_media(row: Mapping[str, Any]) -> None:
     """Raise `RowError` for a row with images or the like; an empty column is none."""
     for name in MEDIA:
         if row.get(name):
-            raise RowError(
-                f"has {name!r}, and a judge of texts is not shown them; 'columns: {{{name}: null}}' reads such rows without"
-            )
+            raise RowError(f"has {name!r}, and a judge of texts is not shown them; 'columns: {{{name}: null}}' reads such rows without")
 
 
 def opened_by(row: Mapping[str, Any], prompt: Side) -> Side:

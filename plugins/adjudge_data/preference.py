@@ -40,7 +40,7 @@ def preferred(row: dict[str, Any], seed: int, columns: Columns | None = None, pa
     """The pairs that a row is, their ids still empty; one that somebody found equal has no label. Raises `RowError`."""
     found = compared(row, columns)
     if found.tie:
-        return [_pair(found.prompt, *found.answers[:2], None, seed)]
+        return [_pair(found.prompt, found.answers[0], found.answers[1], None, seed)]
     if not found.better:
         raise RowError("has no 'label', so none of its answers is the chosen one")
     places, answers = _places(found, pairs), found.answers

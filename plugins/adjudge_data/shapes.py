@@ -2,8 +2,8 @@
 
 {"prompt": "37+48", "chosen": [{"role": "user", "content": "37+48"}, {"role": "assistant", "content": "85"}], "rejected": [...]}
 
-The shapes are those of TRL's data sets of preferences, of ShareGPT, hh-rlhf, UltraFeedback, and of arenas' votes; docs/data.md has an example
-of each. What belongs to a row and cannot be shown to a judge of texts is a `RowError`, and so is a row that compares nothing.
+The shapes are those of TRL's data sets of preferences, of ShareGPT, hh-rlhf, UltraFeedback, and of arenas' votes; docs/data.md has an
+example of each. What belongs to a row and cannot be shown to a judge of texts is a `RowError`, and so is a row that compares nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Compared:
 
 
 def compared(row: Mapping[str, Any], columns: Columns | None = None, *, labelled: bool = True) -> Compared:
-    """What a row compares, its columns under the names that `columns` give them; raises `RowError`. Without `labelled`, no label is read."""
+    """What a row compares, its columns under the names that `columns` give; raises `RowError`. Without `labelled`, no label is read."""
     row = named(row, columns or {})
     if not labelled:
         row["label"] = None
@@ -64,9 +64,9 @@ def named(row: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
         if source not in row:
             raise RowError(f"has no field {source!r}, which 'columns' names (it has: {', '.join(map(str, row)) or 'none'})")
     found = {key: value for key, value in row.items() if key not in sources and key not in columns}
-    for name, source in columns.items():
-        if source is not None:
-            found[name] = row[source] if isinstance(source, str) else [row[one] for one in source]
+    for name, given in columns.items():
+        if given is not None:
+            found[name] = row[given] if isinstance(given, str) else [row[one] for one in given]
     return found
 
 
@@ -146,5 +146,3 @@ def _nothing_compared(row: Mapping[str, Any]) -> RowError:
     if row.get("prompt") is not None:
         return RowError(NO_ANSWERS)
     return RowError(f"has no field 'prompt' (it has: {', '.join(map(str, row)) or 'none'})")
-
-

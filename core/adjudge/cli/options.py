@@ -7,7 +7,7 @@ import typer
 
 DEFAULT_MODEL = "adjudge_arithmetic:model"
 
-RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file; - is standard input.", show_default=False)]
+RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of rows; - is standard input.", show_default=False)]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The run file, in YAML.")]
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="Where completions come from: a name, or YAML with options.")]

@@ -63,7 +63,10 @@ def test_jsonl_rows_stand_as_they_are(file: Path) -> None:
         ({"prompt": 1, "answers": ["a", "b"]}, "has no field 'prompt' that is a text or a list of messages"),
         ({"prompt": "p"}, "has no field 'answers' that is a list of texts"),
         ({"prompt": "p", "answers": "ab"}, "has no field 'answers' that is a list of texts"),
-        ({"prompt": "p", "answers": ["a", 2]}, "has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected'): answer number 2 is a int"),
+        (
+            {"prompt": "p", "answers": ["a", 2]},
+            "has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected'): answer number 2 is a int",
+        ),
         ({"prompt": "p", "answers": ["a"]}, "has 1 answers; a problem needs two or more"),
         ({"prompt": "p", "answers": ["a", "b"], "label": 2}, "has the label 2; its 2 answers have the indices 0 to 1"),
         ({"prompt": "p", "answers": ["a", "b"], "label": -1}, "has the label -1"),
@@ -130,7 +133,10 @@ def test_both_of_trl_forms_are_read(file: Path, row: Any, prompt: str, chosen: s
         ({"prompt": "p", "chosen": [], "rejected": "b"}, "has no field 'chosen' that is a text or a list of messages"),
         ({"prompt": "p", "chosen": [{"role": "user"}], "rejected": "b"}, "has a message in 'chosen' without the texts"),
         ({"prompt": ["p"], "chosen": "a", "rejected": "b"}, "has a message in 'prompt' without the texts"),
-        ({"chosen": "a", "rejected": "b"}, "has no field 'prompt'; only conversations, or dialogues of 'Human:' and 'Assistant:', may leave it out"),
+        (
+            {"chosen": "a", "rejected": "b"},
+            "has no field 'prompt'; only conversations, or dialogues of 'Human:' and 'Assistant:', may leave it out",
+        ),
         ({"chosen": turns("p", "a"), "rejected": turns("q", "b")}, "do not begin with one conversation"),
         ({"chosen": turns("p", "a"), "rejected": turns("p")}, "do not begin with one conversation"),
     ],
