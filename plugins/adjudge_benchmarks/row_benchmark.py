@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from adjudge import ConfigError, DataError, Problem, RowError, coin, not_empty
+from adjudge_data import conversation_text
 
 from .benchmark import Benchmark
 from .row_sources import sources
@@ -84,6 +85,4 @@ def conversation(turns: Any) -> str:
         or not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns)
     ):
         raise RowError("has a conversation that is no list of messages with texts as 'content'")
-    if len(turns) == 1:
-        return str(turns[0]["content"])
-    return "\n\n".join(f"{str(turn.get('role', 'user')).capitalize()}: {turn['content']}" for turn in turns)
+    return conversation_text([{"role": "user", **turn} for turn in turns])

@@ -67,7 +67,8 @@ def object_in(line: str) -> dict[str, Any]:
     """The object that a line holds, with nothing in it that could not be written again."""
     try:
         row = json.loads(line, object_pairs_hook=_each_once)
-        json.dumps(row, ensure_ascii=False).encode()
+        if "\\ud" in line or "\\uD" in line:  # else there is no half of a surrogate pair in it
+            json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # not JSON, half a surrogate pair, an integer of thousands of digits
         raise RowError(f"is not JSON ({error})") from None
     if not isinstance(row, dict):

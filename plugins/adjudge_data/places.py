@@ -36,14 +36,15 @@ def files_of(data: FilePath | str) -> list[FilePath]:
     if name.startswith(HUB):
         return hub_files(path.as_posix())
     if path.is_dir():
-        return saved_files(path) or _of_one_split(path, [file for file in sorted(path.rglob("*")) if _holds_rows(file)])
+        return saved_files(path) or _of_one_split(path, [file for file in sorted(path.rglob("*")) if _holds_rows(file, path)])
     if glob.has_magic(name) and not path.exists():
         return _of_one_split(path, [FilePath(found) for found in sorted(glob.glob(name, recursive=True))])
     return [path]
 
 
-def _holds_rows(file: FilePath) -> bool:
-    return file.is_file() and kind_of(file) in KINDS and file.name not in DESCRIBING
+def _holds_rows(file: FilePath, folder: FilePath) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and file.is_file() and kind_of(file) in KINDS and file.name not in DESCRIBING
 
 
 def _of_one_split(where: FilePath, files: list[FilePath]) -> list[FilePath]:

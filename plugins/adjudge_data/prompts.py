@@ -50,7 +50,10 @@ def _beside_text(prompt: str, sides: Sequence[Side]) -> tuple[Side, list[Side]]:
     if not shared:
         raise RowError("has a 'prompt' that is a text, and conversations that do not go on from it")
     if _plain(prompt) not in {*(_plain(turn.text) for turn in whole[0][:shared]), *_of_dialogue(prompt, whole[0][:shared])}:
-        raise RowError("has a 'prompt' that is a text and says something else than the conversations that its answers begin with")
+        raise RowError(
+            "has a 'prompt' that is a text and says something else than the conversations that its answers begin with;"
+            " 'columns: {prompt: null}' reads these alone"
+        )
     return whole[0][:shared], [side[shared:] for side in whole]
 
 

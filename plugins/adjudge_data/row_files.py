@@ -113,7 +113,9 @@ def _own_id(row: dict[str, Any]) -> str | None:
 
 
 def _meta(row: dict[str, Any]) -> dict[str, Any]:
-    meta = {} if row.get("meta") is None else row["meta"]
+    meta = row.get("meta")
+    if meta is None or meta == {}:
+        return {}
     if not isinstance(meta, dict):
         raise RowError(f"has a field 'meta' that is a {type(meta).__name__}, not an object")
     try:
