@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from adjudge import Outcome, RowError
+from adjudge_data import conversation_text
 
 Value = TypeVar("Value")
 VOTES: Mapping[Any, Outcome] = {
@@ -105,7 +106,4 @@ def messages(turns: Any) -> list[dict[str, Any]]:
 
 def conversation(turns: Any) -> str:
     """Messages as one prompt: a single one is its content, a longer conversation names who speaks."""
-    said = messages(turns)
-    if len(said) == 1:
-        return str(said[0]["content"])
-    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in said)
+    return conversation_text(messages(turns))

@@ -1,67 +1,87 @@
-"""Reads JSON Lines files that people made; a broken line names its file and number, or is counted where that is asked for."""
+"""Reads rows that people made, from files of any format; a broken row names its file and line, or is counted where that is asked for."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 from adjudge import DataError, Problem, stable_id
 
+from .places import placed_rows
+from .row_errors import IdenticalAnswersError, RowError
+from .shapes import Columns, compared
 
-def open_lines(file: FilePath) -> Iterator[str]:
-    """The lines of a file, or of standard input for ``-``."""
+MEND = "mend the {0}, pass --skip-bad-lines to leave such {0}s out, or name the format that the file has"
+
+
+def read_rows(file: FilePath | str, *, skip_bad_lines: bool = False, parse: Any = dict) -> Iterator[Any]:
+    """``parse(row)`` of every row of a file, folder or data set of the Hub, read as far as rows are taken.
+
+    Bad rows raise `DataError`, or are skipped and counted. Pairs of identical answers are left out, and counted, always.
+    """
+    skipped, identical = _Counted("bad line", "skipped"), _Counted("pair", "left out")
     try:
-        if str(file) == "-":
-            yield from iter(sys.stdin.readline, "")  # not from the file itself, which is closed where a reader has enough
-            return
-        with file.open(encoding="utf-8-sig") as lines:
-            yield from lines
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file.\n  Remedy: check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}.\n  Remedy: give a JSON Lines file in UTF-8.") from None
-
-
-class RowError(Exception):
-    """A row that can be read and cannot be used; becomes a `DataError` with its file and line."""
-
-
-def read_rows(file: FilePath, *, skip_bad_lines: bool = False, parse: Any = dict) -> Iterator[Any]:
-    """``parse(row)`` of every line; blank lines are passed over, bad ones raise `DataError` or are skipped and counted."""
-    skipped, first_reason = 0, ""
-    try:
-        for number, line in enumerate(open_lines(file), 1):
-            if not line.strip():
-                continue
+        for where, (place, given) in placed_rows(file):
             try:
-                parsed = parse(object_in(line))
+                parsed = parse(_row(given))
+            except IdenticalAnswersError as error:
+                identical.add(f"{place} {error}")
+                if not error.rest:
+                    continue
+                parsed = error.rest
             except RowError as error:
                 if not skip_bad_lines:
-                    raise DataError(
-                        f"{file}: line {number} {error}.\n  Remedy: mend the line, pass --skip-bad-lines to leave such lines out,"
-                        " or name the format that the file has."
-                    ) from None
-                skipped, first_reason = skipped + 1, first_reason or f"line {number} {error}"
+                    raise DataError(f"{where}: {place} {error}.\n  Remedy: {MEND.format(place.split()[0])}.") from None
+                skipped.add(f"{place} {error}")
                 continue
             yield parsed
     finally:  # also when the reader has enough before the end
-        if skipped:
-            print(f"{file}: {skipped} bad line{'s' * (skipped > 1)} skipped; the first: {first_reason}", file=sys.stderr)
+        for counted in (skipped, identical):
+            counted.tell(str(file))
+
+
+class _Counted:
+    """Rows that are passed over, with the first of them."""
+
+    def __init__(self, noun: str, verb: str) -> None:
+        self.noun, self.verb, self.count, self.first = noun, verb, 0, ""
+
+    def add(self, what: str) -> None:
+        self.count, self.first = self.count + 1, self.first or what
+
+    def tell(self, where: str) -> None:
+        if self.count:
+            print(f"{where}: {self.count} {self.noun}{'s' * (self.count > 1)} {self.verb}; the first: {self.first}", file=sys.stderr)
+
+
+def _row(given: str | dict[str, Any] | RowError) -> dict[str, Any]:
+    if isinstance(given, RowError):
+        raise given
+    return object_in(given) if isinstance(given, str) else given
 
 
 def object_in(line: str) -> dict[str, Any]:
     """The object that a line holds, with nothing in it that could not be written again."""
     try:
-        row = json.loads(line)
-        json.dumps(row, ensure_ascii=False).encode()
+        row = json.loads(line, object_pairs_hook=_each_once)
+        if "\\ud" in line or "\\uD" in line:  # else there is no half of a surrogate pair in it
+            json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # not JSON, half a surrogate pair, an integer of thousands of digits
         raise RowError(f"is not JSON ({error})") from None
     if not isinstance(row, dict):
         raise RowError(f"is a {type(row).__name__}, not an object")
     return row
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise RowError(f"has the field {next(name for name in names if names.count(name) > 1)!r} twice")
+    return found
 
 
 def text_field(row: dict[str, Any], name: str) -> str:
@@ -81,20 +101,16 @@ def not_empty(items: Iterable[Any], where: str) -> list[Any]:
     return found
 
 
-def problem_in(row: dict[str, Any], *, pairs: bool) -> Problem:
-    """The problem that a row has: a prompt with `answers`, or `chosen` and `rejected` in this order; `RowError` where it has none.
+def problem_in(row: Mapping[str, Any], *, pairs: bool, columns: Columns | None = None) -> Problem:
+    """The problem that a row has, in any shape of `docs/data.md`; `chosen` stands before `rejected`. `RowError` where it has none.
 
-    `pairs` asks for exactly two answers, that differ.
+    `pairs` asks for exactly two answers, that differ. No label is read. `columns` are the row's own names for those known here.
     """
-    prompt = text_field(row, "prompt")
-    answers = row.get("answers")
-    if answers is None and "chosen" in row:
-        answers = [text_field(row, "chosen"), text_field(row, "rejected")]
-    if not isinstance(answers, list | tuple) or not all(isinstance(answer, str) for answer in answers):
-        raise RowError("has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected')")
+    found = compared(row, columns, labelled=False)
+    answers = found.answers
     if len(answers) < 2 or (pairs and len(answers) > 2):
         raise RowError(f"has {len(answers)} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
     if pairs and answers[0] == answers[1]:
-        raise RowError("has two identical answers, and no judge can be right about those")
-    ident = stable_id(prompt, *answers) if row.get("id") is None else str(row["id"])
-    return Problem(ident, prompt, tuple(answers))
+        raise IdenticalAnswersError()
+    ident = stable_id(found.prompt, *answers) if row.get("id") is None else str(row["id"])
+    return Problem(ident, found.prompt, answers)

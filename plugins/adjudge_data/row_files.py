@@ -1,20 +1,24 @@
-"""What every data set of a local JSON Lines file shares: the file, broken lines, the split by prompt, the limit, and ids.
+"""What every data set of rows shares: where they are, their columns, broken lines, the split by prompt, the limit, and ids.
 
 An example row: see the data set's own file; any row may have ``{"id": "q17", "meta": {"level": 2}}`` besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from adjudge import Dataset, Problem, RowError, not_empty, read_rows, stable_id
+from adjudge import Dataset, Problem, stable_id
 
 from .ids import free_id, held_out
+from .json_lines import not_empty, read_rows
+from .row_errors import IdenticalAnswersError, RowError
+from .shapes import named
 
 
 class RowSet(Dataset):
@@ -46,10 +50,14 @@ class RowSet(Dataset):
 
 
 class RowFile(RowSet):
-    """A data set with one problem per line of a local file."""
+    """A data set of rows in local files, or of the Hub."""
 
     file: FilePath
-    """A JSON Lines file: one object per line, in UTF-8; ``-`` is standard input."""
+    """A file of rows (JSON Lines, a JSON list, CSV, Parquet or Arrow; packed by gzip or Zstandard or not), a pattern, a folder, ``-`` for
+    standard input, or ``hub:ID@SPLIT``."""
+    columns: dict[str, str | list[str] | None] = {}
+    """The data's own names for the columns known here, as ``{prompt: question, chosen: good}``; a list of names makes a list of their
+    values, and null reads rows without such a column."""
     skip_bad_lines: bool = False
     """Whether lines that cannot be used are left out and counted, instead of ending the job."""
 
@@ -57,11 +65,28 @@ class RowFile(RowSet):
         return str(self.file)
 
     def _problems(self, taken: set[str]) -> Iterator[Problem]:
-        return read_rows(self.file, skip_bad_lines=self.skip_bad_lines, parse=lambda row: identified(self._read(row), row, taken))
+        for problems in read_rows(self.file, skip_bad_lines=self.skip_bad_lines, parse=lambda row: self._of_row(row, taken)):
+            yield from problems
 
-    def _read(self, row: dict[str, Any]) -> Problem:
-        """A row's problem, its id still empty; raises `RowError`."""
+    def _of_row(self, row: dict[str, Any], taken: set[str]) -> list[Problem]:
+        try:
+            return self._identified(self._read(row), row, taken)
+        except IdenticalAnswersError as error:
+            error.rest = self._identified(error.rest, row, taken)
+            raise
+
+    def _identified(self, made: Sequence[Problem], row: dict[str, Any], taken: set[str]) -> list[Problem]:
+        row = named(row, self.columns)
+        return [identified(problem, numbered(row, number if len(made) > 1 else None), taken) for number, problem in enumerate(made, 1)]
+
+    def _read(self, row: dict[str, Any]) -> list[Problem]:
+        """A row's problems, their ids still empty; raises `RowError`."""
         raise NotImplementedError
+
+
+def numbered(row: dict[str, Any], number: int | None) -> dict[str, Any]:
+    """The row with its own id, if it has one, numbered as that of one of its several problems."""
+    return row if number is None or row.get("id") is None else {**row, "id": f"{row['id']}:{number}"}
 
 
 def identified(problem: Problem, row: dict[str, Any], taken: set[str]) -> Problem:
@@ -85,15 +110,21 @@ def _own_id(row: dict[str, Any]) -> str | None:
 
 
 def _meta(row: dict[str, Any]) -> dict[str, Any]:
-    meta = {} if row.get("meta") is None else row["meta"]
+    meta = row.get("meta")
+    if meta is None or meta == {}:
+        return {}
     if not isinstance(meta, dict):
         raise RowError(f"has a field 'meta' that is a {type(meta).__name__}, not an object")
+    try:
+        json.dumps(meta)
+    except (TypeError, ValueError) as error:  # a date of Parquet's, for example
+        raise RowError(f"has a field 'meta' that cannot be written as JSON: {error}") from None
     return meta
 
 
 def differ(answers: tuple[str, ...]) -> tuple[str, ...]:
-    """The answers, or a `RowError` where two of them are the same text: no judge can be right about those."""
+    """The answers, or `IdenticalAnswersError` where two of them are the same text."""
     for index, answer in enumerate(answers):
         if answer in answers[:index]:
-            raise RowError(f"has two identical answers (number {answers.index(answer) + 1} and number {index + 1})")
+            raise IdenticalAnswersError(answers.index(answer) + 1, index + 1)
     return answers

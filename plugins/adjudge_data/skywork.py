@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from adjudge import Problem, RowError
+from adjudge import Problem
 from adjudge_benchmarks import sources
 
 from .preference import preferred
+from .row_errors import IdenticalAnswersError, RowError
 from .row_files import RowSet, identified
 
 FILES = ("**/*.parquet", "**/*.jsonl", "**/*.json")
@@ -77,7 +78,10 @@ class Skywork80k(RowSet):
             raise RowError("has no text in its field 'source', by which the rows that give their labels away are known")
         if row["source"] == LEAKING and not self.keep_magpie_ultra:
             return None, f"source {LEAKING}, which gives its labels away (keep_magpie_ultra: true keeps them)"
-        problem = preferred(row, self.seed)
+        try:
+            [problem] = preferred(row, self.seed, pairs="best-worst")
+        except IdenticalAnswersError:
+            return None, "both answers are the same text, and no judge can be right about those"
         if self.most_characters is not None and len(problem.prompt) + sum(map(len, problem.answers)) > self.most_characters:
             return None, f"longer than {self.most_characters:,} characters"
         return identified(problem, {**row, "meta": {"source": row["source"]}}, taken), ""

@@ -27,6 +27,13 @@ class JudgeConfig(Options):
     """At most so many problems, evenly from all; None = all."""
 
 
+class RowsConfig(JudgeConfig):
+    """A judge that is asked about rows."""
+
+    columns: dict[str, str | list[str] | None] = {}
+    """The rows' own names for the columns known here, as ``{prompt: question}``; null reads rows without such a column."""
+
+
 class EvalConfig(JudgeConfig):
     """A judge and the labelled problems that it is measured on."""
 
@@ -34,7 +41,7 @@ class EvalConfig(JudgeConfig):
     """Labelled problems."""
 
 
-class RankConfig(JudgeConfig):
+class RankConfig(RowsConfig):
     """A judge and the tournament that it decides."""
 
     aggregator: Aggregator
@@ -47,7 +54,7 @@ class RankConfig(JudgeConfig):
     """The reward to add; None = none."""
 
 
-class ScoreConfig(JudgeConfig):
+class ScoreConfig(RowsConfig):
     """A judge whose model scores paths that were written earlier."""
 
     scorer: PathScorer

@@ -28,7 +28,7 @@ EXAMPLE = "Example: adjudge eval pairs.jsonl --order both, or: adjudge eval --da
 
 
 def evaluate(
-    file: Annotated[Path | None, typer.Argument(metavar="DATA", help="JSON Lines file in preference format.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="DATA", help="File of preferences, in any shape of docs/data.md.")] = None,
     *,
     data: DataOption = None,
     model: ModelOption = DEFAULT_MODEL,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 
 from adjudge import ConfigError, Dataset, Problem, boundary, check_pairs, not_empty, problem_in, read_rows, unique_ids
 
 
-def read_problems(file: FilePath, *, pairs: bool, skip_bad_lines: bool) -> list[Problem]:
-    """Rows with a prompt and `answers`, or `chosen` and `rejected` in this order, as problems; `pairs` asks for exactly two answers."""
-    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: problem_in(row, pairs=pairs))
+def read_problems(
+    file: FilePath, *, pairs: bool, skip_bad_lines: bool, columns: Mapping[str, str | list[str] | None] | None = None
+) -> list[Problem]:
+    """Rows of a prompt and its answers, in any shape that data sets may have, as problems; `pairs` asks for exactly two answers."""
+    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: problem_in(row, pairs=pairs, columns=columns))
     problems: list[Problem] = not_empty(rows, name_of(file))
     idents = own_ids([problem.id for problem in problems], name_of(file))
     return [replace(problem, id=ident) for problem, ident in zip(problems, idents, strict=True)]

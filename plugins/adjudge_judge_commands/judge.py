@@ -57,22 +57,23 @@ def judge(
 ) -> None:
     """Judge pairs of answers, and show the reasoning.
 
-    A row has a "prompt" and two "answers", or "chosen" and "rejected". Options are set with, for example, --set judge.temperature=0.
+    A row has a "prompt" and two "answers", or "chosen" and "rejected", as texts or messages; --set columns.prompt=question reads another
+    name. Options are set with, for example, --set judge.temperature=0.
     """
     from adjudge import write_json
     from adjudge_report import check_readable
 
-    from .configs import JudgeConfig
+    from .configs import RowsConfig
     from .kept import kept_records
     from .setup import configured, opened
     from .sources import asked_problems, rows_or_data
 
     rows, named = rows_or_data(file, data)
     config, folder = configured(
-        JudgeConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more={"data": named, "limit": limit}
+        RowsConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more={"data": named, "limit": limit}
     )
     config = batched(config, batch, batch_results)
-    problems = asked_problems(rows, config.data, limit, pairs=True, skip_bad_lines=skip_bad_lines)
+    problems = asked_problems(rows, config.data, limit, pairs=True, skip_bad_lines=skip_bad_lines, columns=config.columns)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 

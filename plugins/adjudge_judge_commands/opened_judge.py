@@ -50,6 +50,7 @@ from adjudge import (
     validate,
     with_logprobs,
 )
+from adjudge_data import Turn, shown, turns_in
 from adjudge_report import Readability
 from adjudge_tournament import Reward, as_reward
 
@@ -57,7 +58,7 @@ from .kept import judgement_row, keep, kept_paths
 
 log = logging.getLogger("adjudge.judging")
 Given: TypeAlias = Problem | Mapping[str, Any]
-"""A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``."""
+"""A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``, or in another shape of docs/data.md."""
 Kind = TypeVar("Kind", bound=Component)
 Said: TypeAlias = str | Sequence[Mapping[str, Any]]
 """A text, or messages with the texts ``role`` and ``content``."""
@@ -342,32 +343,23 @@ def _said(prompts: Iterable[Said], completions: Iterable[Said]) -> list[tuple[st
 
 def _prompt_text(prompt: Said, where: str) -> str:
     """A single message is its content; a longer conversation names who speaks, as in data sets of preferences."""
-    if isinstance(prompt, str):
-        return prompt
-    turns = _turns(prompt, where)
-    return turns[0][1] if len(turns) == 1 else "\n\n".join(f"{role.capitalize()}: {content}" for role, content in turns)
+    return prompt if isinstance(prompt, str) else shown(_turns(prompt, where))
 
 
 def _answer_text(completion: Said, where: str) -> str:
     if isinstance(completion, str):
         return completion
-    found = [content for role, content in _turns(completion, where) if role == "assistant"]
+    found = [turn.text for turn in _turns(completion, where) if turn.role == "assistant"]
     if not found:
         raise DataError(f"{where} has no message of the role 'assistant'.\n  Remedy: give the answer as a text, or as such a message.")
     return found[-1]
 
 
-def _turns(messages: Any, where: str) -> list[tuple[str, str]]:
-    """The role and the content of every message."""
-    turns = messages if isinstance(messages, list | tuple) else []
-    found = [(turn["role"], turn["content"]) for turn in turns if _is_message(turn)]
-    if not found or len(found) < len(turns):
+def _turns(messages: Any, where: str) -> list[Turn]:
+    try:
+        return turns_in(messages, "messages", whole=False)
+    except RowError as error:
         raise DataError(
-            f"{where} is neither a text nor a list of messages with the texts 'role' and 'content'.\n"
+            f"{where} is neither a text nor a list of messages that can be shown: it {error}.\n"
             '  Remedy: give a text, or messages such as [{"role": "user", "content": "37+48"}].'
-        )
-    return found
-
-
-def _is_message(turn: Any) -> bool:
-    return isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+        ) from None

@@ -11,7 +11,7 @@ from adjudge import DryRunOption, JsonOption
 
 DEFAULT_MODEL = "adjudge_arithmetic:model"
 
-RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file; - is standard input.", show_default=False)]
+RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of rows; - is standard input.", show_default=False)]
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Every random choice follows from this number.")]
 JudgeOption = Annotated[

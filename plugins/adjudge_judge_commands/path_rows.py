@@ -25,6 +25,7 @@ from adjudge import (
     stable_id,
     text_field,
 )
+from adjudge_data import Columns, IdenticalAnswersError, named
 
 from .input_rows import name_of, own_ids
 
@@ -52,9 +53,11 @@ class PathRow:
         return ReasoningPath(self.id, self.problem.id, self.order, index, made, read_verdict(judge, made))
 
 
-def read_path_rows(file: FilePath, problems: Mapping[str, Problem], *, skip_bad_lines: bool) -> list[PathRow]:
+def read_path_rows(
+    file: FilePath, problems: Mapping[str, Problem], *, skip_bad_lines: bool, columns: Columns | None = None
+) -> list[PathRow]:
     """All judgements of a file, each with an id of its own; rows without a prompt are about one of these problems."""
-    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(row, problems)))
+    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(named(row, columns or {}), problems)))
     found = [one for row in not_empty(rows, name_of(file)) for one in row]
     return [replace(one, id=ident) for one, ident in zip(found, own_ids([one.id for one in found], name_of(file)), strict=True)]
 
@@ -72,7 +75,10 @@ def _judgements(row: dict[str, Any], problems: Mapping[str, Problem]) -> Iterato
 
 def _problem(row: dict[str, Any], problems: Mapping[str, Problem]) -> Problem:
     if "prompt" in row or "problem_id" not in row:
-        return problem_in({**row, "id": row.get("problem_id")}, pairs=True)
+        try:
+            return problem_in({**row, "id": row.get("problem_id")}, pairs=True)
+        except IdenticalAnswersError as error:  # what was judged is not left out
+            raise RowError(str(error)) from None
     if (found := problems.get(str(row["problem_id"]))) is None:
         raise RowError(f"has no 'prompt', and --data names no data set with its problem {row['problem_id']!r}")
     return found

@@ -96,7 +96,7 @@ def rank(
     if budget is not None:
         more["budget"] = from_yaml("--budget", budget)
     config, folder = configured(RankConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more=more)
-    problems = asked_problems(rows, config.data, limit, pairs=False, skip_bad_lines=skip_bad_lines)
+    problems = asked_problems(rows, config.data, limit, pairs=False, skip_bad_lines=skip_bad_lines, columns=config.columns)
     if dry_run:
         from adjudge_plan import rates, show_call_plan
 

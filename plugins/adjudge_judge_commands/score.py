@@ -52,7 +52,7 @@ def score(
 
     more: dict[str, Any] = {"scorer": from_yaml("--use", use), "limit": limit, **({} if data is None else {"data": data_set(data)})}
     config, folder = configured(ScoreConfig, model=model, engine=engine, judge=judge, sets=sets, more=more)
-    wanted = _some(read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines), limit)
+    wanted = _some(read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines, columns=config.columns), limit)
     if dry_run:
         return _print_plan(wanted, config, as_json)
     with _kept(out, config, folder, wanted) as records:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
 import typer
-import yaml
 
-from adjudge import ConfigError, Dataset, Engine, Plugins, Problem
+from adjudge import ConfigError, Dataset, Engine, Plugins, Problem, load_yaml
 
 FILES = (".yaml", ".yml")
 
@@ -30,9 +29,9 @@ def _in_file(option: str, file: FilePath) -> Any:
 
 def _parsed(where: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{where} is not YAML.\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
+        return load_yaml(text, where)
+    except ConfigError as error:
+        raise ConfigError(f"{error}\n  Remedy: write a name, or '{{use: NAME, option: value}}'.") from None
 
 
 def data_set(text: str) -> Any:
@@ -62,14 +61,17 @@ def rows_or_data(file: FilePath, data: str | None) -> tuple[FilePath, Any]:
     return (FilePath(data), None) if is_rows(data) else (file, data_set(data))
 
 
-def asked_problems(rows: FilePath, data: Dataset | None, limit: int | None, *, pairs: bool, skip_bad_lines: bool) -> list[Problem]:
+def asked_problems(
+    rows: FilePath, data: Dataset | None, limit: int | None, *, pairs: bool, skip_bad_lines: bool,
+    columns: Mapping[str, str | list[str] | None] | None = None,
+) -> list[Problem]:  # fmt: skip
     """The problems of a call: those of the data set where there is one, else rows; with a limit evenly some of them."""
     from adjudge import boundary, check_pairs, not_empty
 
     from .input_rows import read_problems
 
     if data is None:
-        return some_of(read_problems(rows, pairs=pairs, skip_bad_lines=skip_bad_lines), limit)
+        return some_of(read_problems(rows, pairs=pairs, skip_bad_lines=skip_bad_lines, columns=columns), limit)
     data = data.tolerant() if skip_bad_lines else data
     with boundary(data, "load"):
         found = not_empty(data.load(), "--data")

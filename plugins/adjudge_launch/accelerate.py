@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from adjudge import ConfigError, Json, Launcher, StageContext
+from adjudge import ConfigError, Json, Launcher, StageContext, load_yaml
 
 
 class AccelerateLauncher(Launcher):
@@ -60,11 +60,9 @@ class AccelerateLauncher(Launcher):
     def _own(self) -> dict[str, Any]:
         if self.config_file is None:
             return {}
-        import yaml
-
         try:
-            found = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            found = load_yaml(self.config_file.read_text(encoding="utf-8"), f"launch.config_file: {self.config_file}")
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"launch.config_file: {self.config_file} cannot be read: {error}\n  Remedy: check the path.") from None
         if not isinstance(found, dict):
             raise ConfigError(f"launch.config_file: {self.config_file} is no mapping.\n  Remedy: make one with 'accelerate config'.")

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, Plugins, RunConfig, dump, override, read_run_file, validate
+from adjudge import ConfigError, Plugins, RunConfig, dump, load_yaml, override, read_run_file, validate
 from adjudge_scaffold import json_schema
 
 
@@ -84,6 +84,9 @@ def test_what_is_blocked_is_quoted() -> None:
     ("text", "message"),
     [
         ("a: [1", "is not YAML"),
+        ("out: x\nseed: 1\ndata: y\nseed: 2", r"the key 'seed' stands there(.|\n)*line 2, column 1(.|\n)*line 4, column 1"),
+        ("data: {use: jsonl, file: a, file: b}", "the key 'file' stands there"),
+        ('{"out": "x", "out": "y"}', "the key 'out' stands there"),
         ("- a", "a run file is a mapping of fields to values, not list"),
         ("", "a run file is a mapping of fields to values, not NoneType"),
     ],
@@ -94,6 +97,10 @@ def test_a_file_that_is_no_run_file(plugins: Plugins, tmp_path: Path, text: str,
     with pytest.raises(ConfigError, match=message) as caught:
         read_run_file(file, (), plugins)
     assert str(file) in str(caught.value)
+
+
+def test_a_mapping_that_is_merged_in_may_be_changed() -> None:
+    assert load_yaml("a: &one {k: 1, m: 1}\nb: {<<: *one, k: 2}\n1: x\n'1': y", "it")["b"] == {"k": 2, "m": 1}
 
 
 def test_a_run_file_that_is_not_there(plugins: Plugins, tmp_path: Path) -> None:
@@ -119,7 +126,8 @@ def test_a_component_given_by_name_becomes_a_mapping_when_an_option_is_set() -> 
     [
         ("seed", "write it as a.b=value"),
         ("=3", "write it as a.b=value"),
-        ("seed={", "is not a YAML value"),
+        ("seed={", "is not YAML"),
+        ("data={file: a, file: b}", "the key 'file' stands there"),
         ("stages.5.use=sft", "stages is a list of 2; '5' is none of its numbers"),
         ("stages.first.use=sft", "'first' is none of its numbers"),
         ("stages.0.rules.0.weight.x=1", "is a plain value and has no field 'x'"),

@@ -15,7 +15,5 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what it would
 SpeedOption = Annotated[
     float | None, typer.Option("--tokens-per-second", min=1e-9, help="Plan: tokens written in a second, all judgements together.")
 ]
-PriceInOption = Annotated[
-    float | None, typer.Option("--price-in", min=0, help="Plan: price of a million tokens of prompts, in any currency.")
-]
+PriceInOption = Annotated[float | None, typer.Option("--price-in", min=0, help="Plan: price of a million prompt tokens, in any currency.")]
 PriceOutOption = Annotated[float | None, typer.Option("--price-out", min=0, help="Plan: price of a million tokens that the judge writes.")]

@@ -72,6 +72,23 @@ class RunConfig(Options):
         return self.model_copy(update={"data": self.data.tolerant(), "evaluation": self.evaluation.model_copy(update={"sets": sets})})
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[tuple[str, str], yaml.Node] = {}
+        for key, _ in node.value:
+            if (first := seen.setdefault((key.tag, str(key.value)), key)) is not key:
+                raise yaml.MarkedYAMLError(f"the key {key.value!r} stands there", first.start_mark, "and there again", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str, where: str) -> Any:
+    """What YAML says; a `ConfigError` that begins with `where` for what is none, and where a mapping has a key twice."""
+    try:
+        return yaml.load(text, _EachKeyOnce)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {error}") from None
+
+
 def override(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     """Apply ``a.b=c`` settings, values read as YAML; list items are addressed by number, and what is whole is set before its parts.
 
@@ -86,10 +103,7 @@ def _parsed(setting: str) -> tuple[list[str], Any, str]:
     path, equals, text = setting.partition("=")
     if not equals or not path:
         raise ConfigError(f"--set {setting}: write it as a.b=value, for example --set stages.0.steps=20")
-    try:
-        return path.split("."), yaml.safe_load(text), setting
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {setting}: {text!r} is not a YAML value") from None
+    return path.split("."), load_yaml(text, f"--set {setting}: {text!r}"), setting
 
 
 def _assign(data: Any, keys: list[str], value: Any, setting: str) -> None:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
-
 from adjudge.api.options import dump, validate
 from adjudge.errors import ConfigError
 from adjudge.host.plugins import Plugins
-from adjudge.host.run_file import RunConfig, override
+from adjudge.host.run_file import RunConfig, load_yaml, override
 
 from .model_folder import find_model, load_judge
 
@@ -25,13 +23,11 @@ def read_run_file(file: FilePath, sets: Sequence[str], plugins: Plugins) -> RunC
 
 def _read_yaml(file: FilePath) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = load_yaml(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such run file.\n  Remedy: check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not YAML: {error}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: a run file is a mapping of fields to values, not {type(data).__name__}")
     return data

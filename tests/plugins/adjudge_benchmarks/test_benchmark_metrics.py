@@ -409,7 +409,7 @@ def test_rows_come_from_the_datasets_library_too(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
     for name in (f"hub:{tmp_path / 'set'}@train", f"hub:{tmp_path / 'set'}"):
         assert list(PLUGINS.pick(Dataset, "rewardbench")(data=name).load()) == local
-    with pytest.raises(DataError, match="row 1 has no field 'response_A'"):
+    with pytest.raises(DataError, match="line 1 has no field 'response_A'"):
         PLUGINS.pick(Dataset, "judgebench")(data=f"hub:{tmp_path / 'set'}").load()
     with pytest.raises(ConfigError, match="cannot be loaded"):
         PLUGINS.pick(Dataset, "judgebench")(data=f"hub:{tmp_path / 'none'}@test").load()
