@@ -15,7 +15,7 @@ demo: $(VENV)/installed  ## train the embedded judge through all three stages an
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
 	$(BIN)/pytest $(PYTEST_ARGS)
-	PYTHONPATH=$(CURDIR)/$(VENV)/qlora $(BIN)/pytest -k "four_bits or lora-24gb" tests/plugins/adjudge_trl tests/docs/test_recipes.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/qlora $(BIN)/pytest -k "four_bits or lora-24gb" tests/plugins/adjudge_engines tests/plugins/adjudge_trl tests/docs/test_recipes.py
 
 test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environment of its own
 	$(VLLM)/bin/pytest tests/vllm
@@ -43,7 +43,7 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,gguf,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/qlora --no-deps bitsandbytes
 	touch $@
 

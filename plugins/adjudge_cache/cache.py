@@ -112,7 +112,8 @@ class Cache:
 
         Adapters depend on the model that they are for as well.
         """
-        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+        inside = [folder] if folder.is_file() else folder.iterdir()
+        files = sorted(file for file in inside if file.is_file() and not file.name.startswith("."))
         found = [[file.name, self._file_digest(file)] for file in files if not file.name.endswith(NOT_THE_MODEL)]
         below = model_below(folder)
         return digest(*found, *([] if below is None else [self.folder_digest(below)]))

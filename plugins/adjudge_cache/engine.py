@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from adjudge import Engine, Json, Message, Session, boundary
+from adjudge import Engine, Json, Judge, Message, Session, boundary
 
 
 class CachedEngine(Engine):
@@ -65,6 +65,9 @@ class CachedEngine(Engine):
 
     def adapter_label(self) -> str | None:
         return self.engine.adapter_label()
+
+    def check_judge(self, judge: Judge) -> None:
+        self.engine.check_judge(judge)
 
     def fingerprint(self) -> Json | None:
         return self.engine.fingerprint()

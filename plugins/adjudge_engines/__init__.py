@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 
     from .batch import BatchEngine
     from .chat_template import set_chat_template, takes_system
+    from .context import context_length
     from .escaping import escape_special_tokens
-    from .folder import is_whole_safetensors, model_below, read_settings
+    from .folder import is_whole_safetensors, model_below, read_settings, settings_of
+    from .gguf import gguf_file, weights_in_gguf
     from .hf_engine import HfEngine
+    from .hub import find_cached_model
     from .openai_options import OpenAiEngine
     from .replay import ReplayEngine
     from .texts import tokens_until_stop
@@ -28,7 +31,10 @@ __all__ = [
     "ReplayEngine",
     "TokenOffsets",
     "VllmEngine",
+    "context_length",
     "escape_special_tokens",
+    "find_cached_model",
+    "gguf_file",
     "is_whole_safetensors",
     "load_model",
     "load_tokenizer",
@@ -36,8 +42,10 @@ __all__ = [
     "model_below",
     "read_settings",
     "set_chat_template",
+    "settings_of",
     "takes_system",
     "tokens_until_stop",
+    "weights_in_gguf",
 ]
 __getattr__ = lazy_names(__name__)
 

@@ -12,6 +12,7 @@ from typing import Any
 from adjudge import ConfigError, did_you_mean
 
 from .folder import model_below
+from .gguf import gguf_file
 
 PART = "it is for one of several processes that ask, and here one asks all copies"
 OURS = {
@@ -101,6 +102,8 @@ def of_adapter(folder: FilePath | None) -> dict[str, Any]:
 def apart(model: FilePath, adapter: FilePath | None) -> tuple[FilePath, FilePath | None]:
     """A whole model and the adapter for it: a stage that kept its adapters leaves a folder of them in the place of a model."""
     below = model_below(model)
+    if (file := gguf_file(below or model)) is not None:
+        raise ConfigError(f"model: {file} is a GGUF file, which is not handed to vLLM here.\n  Remedy: name the engine hf.")
     if below is None:
         return model, adapter
     if adapter is not None:

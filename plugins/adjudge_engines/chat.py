@@ -9,7 +9,6 @@ from typing import Any
 from adjudge import Message, escape_special_tokens
 
 from .folder import check_folder
-from .installed import require
 
 
 def encode(tokenizer: Any, prompts: Sequence[list[Message]]) -> list[list[int]]:
@@ -32,8 +31,6 @@ def count_tokens_of_model(folder: FilePath, prompts: Sequence[list[Message]]) ->
 
 def count_tokens(folder: FilePath, prompts: Sequence[list[Message]]) -> list[int]:
     """Tokens of each prompt as it is sent, special tokens in its texts escaped, by the tokenizer in a folder."""
-    require("train", "transformers")
-    from transformers import AutoTokenizer
+    from .tokenizer import read_tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    return list(map(len, encode(tokenizer, prompts)))
+    return list(map(len, encode(read_tokenizer(folder), prompts)))

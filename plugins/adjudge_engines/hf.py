@@ -20,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 from adjudge import Completion, ConfigError, JobError, Message
 
 from .chat import encode
+from .context import context_length
 from .sampler import SeededSampler
 from .scoring import PathLogprobs, out_of_memory
 from .stop_strings import StopsAtText
@@ -43,17 +44,20 @@ class HfSession:
         device: str | None,
         dtype: str,
         trust_remote_code: bool = False,
+        quantization: str | None = None,
     ) -> None:
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
         self.device = _device(device)
         self.tokenizer: Any = load_tokenizer(folder, trust_remote_code=trust_remote_code)
-        self.model: Any = load_model(folder, trust_remote_code=trust_remote_code, dtype=dtype).to(self.device).eval()
+        precision = {"dtype": dtype} if quantization is None else packed_settings(quantization, self.device, dtype)
+        model = load_model(folder, trust_remote_code=trust_remote_code, **precision)
+        self.model: Any = (model.to(self.device) if quantization is None else model).eval()
         self.batch_tokens = batch_tokens
         self.texts = Texts(
             self.tokenizer,
             ends_of_turn=self.model.generation_config.eos_token_id,
-            context=getattr(self.model.config, "max_position_embeddings", None),
+            context=context_length(self.model.config.to_dict()),
         )
         self.eos = self.texts.eos
         pad = self.tokenizer.pad_token_id
@@ -147,6 +151,20 @@ class HfSession:
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         return self.paths(self.texts.to_score(prompt, continuations), continuations)
+
+
+def packed_settings(quantization: str, device: torch.device, dtype: str) -> dict[str, Any]:
+    """Settings of transformers for weights that bitsandbytes packs while they are loaded; its 8 bits are added up in float16."""
+    from transformers import BitsAndBytesConfig
+
+    if quantization == "8bit":
+        packed = BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        packed = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+        )
+    precision = {"8bit": torch.float16, "4bit": torch.bfloat16}[quantization] if dtype == "auto" else dtype
+    return {"dtype": precision, "quantization_config": packed, "device_map": {"": device}}
 
 
 def _device(name: str | None) -> torch.device:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 """Bytes of a weight by its precision; ``auto`` = as they are stored."""
+PACKED_BYTES = {"8bit": 1.0, "4bit": 0.5}
 
 
 class HfEngine(Engine):
@@ -37,10 +38,14 @@ class HfEngine(Engine):
     """Precision of the weights; ``auto`` = as they are stored."""
     trust_remote_code: bool = False
     """Whether Python code that lies in the model folder may run, here and in training; read it first."""
+    quantization: Literal["8bit", "4bit"] | None = None
+    """Pack the weights into so many bits while they are loaded, through bitsandbytes; None = not. Training is not touched by it."""
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:
         require("train", "torch", "transformers")
+        if self.quantization is not None:
+            require("qlora", "bitsandbytes")
         from .hf import HfSession
 
         session = HfSession(
@@ -50,6 +55,7 @@ class HfEngine(Engine):
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
+            quantization=self.quantization,
         )
         try:
             yield session
@@ -58,7 +64,10 @@ class HfEngine(Engine):
 
     def fingerprint(self) -> Json | None:
         """Every option but the sizes of batches, on which no completion depends, and the versions of what samples."""
-        return {**self.model_dump(mode="json", exclude=set(self.without_effect)), **versions_of("torch", "transformers", "tokenizers")}
+        options = self.model_dump(mode="json", exclude=set(self.without_effect))
+        packed = {"quantization": options.pop("quantization"), **versions_of("bitsandbytes")} if self.quantization else {}
+        options.pop("quantization", None)
+        return {**options, **packed, **versions_of("torch", "transformers", "tokenizers")}
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
         from .chat import count_tokens_of_model
@@ -69,4 +78,5 @@ class HfEngine(Engine):
         """A batch, or one sequence that is longer than that."""
         from adjudge_plan import Sampling
 
-        return None if self.device == "cpu" else Sampling(max(self.batch_tokens, sequence), WEIGHT_BYTES.get(self.dtype))
+        in_bytes = WEIGHT_BYTES.get(self.dtype) if self.quantization is None else PACKED_BYTES[self.quantization]
+        return None if self.device == "cpu" else Sampling(max(self.batch_tokens, sequence), in_bytes)

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import ConfigError, Engine, Json, Message, Session
+from adjudge import ConfigError, Engine, Json, Judge, Message, Session
 
 from .installed import require
+from .limits import check_temperature
 
 NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait",
                        "connect_seconds", "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
@@ -147,6 +148,10 @@ class OpenAiEngine(Engine):
             yield session
         finally:
             session.close()
+
+    def check_judge(self, judge: Judge) -> None:
+        if "temperature" not in self.leave_out:
+            check_temperature(judge, "OpenAI's API")
 
     def fingerprint(self) -> Json | None:
         """Everything that decides what is answered, once the user vouches for the weights; None until then."""

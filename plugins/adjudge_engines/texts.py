@@ -23,6 +23,12 @@ class Texts:
         listed = ends_of_turn if isinstance(ends_of_turn, list) else [] if ends_of_turn is None else [ends_of_turn]
         self.tokenizer = tokenizer
         self.eos: list[int] = [*listed, *({tokenizer.eos_token_id} - {None, *listed})]
+        if not self.eos:
+            raise ConfigError(
+                f"model: neither the tokenizer in {tokenizer.name_or_path} nor generation settings beside it name an end-of-text token, so"
+                " nothing would end a judgement.\n  Remedy: write its eos_token into tokenizer_config.json, or its eos_token_id into"
+                " generation_config.json."
+            )
         self.context = context
         """Tokens that the model takes, prompt and judgement together; None = not told."""
         self.token_offsets = TokenOffsets(tokenizer)

@@ -30,7 +30,7 @@ from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 from .data_parallel import DataParallel  # noqa: E402
 from .processes import Processes, heard_when_interrupted, of_its_own  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
-from .weights import load_tokenizer  # noqa: E402
+from .weights import check_weights, load_tokenizer  # noqa: E402
 
 ENDED = ("stop", "length")
 """How a completion ends that is one."""
@@ -41,6 +41,7 @@ class VllmSession:
 
     def __init__(self, folder: FilePath, *, whole: FilePath, adapter: FilePath | None, arguments: dict[str, Any]) -> None:
         trust = arguments["trust_remote_code"]
+        check_weights(whole, adapter, trust_remote_code=trust)
         tokenizer = load_tokenizer(folder, trust_remote_code=trust)
         config = AutoConfig.from_pretrained(whole, trust_remote_code=trust)
         self.vocabulary: int = config.get_text_config(decoder=True).vocab_size

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from adjudge import Engine, Json, Message, Session
+from adjudge import Engine, Json, Judge, Message, Session
 
 from . import arguments
 from .hf_engine import WEIGHT_BYTES, Precision
 from .installed import versions_of
+from .limits import check_length, check_temperature
 
 if TYPE_CHECKING:
     from adjudge_plan import Sampling
@@ -75,6 +76,10 @@ class VllmEngine(Engine):
     def adapter_label(self) -> str | None:
         return None if self.adapter is None else f"the adapter {self.adapter}"
 
+    def check_judge(self, judge: Judge) -> None:
+        check_temperature(judge, "vLLM")
+        check_length(self.max_model_len, judge)
+
     def fingerprint(self) -> Json | None:
         """Every option but the share of memory and how many copies, the content of the adapter, and the versions of what samples."""
         options = self.model_dump(mode="json", exclude=set(self.without_effect))
@@ -86,6 +91,7 @@ class VllmEngine(Engine):
         from .chat import count_tokens_of_model
 
         arguments.check_vllm_arguments(self.extra)
+        arguments.apart(model, self.adapter)
         counts = count_tokens_of_model(model, prompts)
         arguments.check_room(self.max_model_len, counts)
         return counts

@@ -14,7 +14,7 @@ class JudgeConfig(Options):
     """A judge, and what answers for it."""
 
     model: str
-    """Model folder, or ``package:folder``."""
+    """Model folder, GGUF file, id of a hub's model in the local cache, or ``package:folder``."""
     judge: Judge
     """How to judge; the model's own way unless the call says otherwise."""
     engine: Engine

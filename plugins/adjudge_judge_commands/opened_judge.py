@@ -255,6 +255,8 @@ def open_judge(
     if judge is None or (isinstance(judge, Mapping) and "use" not in judge):
         judge = {**dump(load_judge(folder, plugins)), **(judge or {})}
     options, chosen = validate(Judge, judge, plugins, "judge"), validate(Engine, engine, plugins, "engine")
+    with boundary(chosen, "check_judge"):
+        chosen.check_judge(options)
     cached = cache and chosen.use != "cached" and "cached" in plugins.of_kind(Engine)
     opening = validate(Engine, {"use": "cached", "engine": chosen}, plugins, "engine") if cached else chosen
     with ExitStack() as stack:

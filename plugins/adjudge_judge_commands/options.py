@@ -12,7 +12,7 @@ from adjudge import DryRunOption, JsonOption
 DEFAULT_MODEL = "adjudge_arithmetic:model"
 
 RowsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of rows; - is standard input.", show_default=False)]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder for one that a package ships.")]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, GGUF file, hub id in the local cache, or package:folder.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Every random choice follows from this number.")]
 JudgeOption = Annotated[
     str | None, typer.Option("--judge", help="How to judge: a name, YAML with options, or a .yaml file; else as the model says.")

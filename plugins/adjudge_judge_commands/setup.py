@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar
 
-from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, dump, find_model, load_judge, override, validate
+from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, boundary, dump, find_model, load_judge, override, validate
 
 from .opened_judge import OpenJudge, open_judge
 from .progress import showing
@@ -50,7 +50,15 @@ def configured(
     given = override(given, [*(sets or ()), *([] if order is None else [f"judge.order={order}"])])
     if given["model"] != model:
         raise ConfigError("--set model: the model of a call is not set like this.\n  Remedy: name it with --model.")
-    return validate(cls, given, plugins, "the call"), folder
+    config = validate(cls, given, plugins, "the call")
+    check_judge(config)
+    return config, folder
+
+
+def check_judge(config: Any) -> None:
+    """Raise `ConfigError` where the engine of a configuration cannot sample as its judge asks; a dry run is told as well."""
+    with boundary(config.engine, "check_judge"):
+        config.engine.check_judge(config.judge)
 
 
 @contextmanager

@@ -75,11 +75,12 @@ def read_run(file: Path, sets: Sequence[str] | None, *, skip_bad_lines: bool, co
     if skip_bad_lines:
         config = _tolerant(config)
     known = config_file is not None or published_name(config.model) is not None
-    absent = known and not Path(config.model).exists()
-    if not absent:
-        try:
-            find_model(config.model)
-        except ConfigError as error:
+    absent = False
+    try:
+        find_model(config.model)
+    except ConfigError as error:
+        absent = known and not Path(config.model).exists()
+        if not absent:
             raise ConfigError(f"{error} To plan for a model that is elsewhere: adjudge plan --shape FILE, its config.json.") from None
     return Run(config, plugins, absent=absent)
 

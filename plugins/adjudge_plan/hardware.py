@@ -178,7 +178,7 @@ def _sampling(run: RunInfo, model: ModelSize, sequence: int, works: Sequence[Wor
 def _longest_prompt(run: RunInfo, problems: Sequence[Problem] | None, hardware: Hardware) -> tuple[int, Source]:
     if hardware.prompt_tokens is not None:
         return hardware.prompt_tokens, "given"
-    counts = None if problems is None or not run.base.is_dir() else prompt_counts(problems, run.judge, run.config.engine, run.base)
+    counts = None if problems is None or not run.base.exists() else prompt_counts(problems, run.judge, run.config.engine, run.base)
     return (max(counts), "counted") if counts else (PROMPT, "assumed")
 
 

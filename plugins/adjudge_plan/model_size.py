@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from adjudge import ConfigError, Json
+from adjudge_engines import context_length, gguf_file, settings_of, weights_in_gguf
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Values of ``model_type`` whose weights are counted from the config."""
@@ -78,6 +79,8 @@ def find_model_size(name: str, folder: FilePath, given: FilePath | None = None) 
     """
     if given is not None:
         return model_size_of(_read(given), str(given))
+    if folder.exists() and (file := gguf_file(folder)) is not None:
+        return model_size_of(settings_of(file), str(file), weights_in_gguf(file))
     if folder.is_dir():
         return model_size_of(_read(folder / "config.json"), str(folder / "config.json"), stored(folder))
     config = published().get(published_name(name) or "")
@@ -117,9 +120,7 @@ def model_size_of(config: Mapping[str, Json], where: str, weights: tuple[int, in
         )
     size = _sizes(config, where)
     parameters, in_bytes = weights or (_counted(config, size), PRECISIONS.get(_precision(config), 2) * _counted(config, size))
-    limit = config.get("max_position_embeddings")
-    limit = limit if isinstance(limit, int) and limit > 0 else None
-    return ModelSize(**size, parameters=parameters, weight_bytes=in_bytes / parameters, limit=limit)
+    return ModelSize(**size, parameters=parameters, weight_bytes=in_bytes / parameters, limit=context_length(config))
 
 
 def _precision(config: Mapping[str, Json]) -> str:

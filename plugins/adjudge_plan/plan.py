@@ -208,7 +208,7 @@ def plan_run(run: RunInfo, train: Problems, tests: Mapping[str, Problems], rates
     Problems that are None are not here: what depends on how many there are is unknown. So are the prompts of a model that is not here.
     """
     sets = {"": train, **tests}
-    here = run.base.is_dir()
+    here = run.base.exists()
     means = {
         name: mean_prompt(problems, run.judge, run.config.engine, run.base) if here and problems is not None else None
         for name, problems in sets.items()

@@ -12,7 +12,7 @@ import torch
 from transformers.integrations import unset_hf_deepspeed_config
 
 from adjudge import ConfigError, JobError, StageContext
-from adjudge_engines import load_model, load_tokenizer, merge_adapter, model_below
+from adjudge_engines import gguf_file, load_model, load_tokenizer, merge_adapter, model_below
 
 from .checkpoints import checkpoint_folder
 from .checks import four_bits, peft_config
@@ -44,9 +44,9 @@ def _options(table: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
 def whole_start(stage: StageContext, start: FilePath, table: Mapping[str, Any]) -> FilePath:
     """A folder with the whole of the model in `start`, for what is loaded by its folder's name, as TRL loads a reference model.
 
-    Where `start` holds adapters it is a new one, written by the main process and let go of with the stage's checkpoints.
+    Where `start` holds adapters or is a GGUF file it is a new one, written by the main process and let go of with the stage's checkpoints.
     """
-    if model_below(start) is None:
+    if model_below(start) is None and gguf_file(start) is None:
         return start
     folder = checkpoint_folder(stage) / "start"
     if stage.process_group.is_main_process:
@@ -87,7 +87,8 @@ def save(trainer: Any, stage: StageContext, start: FilePath, lora: Lora | None, 
 def _name_below(trainer: Any, start: FilePath) -> None:
     """Have the adapters name the folder of the model below by its whole path."""
     for config in trainer.accelerator.unwrap_model(trainer.model).peft_config.values():
-        config.base_model_name_or_path = str((model_below(start) or start).resolve())
+        below = model_below(start) or start
+        config.base_model_name_or_path = str(below.resolve() if below.is_dir() else below.absolute())  # a cache's file links to no .gguf
 
 
 def _merge(trainer: Any, stage: StageContext, start: FilePath, adapter: FilePath, options: Mapping[str, Any]) -> None:

@@ -267,6 +267,7 @@ def test_a_folder_of_adapters_is_the_model_below_with_them_added(embedded: FileP
         "r": rank,
         "lora_alpha": alpha,
         "target_modules": ["q_proj"],
+        "layers_to_transform": [1],
         "bias": "none",
     }
     (adapter / "adapter_config.json").write_text(json.dumps({**options, "base_model_name_or_path": str(embedded)}))
@@ -286,3 +287,13 @@ def test_a_folder_of_adapters_is_the_model_below_with_them_added(embedded: FileP
         assert [one.text for one in sample(opened, PROMPTS, SEEDS, temperature=0)] == [one.text for one in expected]
         for prompt, one, values in zip(PROMPTS[:8], expected, paths, strict=False):
             assert opened.logprobs(prompt, [one.token_ids])[0] == pytest.approx(values, abs=NEAR)
+
+
+def test_weights_that_are_not_the_models_are_refused_before_vllm_loads_them(embedded: FilePath, tmp_path: FilePath) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = FilePath(shutil.copytree(embedded, tmp_path / "model"))
+    weights = {name: value for name, value in load_file(folder / "model.safetensors").items() if "norm" not in name}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"7 missing, and would be random: model\.layers\.0\.input_layernorm"), ENGINE.open(folder):
+        pass

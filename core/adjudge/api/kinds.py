@@ -106,6 +106,9 @@ class Engine(Component):
         for it was not made for what they train."""
         return None
 
+    def check_judge(self, judge: "Judge") -> None:
+        """Raise `ConfigError` where this engine cannot sample as the judge asks; called before anything is loaded, in a dry run too."""
+
     def fingerprint(self) -> Json | None:
         """What completions depend on besides the files of the model folder, prompt, seed and sampling settings, as JSON values: options,
         versions of what samples, contents of other files. None = not told, and nothing that this engine says is cached."""

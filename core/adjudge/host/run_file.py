@@ -38,7 +38,7 @@ class RunConfig(Options):
     out: FilePath
     """Run folder, made when missing; the same run file in the same folder goes on where it stopped."""
     model: str
-    """Model folder, or ``package:folder`` for one that an installed package ships, as ``adjudge_arithmetic:model``."""
+    """Model folder, GGUF file, id of a hub's model in the local cache, or ``package:folder`` of an installed package."""
     data: Dataset
     """Problems to train on."""
     stages: list[StageTrainer]

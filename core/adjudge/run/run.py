@@ -42,6 +42,8 @@ class Run:
         self._check_engine()
         self.base = FilePath(config.model) if absent else find_model(config.model)
         self.judge: Judge = config.judge or load_judge(self.base, plugins)
+        with boundary(config.engine, "check_judge"):
+            config.engine.check_judge(self.judge)
         for index, trainer in enumerate(config.stages):
             with boundary(trainer, "check_judge"):
                 trainer.check_judge(self.judge, f"stages.{index}")

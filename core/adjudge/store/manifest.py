@@ -61,9 +61,9 @@ def hash_of_problems(problems: Iterable[Problem]) -> str:
 
 
 def hash_of_folder(folder: FilePath) -> str:
-    """A hash of a model folder: its files' names, sizes and contents, of a file above 64 MiB 64 pieces of 64 KiB; no cards, no judge."""
+    """A hash of a model: its files' names, sizes and contents, of a file above 64 MiB 64 pieces of 64 KiB; no cards, no judge."""
     found = hashlib.sha256()
-    files = (file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    files = (file for file in ([folder] if folder.is_file() else folder.iterdir()) if file.is_file() and not file.name.startswith("."))
     for file in sorted(file for file in files if file.suffix != ".md" and file.name != "judge.json"):
         size = file.stat().st_size
         found.update(f"{file.name} {size}\n".encode())

@@ -1,13 +1,11 @@
-"""Model folders: where they are, the ``judge.json`` beside the weights that says how a model judges, and whether weights are whole."""
+"""Models: where their folders or files are, and the ``judge.json`` beside the weights that says how a model judges."""
 
 import json
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path as FilePath
 
-from pydantic import ValidationError
-
 from adjudge.api.kinds import Judge
-from adjudge.api.options import dump, explain
+from adjudge.api.options import dump, validate
 from adjudge.errors import ConfigError
 from adjudge.host.plugins import Plugins
 
@@ -15,13 +13,13 @@ from .files import write_json
 
 
 def find_model(name: str) -> FilePath:
-    """The folder that a model's name means: a path, or ``package:folder`` shipped by an installed package."""
+    """What a model's name means: a folder or GGUF file, ``package:folder`` shipped by a package, or a hub id that is cached here."""
     package, colon, folder = name.partition(":")
     shipped = colon and not FilePath(name).exists()
     found = _folder_of(package, name) / folder if shipped else FilePath(name)
-    if not found.is_dir():
-        raise ConfigError(f"model: {name!r}: no such folder ({found}).\n  Remedy: models are local folders; nothing is downloaded.")
-    return found
+    if found.is_dir() or (found.is_file() and found.suffix == ".gguf"):
+        return found
+    return FilePath(import_module("adjudge_engines").find_cached_model(name, found))
 
 
 def _folder_of(package: str, name: str) -> FilePath:
@@ -41,15 +39,12 @@ def save_judge(folder: FilePath, judge: Judge) -> None:
 
 def load_judge(folder: FilePath, plugins: Plugins) -> Judge:
     """The judge that a model was trained with."""
-    file = folder / "judge.json"
+    file = (folder.parent if folder.is_file() else folder) / "judge.json"
     if not file.exists():
         raise ConfigError(
             f"judge: {folder} has no judge.json, so how this model judges is unknown.\n  Remedy: say it, for example judge: {{use: rrm}}"
         )
     try:
-        judge: Judge = Judge.model_validate(json.loads(file.read_text(encoding="utf-8")), context={"plugins": plugins})
+        return validate(Judge, json.loads(file.read_text(encoding="utf-8")), plugins, str(file))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{file} is not JSON: {error}") from None
-    except ValidationError as error:
-        raise ConfigError(explain(error, str(file))) from None
-    return judge
