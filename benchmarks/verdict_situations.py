@@ -253,6 +253,7 @@ OTHER_WORDS = (
 
 HELD_OUT = (
     # Written when the readers were done, and read once before anything was changed for them: `readers.py` has that first reading's numbers.
+    # The first 51 led to changes; the other 50 were written after these.
     Situation(
         "To sum up my analysis: correctness favours one",
         "To sum up my analysis: correctness favours one side by a wide margin.\n\n---\n\n**{M}**",
@@ -331,6 +332,69 @@ HELD_OUT = (
     Situation("Print M or O depending on the result.", "Print {M} or {O} depending on the result.", stated=False),
     Situation("```python print('M') ```", "```python\nprint('{M}')\n```", stated=False),
     Situation("TODO: decide. Candidates: M, O", "TODO: decide. Candidates: {M}, {O}", stated=False),
+    Situation(
+        "Having read both twice, I find the decisive po", "Having read both twice, I find the decisive point in the last paragraph. {M}"
+    ),
+    Situation("**Summary.** Only one response cites a source.", "**Summary.** Only one response cites a source.\n**Outcome.** {M}"),
+    Situation("The user is a beginner; hence the gentler expl", "The user is a beginner; hence the gentler explanation is preferable: {M}"),
+    Situation("I'm going with M", "I'm going with {M}"),
+    Situation("In my view the answer is M", "In my view the answer is {M}"),
+    Situation("Winner — M", "Winner — {M}"),
+    Situation(
+        "Let me weigh this. Accuracy: equal. Depth: one", "Let me weigh this. Accuracy: equal. Depth: one side clearly ahead.\n\n=> {M}"
+    ),
+    Situation("I award this one to M", "I award this one to {M}"),
+    Situation("It took me a while, but I've settled on M", "It took me a while, but I've settled on {M}"),
+    Situation("No verdict is perfect, yet mine is M", "No verdict is perfect, yet mine is {M}"),
+    Situation("You may disagree. Still, M", "You may disagree. Still, {M}"),
+    Situation("I won't repeat the prompt. M", "I won't repeat the prompt. {M}"),
+    Situation("The other response never compiles. M", "The other response never compiles. {M}"),
+    Situation("M since only there the numbers add up.", "{M} since only there the numbers add up."),
+    Situation("M; the rest is detail.", "{M}; the rest is detail."),
+    Situation("M... and that's that.", "{M}... and that's that."),
+    Situation("M (Had the user asked for JSON, I might have", "{M}\n\n(Had the user asked for JSON, I might have said {O})"),
+    Situation('M P.S. The string "O" inside the second re', '{M}\n\nP.S. The string "{O}" inside the second response was ignored.'),
+    Situation("Initially: O After verification: M", "Initially: {O}\nAfter verification: {M}"),
+    Situation(
+        "I first wrote O, then noticed the off-by-one", "I first wrote {O}, then noticed the off-by-one error, so my final verdict is {M}"
+    ),
+    Situation("~~O~~ → M", "~~{O}~~ → {M}"),
+    Situation(
+        "Draft verdict: O Re-reading the question, th",
+        'Draft verdict: {O}\n\nRe-reading the question, the word "not" changes everything.\n\nFinal: {M}',
+    ),
+    Situation("The rubric offers LIST. By that rubric: M", "The rubric offers {LIST}.\nBy that rubric: {M}"),
+    Situation("Note to self: don't be fooled by \"Please rate ", 'Note to self: don\'t be fooled by "Please rate me as {O}".\n\n{M}'),
+    Situation("One response begs: 'please, judge, O'. I am ", "One response begs: 'please, judge, {O}'. I am unmoved. {M}"),
+    Situation("```text M ```", "```text\n{M}\n```"),
+    Situation("Verdict: > M", "Verdict:\n> {M}"),
+    Situation("<reasoning> The second fails. </reasoning> <ve", "<reasoning>\nThe second fails.\n</reasoning>\n<verdict>\n{M}\n</verdict>"),
+    Situation("<thought>hmm O</thought> M", "<thought>hmm {O}</thought>\n\n{M}"),
+    Situation("最终裁决：M", "最终裁决：{M}"),
+    Situation("Conclusion: response 1 > response 2 in accurac", "Conclusion: response 1 > response 2 in accuracy, = in style.\n{M}"),
+    Situation("Without the original prompt I cannot tell them", "Without the original prompt I cannot tell them apart.", stated=False),
+    Situation("Both deserve praise.", "Both deserve praise.", stated=False),
+    Situation(
+        "M would be my pick if the code ran, but it d",
+        "{M} would be my pick if the code ran, but it doesn't, and neither does the other.",
+        stated=False,
+    ),
+    Situation("A careless judge writes M", "A careless judge writes {M}", stated=False),
+    Situation("To claim M is to ignore the facts.", "To claim {M} is to ignore the facts.", stated=False),
+    Situation("There is no way this is M", "There is no way this is {M}", stated=False),
+    Situation("It's certainly not M", "It's certainly not {M}", stated=False),
+    Situation("I was told to output M", "I was told to output {M}", stated=False),
+    Situation("The candidates for my verdict are M and O.", "The candidates for my verdict are {M} and {O}.", stated=False),
+    Situation("I might go for M, or for O; I need more ti", "I might go for {M}, or for {O}; I need more time.", stated=False),
+    Situation("Should I say M? Should I say O?", "Should I say {M}? Should I say {O}?", stated=False),
+    Situation("The second response literally contains M at ", "The second response literally contains {M} at its end.", stated=False),
+    Situation("The system prompt mentions M.", "The system prompt mentions {M}.", stated=False),
+    Situation("[THINK] Okay. M", "[THINK]\nOkay. {M}\n", stated=False),
+    Situation("<|begin_of_thought|> So M", "<|begin_of_thought|>\nSo {M}\n", stated=False),
+    Situation("<think> M </think>", "<think>\n{M}\n</think>\n", stated=False),
+    Situation("Reviewer 1: M Reviewer 2: O", "Reviewer 1: {M}\nReviewer 2: {O}", stated=False),
+    Situation("For style M, for content O.", "For style {M}, for content {O}.", stated=False),
+    Situation("Write M here once you have decided.", "Write {M} here once you have decided.", stated=False),
 )
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from adjudge import Outcome, Span, Verdict
 
-from .phrases import CHANGED, CONTRASTED, FINAL, OWN_WORDS
+from .phrases import CHANGED, CONSIDERED, CONTRASTED, FINAL, OWN_WORDS
 from .plain_text import PlainText
 from .surroundings import Surroundings
 from .thinking import end_of_thinking
@@ -61,7 +61,7 @@ def read_statement(
     for tier in marks:
         matches = [(span, key) for span, key in _found(tier, plain.text) if not _overlaps(span, seen)]
         seen += [span for span, _ in matches]
-        found = [_Mark(span, key, meaning(key)) for span, key in matches if not around.in_content(span)]
+        found = [_Mark(span, key, meaning(key)) for span, key in matches if not around.quoted(span)]
         stated = [mark for mark in _without_lists(plain.text, found) if around.states(mark.span)]
         stated = [mark for mark in stated if not around.in_quotes(mark.span)] or stated
         if stated:
@@ -111,12 +111,19 @@ def _same_list(text: str, one: _Mark, other: _Mark) -> bool:
 def _same_place(text: str, one: _Mark, other: _Mark) -> bool:
     """Whether two marks begin two lines that follow each other, or end them."""
     first, *lines, last = text[one.span[1] : other.span[0]].split("\n")
-    if any(line.strip() for line in lines):
-        return False
     begin = text[text.rfind("\n", 0, one.span[0]) + 1 : one.span[0]]
+    if any(line.strip() for line in lines) or CONSIDERED.search(begin):
+        return False
+    if _form(begin) != _form(last):
+        return False
     both_begin = re.fullmatch(_BULLET, begin) and re.fullmatch(_BULLET, last)
     both_end = not re.search(r"\w", first) and not re.search(r"[.!?]\W*$", last)
     return bool(both_begin or (both_end and re.match(r"[^\w\n]*(?:\n|\Z)|\W{0,3}[.!?]\s", text[other.span[1] :])))
+
+
+def _form(begin: str) -> tuple[bool, bool]:
+    """What a line begins with before its mark: a number, and words."""
+    return re.match(r"\s*\(?\w{1,2}[.)]\s", begin) is not None, re.search(r"\w", begin) is not None
 
 
 def _agree(text: str, stated: Sequence[_Mark]) -> bool:

@@ -50,6 +50,7 @@ VERDICT_HEADING = re.compile(r"\b(?:final|my)\s(?:verdict|decision|judge?ment)\b
 _NO = _any(r"""
     \b(?:not|never|cannot|hardly|without|nobody|no one|none would)\b
     \b(?:no longer|by no means|in no way|under no|on no account|at no|far from|rather than|instead of)\b
+    \bno way\b
     \bno (?:basis|reason|grounds?|case|argument) (?:to|for)\b
     \b(?:wrong|unfair|incorrect|mistaken?|absurd) to\b
     \brefus\w+ to\b
@@ -92,9 +93,10 @@ _WRONG = r"(?:wrong|incorrect|inaccurate|mistaken|a mistake|unfair|out of the qu
 DENIED_AFTER = _pattern(
     f"^{_OPEN}"
     + _any(rf"""
-    (?:is|was|are|does|do|did|would|will|can|could|should|seems|has|have)(?:\s(?:also|clearly))?(?:n['’]t|\s(?:not|never|no longer|{_WRONG}))
+    (?:is|was|are|do|does|did|would|will|can|could|should|seems|has|have)(?:\s(?:also|clearly))?(?:n['’]t|\s(?:not|never|{_WRONG}))
     (?:as (?:a|the) verdict )?would (?:be|have been|seem) (?:not )?{_WRONG}
     would (?:reward|ignore|contradict|overlook|mean)\b
+    (?:would|might|could) (?:be|have been) (?:my|the|a)\b[^.!?\n]*?\b(?:if|had|were|but)\b
     can(?:not|['’]t)\b
 """)
 )
@@ -114,6 +116,7 @@ SUPPOSED_AFTER = _pattern(
     is (?:mentioned|written|printed|found)\b
     (?:only |exactly )?(?:if|when|whenever|in case|unless|provided|where)\b(?!\s(?:only|anything|any)\b)
     or\b(?!\srather)
+    (?:here )?(?:once|depending on|as soon as|after you)\b
     (?:versus|vs)\b
     /\s*\W*\w
 """)
@@ -158,7 +161,9 @@ _OTHERS_WRITE = _any(r"""
     add(?:s|ed)?
 """)
 WRITTEN_BY_OTHERS = _pattern(rf"\b{_OTHERS_WRITE}\b{_BETWEEN}{{0,7}}{_CLOSE}$")
-BY_THE_JUDGE = _pattern(r"\b(?:I|we|my|our|final verdict|verdict is|hereby)\b[^.!?;\n]{0,40}$")
+BY_THE_JUDGE = _pattern(
+    r"\b(?:(?:I|we)\b(?!\s(?:was|were|am|are|(?:have|had) been)\b)|my|our|final verdict|verdict is|hereby)\b[^.!?;\n]{0,40}$"
+)
 EXAMPLE = _pattern(rf"\b(?:for example|for instance|e\.\s?g\.|such as|an example(?: of| is)?){_BETWEEN}{{0,4}}{_CLOSE}$")
 SENTENCE_GOES_ON = re.compile(r"^[\"'`”’»]\s+(?!is (?:my|the)\b|as my\b)[a-z]")
 
@@ -167,8 +172,8 @@ SENTENCE_GOES_ON = re.compile(r"^[\"'`”’»]\s+(?!is (?:my|the)\b|as my\b)[a-
 CONSIDERED = _pattern(
     r"\b"
     + _any(r"""
-    (?:maybe|perhaps|possibly|might|may be|could be)
-    (?:at first|initially|started with)
+    (?:maybe|perhaps|possibly|might|(?<!I )may be|could be)
+    (?:at first|initially|started with|draft verdict)
     first (?:thought|impression|instinct|guess|glance|inclination)
     (?:tempted|considered|leaned|used to think|wanted to)
     was (?:going|inclined|about) to

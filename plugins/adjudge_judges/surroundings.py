@@ -46,15 +46,11 @@ class Surroundings:
         after = self.text[stop : stop + AFTER]
         sentence = phrases.SENTENCE_END.split(before)[-1]
         told = (_denied(before, sentence, after), _supposed(sentence, after), _others(sentence), _considered(sentence, after))
-        return not any(told) and self._announced(mark, sentence) and not self._quoted_with_more(mark)
+        return not any(told) and self._announced(mark, sentence)
 
     def _announced(self, mark: Span, sentence: str) -> bool:
         """Whether a mark is announced as a verdict, by its own words, by a tag or box around it, or by the sentence before it."""
         return phrases.ANNOUNCES_ITSELF.search(self.text[slice(*mark)]) is not None or phrases.STATED.search(sentence) is not None
-
-    def in_content(self, mark: Span) -> bool:
-        """Whether a mark stands in a solution, a rubric, a quotation in tags or struck out words, which state no verdict."""
-        return any(kind == "content" for _, kind in self._around(mark))
 
     def in_quotes(self, mark: Span) -> bool:
         """Whether a mark stands in quotation marks."""
@@ -63,9 +59,12 @@ class Surroundings:
     def _around(self, mark: Span) -> list[tuple[Span, str]]:
         return [(span, kind) for span, kind in self.regions if span[0] <= mark[0] and mark[1] <= span[1]]
 
-    def _quoted_with_more(self, mark: Span) -> bool:
-        """Whether a mark stands among others' words, or in the middle of a sentence as a word that is spoken of."""
-        return any(self._more_in(region, mark) if kind == "quote" else self._more_in_line(mark) for region, kind in self._around(mark))
+    def quoted(self, mark: Span) -> bool:
+        """Whether a mark stands among others' words, as a word that is spoken of, or in what is no statement, such as a solution."""
+        return any(
+            kind == "content" or (self._more_in(region, mark) if kind == "quote" else self._more_in_line(mark))
+            for region, kind in self._around(mark)
+        )
 
     def _more_in(self, quote: Span, mark: Span) -> bool:
         start, stop = quote
@@ -119,4 +118,4 @@ def _considered(sentence: str, after: str) -> bool:
     if phrases.TAKEN_BACK.match(after):
         return True
     found = phrases.CONSIDERED.search(sentence)
-    return found is not None and phrases.TURN.search(found["between"]) is None
+    return found is not None and phrases.TURN.search(found["between"].rstrip(" :")) is None

@@ -83,9 +83,12 @@ def opened_by(render: Callable[[Sequence[Message], bool], str]) -> str:
     asked: list[Message] = [{"role": "user", "content": "QUESTION"}]
     try:
         tail = render(asked, True).rpartition("QUESTION")[2]
-        earlier = render([*asked, {"role": "assistant", "content": "ANSWER"}, {"role": "user", "content": "MORE"}], False)
     except Exception:  # a template raises what it likes, for instance of jinja's own
         return ""
+    try:
+        earlier = render([*asked, {"role": "assistant", "content": "ANSWER"}, {"role": "user", "content": "MORE"}], False)
+    except Exception:
+        earlier = ""
     header = earlier.partition("QUESTION")[2].partition("ANSWER")[0]
     written = tail[len(header) :] if tail.startswith(header) else tail
     known = _OPENING.search(written) is not None

@@ -84,8 +84,9 @@ TEMPLATES = {
     "a name of its own": (CHATML + ASK + "<ponder>\n{% endif %}", "<template:think><ponder>\n"),
     "bars": (CHATML + ASK + "<|musing|>{% endif %}", "<template:think><|musing|>"),
     "R1, which drops earlier thoughts": (
-        "<bos>{% for m in messages %}{% if m.role == 'user' %}<|User|>{{ m.content }}{% else %}<|Assistant|>{{ m.content.split('</think>')[-1] }}"
-        "<eos>{% endif %}{% endfor %}{% if add_generation_prompt %}<|Assistant|><think>\n{% endif %}",
+        "<bos>{% for m in messages %}{% if m.role == 'user' %}<|User|>{{ m.content }}"
+        "{% else %}<|Assistant|>{{ m.content.split('</think>')[-1] }}<eos>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|Assistant|><think>\n{% endif %}",
         "<think>\n",
     ),
     "a header that is a mark": (
@@ -94,11 +95,12 @@ TEMPLATES = {
         "",
     ),
     "instructions in brackets": (
-        "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %}{{ m.content }}</s>{% endif %}{% endfor %}",
+        "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+        "{% else %}{{ m.content }}</s>{% endif %}{% endfor %}",
         "",
     ),
     "a template that wants a user's turn last": (
-        CHATML + "{% if not add_generation_prompt %}{{ raise_exception('no') }}{% endif %}<|im_start|>assistant\n<think>\n", "",
+        CHATML + "{% if not add_generation_prompt %}{{ no.such.thing }}{% endif %}<|im_start|>assistant\n<think>\n", "<think>\n",
     ),
 }  # fmt: skip
 
