@@ -8,6 +8,7 @@ from typing import Any
 
 from adjudge import Message, escape_special_tokens
 
+from .chat_template import set_chat_template
 from .folder import check_folder
 
 
@@ -23,14 +24,19 @@ def encode(tokenizer: Any, prompts: Sequence[list[Message]]) -> list[list[int]]:
     return [list(one) for one in ids]
 
 
-def count_tokens_of_model(folder: FilePath, prompts: Sequence[list[Message]]) -> list[int]:
-    """Tokens of each prompt as the model in this folder is given it; `ConfigError` for a folder that is no model."""
+def count_tokens_of_model(folder: FilePath, prompts: Sequence[list[Message]], chat: object = None) -> list[int]:
+    """Tokens of each prompt as the model in this folder is given it; `ConfigError` for a folder that is no model.
+
+    `chat` is the engine that asks it, which may have a chat template of its own.
+    """
     check_folder(folder)
-    return count_tokens(folder, prompts)
+    return count_tokens(folder, prompts, chat)
 
 
-def count_tokens(folder: FilePath, prompts: Sequence[list[Message]]) -> list[int]:
+def count_tokens(folder: FilePath, prompts: Sequence[list[Message]], chat: object = None) -> list[int]:
     """Tokens of each prompt as it is sent, special tokens in its texts escaped, by the tokenizer in a folder."""
     from .tokenizer import read_tokenizer
 
-    return list(map(len, encode(read_tokenizer(folder), prompts)))
+    tokenizer = read_tokenizer(folder)
+    set_chat_template(tokenizer, getattr(chat, "chat_template", None), getattr(chat, "chat_template_kwargs", {}))
+    return list(map(len, encode(tokenizer, prompts)))

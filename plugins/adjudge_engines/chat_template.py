@@ -44,7 +44,13 @@ def set_chat_template(tokenizer: Any, template: str | None, arguments: Mapping[s
                 f"engine.chat_template_kwargs: the model's chat template has no argument {name!r}.\n"
                 "  Remedy: leave it out, or see the names in the template (chat_template.jinja, or tokenizer_config.json)."
             )
-    tokenizer.chat_template = "".join(f"{{%- set {name} = {_jinja(value)} %}}" for name, value in arguments.items()) + text
+    head = "".join(f"{{%- set {name} = {_jinja(value)} %}}" for name, value in arguments.items())
+    tokenizer.chat_template = text if text.startswith(head) else head + text  # a model that was trained so has them already
+
+
+def template_of(engine: Any) -> dict[str, str]:
+    """The content of an engine's own chat template, for its fingerprint; nothing where it has none."""
+    return {} if engine.chat_template is None else {"chat_template": _text_of(engine.chat_template)}
 
 
 def _text_of(template: str) -> str:

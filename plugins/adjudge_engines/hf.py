@@ -45,11 +45,12 @@ class HfSession:
         dtype: str,
         trust_remote_code: bool = False,
         quantization: str | None = None,
+        chat: object = None,
     ) -> None:
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
         self.device = _device(device)
-        self.tokenizer: Any = load_tokenizer(folder, trust_remote_code=trust_remote_code)
+        self.tokenizer: Any = load_tokenizer(folder, trust_remote_code=trust_remote_code, chat=chat)
         precision = {"dtype": dtype} if quantization is None else packed_settings(quantization, self.device, dtype)
         model = load_model(folder, trust_remote_code=trust_remote_code, **precision)
         self.model: Any = (model.to(self.device) if quantization is None else model).eval()

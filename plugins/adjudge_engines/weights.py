@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from adjudge import ConfigError
 
+from .chat_template import set_chat_template
 from .checked_weights import check_adapter, check_loaded
 from .folder import check_folder, model_below, settings_of
 from .gguf import gguf_file, load_gguf
@@ -69,11 +70,16 @@ def check_weights(folder: FilePath, adapter: FilePath | None = None, *, trust_re
             check_adapter(adapter, get_peft_model(model, PeftConfig.from_pretrained(adapter)), alone=True)
 
 
-def load_tokenizer(folder: FilePath, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer of a model that is there; adapters without one have that of the model below."""
+def load_tokenizer(folder: FilePath, *, trust_remote_code: bool = False, chat: object = None) -> Any:
+    """The tokenizer of a model that is there; adapters without one have that of the model below.
+
+    `chat` is an engine, whose `chat_template` and `chat_template_kwargs`, if it has such options, become part of it.
+    """
     check_folder(folder)
     with _refused(folder):
-        return read_tokenizer(folder, trust_remote_code=trust_remote_code)
+        tokenizer = read_tokenizer(folder, trust_remote_code=trust_remote_code)
+    set_chat_template(tokenizer, getattr(chat, "chat_template", None), getattr(chat, "chat_template_kwargs", {}))
+    return tokenizer
 
 
 def merge_adapter(model: Any, folder: FilePath) -> Any:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def train(options: Grpo, stage: StageContext) -> StageResult:
     check_machine(stage, stage.model, options.lora, options.trl)
-    tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code)
+    tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code, chat=stage.engine)
     check_chat_template(stage, tokenizer)
     problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
     result = reinforce(options, stage, tokenizer, problems)

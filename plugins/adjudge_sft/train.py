@@ -38,7 +38,7 @@ IGNORED = -100
 def train(options: Sft, stage: StageContext) -> StageResult:
     start = stage.base if options.start == "base" else stage.model
     check_machine(stage, start, options.lora, options.trl)
-    tokenizer = load_tokenizer(start, trust_remote_code=stage.trust_remote_code)
+    tokenizer = load_tokenizer(start, trust_remote_code=stage.trust_remote_code, chat=stage.engine)
     check_chat_template(stage, tokenizer)
     chosen, metrics = select(options, stage)
     model = fine_tune(options, stage, start, tokenizer, chosen)

@@ -52,7 +52,7 @@ def whole_start(stage: StageContext, start: FilePath, table: Mapping[str, Any]) 
     if stage.process_group.is_main_process:
         with as_job_error(stage, "the model", LESS):
             load_model(start, trust_remote_code=stage.trust_remote_code, **_options(table, torch.float32)).save_pretrained(folder)
-            load_tokenizer(start, trust_remote_code=stage.trust_remote_code).save_pretrained(folder)
+            load_tokenizer(start, trust_remote_code=stage.trust_remote_code, chat=stage.engine).save_pretrained(folder)
     stage.process_group.barrier()
     return folder
 

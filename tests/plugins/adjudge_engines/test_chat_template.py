@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from adjudge import ConfigError, escape_special_tokens
+from adjudge import ConfigError, dump, escape_special_tokens
+from adjudge_engines import HfEngine
 from adjudge_engines.chat_template import set_chat_template
 
 PLAIN = "{% for turn in messages %}{{ turn.role }}: {{ turn.content }}\n{% endfor %}{% if thinking %}<think>{% endif %}{{ mode }}"
@@ -69,3 +70,37 @@ def test_a_system_turn_joins_the_users_where_the_template_has_none(tokenizer: An
     assert len([message for message in caplog.messages if "has no system turn" in message]) == 1, "told once"
     tokenizer.chat_template = PLAIN
     assert rendered(tokenizer, CHAT) == "system: Be brief.\nuser: 1+1\n"
+
+
+def test_an_engine_asks_with_its_template_and_its_arguments(embedded: FilePath, tmp_path: FilePath) -> None:
+    """Counted, sampled and told apart in the cache alike; at the default nothing of it is written down."""
+    file = tmp_path / "own.jinja"
+    file.write_text(PLAIN, encoding="utf-8")
+    plain, own = HfEngine(), HfEngine(chat_template=str(file), chat_template_kwargs={"mode": "12345"})
+    chat = [{"role": "user", "content": "1+1"}]
+    with plain.open(embedded) as first, own.open(embedded) as second:
+        assert len(second.encode(chat)) != len(first.encode(chat))
+        assert own.count_tokens(embedded, [chat]) == [len(second.encode(chat))]
+    assert dump(plain).keys() == {"use", "batch_tokens", "score_tokens", "device", "dtype", "trust_remote_code"}
+    before = own.fingerprint()
+    assert before != plain.fingerprint()
+    file.write_text(PLAIN + " ", encoding="utf-8")
+    assert own.fingerprint() != before, "its content counts, not its name"
+
+
+@pytest.mark.slow
+def test_a_model_that_was_trained_so_keeps_it(embedded: FilePath, tmp_path: FilePath) -> None:
+    from adjudge import Stage
+    from adjudge_arithmetic import ArithmeticDataset
+    from adjudge_grpo import Grpo
+    from adjudge_judges import ArithmeticJudge
+
+    template = AutoTokenizer.from_pretrained(embedded).chat_template + "{{ mode }}"
+    engine = HfEngine(chat_template=template, chat_template_kwargs={"mode": ""})
+    problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
+    stage = Stage(1, "grpo", tmp_path / "stages", tmp_path / "records", embedded, embedded, ArithmeticJudge(), engine, problems)
+    made = Grpo(steps=1, prompts_per_step=4, group=4, learning_rate=1e-4).train(stage)
+    kept = AutoTokenizer.from_pretrained(made.model).chat_template
+    assert kept == '{%- set mode = "" %}' + template
+    with engine.open(made.model) as session:
+        assert session.tokenizer.chat_template == kept, "not set a second time"
