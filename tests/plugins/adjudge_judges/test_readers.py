@@ -15,7 +15,8 @@ from adjudge_judges import end_of_thinking
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from verdict_situations import FORMATS, OTHER_WORDS, SITUATIONS, Format, Situation, written  # noqa: E402
+from further_situations import HELD_OUT, OTHER_WORDS  # noqa: E402
+from verdict_situations import FORMATS, SITUATIONS, Format, Situation, written  # noqa: E402
 
 sys.path.remove(str(ROOT / "benchmarks"))
 RESULT = ROOT / "benchmarks" / "results" / "readers.json"
@@ -58,7 +59,7 @@ def test_a_text_is_read_as_a_person_reads_it(form: Format, situation: Situation,
     assert form.judge.parse(text).outcome.value == (winner if situation.stated else "unreadable")
 
 
-@pytest.mark.parametrize("situation", OTHER_WORDS, ids=lambda situation: situation.name)
+@pytest.mark.parametrize("situation", OTHER_WORDS + HELD_OUT, ids=lambda situation: situation.name)
 @every_format
 def test_other_words_for_the_same_situations_change_nothing(form: Format, situation: Situation) -> None:
     for winner in ("first", "second"):
