@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench import RESULTS, save, table
+from further_situations import HELD_OUT, OTHER_WORDS
 from verdict_parsing import DATA, read, sources
-from verdict_situations import FORMATS, HELD_OUT, OTHER_WORDS, SITUATIONS, Format, Situation, written
+from verdict_situations import FORMATS, SITUATIONS, Format, Situation, written
 
 FIRST_READING = {
     "first 51": {"as a person": 38, "invented": 5, "reversed": 0, "missed": 8},

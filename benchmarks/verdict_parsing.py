@@ -22,7 +22,8 @@ STEP = 31
 """Characters between two cuts."""
 BRACKETS = ("[[A]]", "[[B]]", "[[C]]")
 ARENA = ("[[A>>B]]", "[[A>B]]", "[[A=B]]", "[[B>A]]", "[[B>>A]]")
-OUTPUTS = tuple(f"Output ({letter}) is {article}better" for letter in "ab" for article in ("", "the ", "a ", "clearly ", "overall "))
+_HOW = ("", "the ", "a ", "clearly ", "overall ", "overall the ", "much ", "slightly ", "significantly ")
+OUTPUTS = tuple(f"Output ({letter}) is {how}better" for letter in "ab" for how in _HOW)
 NAMES = {"A": "first", "B": "second", "C": "tie", "A>B": "first", "B>A": "second", "A=B": "tie", None: "unreadable"}
 
 

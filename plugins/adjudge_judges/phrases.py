@@ -34,7 +34,7 @@ TURN = _pattern(
 )
 """Where a sentence turns: what was denied before says nothing of what comes then."""
 STATED = _pattern(
-    r"^\W*$|[:,=>|–—-]\W*$|(?:<\w{1,20}>|\\?[a-z]*box\w*\{)\W*$|[^\x00-\u024f]"
+    r"^(?:\W|\b[A-Z]\b)*$|[:,=>|–—-]\W*$|\bor rather\W*$|(?:<\w{1,20}>|\\?[a-z]*box\w*\{)\W*$|[^\x00-\u024f]"
     r"|\b(?:I|I['’](?:d|ll|m|ve)|my|we|our|so|therefore|thus|hence|verdict|decision|decide|judge?ment|choice|winner|better|best|stronger|superior"
     r"|final\w*|overall"
     r"|conclusion|conclude|ultimately|end|answer|result|favou?r|goes? (?:to|with)|Urteil\w*|Ergebnis|veredicto|verdetto)\b"
@@ -156,6 +156,7 @@ _OTHERS_WRITE = _any(r"""
     format (?:is|of)
     (?:supposed|expected|allowed)
     (?:string|token|phrase)
+    (?:argues?|argued|thinks?|thought|believes?|believed|maintains?|insists?|insisted)
     append(?:s|ed)?
     insert(?:s|ed)?
     add(?:s|ed)?

@@ -15,7 +15,8 @@ from adjudge_judges import end_of_thinking
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from verdict_situations import FORMATS, OTHER_WORDS, SITUATIONS, Format, Situation, written  # noqa: E402
+from further_situations import HELD_OUT, OTHER_WORDS  # noqa: E402
+from verdict_situations import FORMATS, SITUATIONS, Format, Situation, written  # noqa: E402
 
 sys.path.remove(str(ROOT / "benchmarks"))
 RESULT = ROOT / "benchmarks" / "results" / "readers.json"
@@ -58,7 +59,7 @@ def test_a_text_is_read_as_a_person_reads_it(form: Format, situation: Situation,
     assert form.judge.parse(text).outcome.value == (winner if situation.stated else "unreadable")
 
 
-@pytest.mark.parametrize("situation", OTHER_WORDS, ids=lambda situation: situation.name)
+@pytest.mark.parametrize("situation", OTHER_WORDS + HELD_OUT, ids=lambda situation: situation.name)
 @every_format
 def test_other_words_for_the_same_situations_change_nothing(form: Format, situation: Situation) -> None:
     for winner in ("first", "second"):
@@ -132,6 +133,7 @@ def test_thinking_that_was_not_ended_has_no_verdict(form: Format, thought: str, 
         ("llmbar", "Considering all of it, Output (b) is the better choice.", "second"),
         ("llmbar", "Therefore, I cannot claim that either Output (a) or Output (b) is better, as both are bad.", "unreadable"),
         ("llmbar", "Therefore, Output (a) is better because e.g. 3.5 is right", "first"),
+        ("llmbar", "While assistant (a) argues that Output (a) is better because it is longer, length is not all.", "unreadable"),
         ("best-response", "Best Response: B", "second"),
         ("best-response", "best response: [b]", "second"),
         ("best-response", "The best response is a balanced one.", "unreadable"),

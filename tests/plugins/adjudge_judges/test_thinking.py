@@ -100,7 +100,7 @@ TEMPLATES = {
         "",
     ),
     "a template that wants a user's turn last": (
-        CHATML + "{% if not add_generation_prompt %}{{ no.such.thing }}{% endif %}<|im_start|>assistant\n<think>\n", "<think>\n",
+        CHATML + "{% if not add_generation_prompt %}{{ no.such.thing }}{% endif %}<|im_start|>assistant\n<think>", "<think>",
     ),
 }  # fmt: skip
 
