@@ -43,9 +43,9 @@ def read_marks(text: str, marks: Sequence[re.Pattern[str]], outcomes: Mapping[st
     weaker: they are looked at where the earlier ones find no statement.
     """
     found = read_statement(text, marks, outcomes.get)
-    if found is None or found[0] is None:
+    outcome, (start, stop) = found or (None, (0, 0))
+    if outcome is None:
         return Verdict(Outcome.UNREADABLE)
-    outcome, (start, stop) = found
     return Verdict(outcome, reasoning=(0, start), answer=(start, stop))
 
 

@@ -44,6 +44,7 @@ class PairwisePlain(Judge):
     """A short prompt with two examples, a sentence about each answer, and "Answer A is better." at the end; no ties."""
 
     use: Literal["pairwise-plain"] = "pairwise-plain"
+    expects = "'Answer A is better' or B"
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better", "Answer B is better")

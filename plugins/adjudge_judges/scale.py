@@ -23,6 +23,7 @@ class Scale(Judge):
     """Both answers rated on a scale, numbers or named levels; the higher rating is the verdict, equal ones are a tie."""
 
     use: Literal["scale"] = "scale"
+    expects = "'Answer A: RATING' and 'Answer B: RATING'"
     lowest: int = 1
     """The worst rating."""
     highest: int = 10

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, model_validator
-from pydantic.functional_serializers import SerializerFunctionWrapHandler, model_serializer
+from pydantic.functional_serializers import model_serializer
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
 
 from adjudge.errors import ConfigError
@@ -49,7 +49,7 @@ class Options(BaseModel):
     """Names of fields that came with a later version; at their default they are not written down, so that no id and no seed changes."""
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
         fields = type(self).model_fields
         unset = {name for name in self.later if getattr(self, name) == fields[name].default}
         return {name: value for name, value in handler(self).items() if name not in unset}
