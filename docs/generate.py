@@ -27,6 +27,7 @@ from adjudge import (
     Command,
     Component,
     EvaluationConfig,
+    Options,
     Plugins,
     RunConfig,
     RunInfo,
@@ -252,7 +253,11 @@ def _or(words: list[str]) -> str:
 
 
 def _plain(annotation: Any) -> str:
-    return str(annotation.kind) if issubclass(annotation, Component) else WORDS[annotation]
+    if issubclass(annotation, Component):
+        return str(annotation.kind)
+    if issubclass(annotation, Options):
+        return "mapping with " + ", ".join(f"`{name}`" for name in annotation.model_fields)
+    return WORDS[annotation]
 
 
 def _plural(annotation: Any) -> str:

@@ -69,7 +69,8 @@ def as_row(value: Any) -> Any:
     """A record dataclass as it is written, and those in its fields; `asdict` would also copy every token of a completion."""
     if not is_dataclass(value):
         return value
-    return {WRITTEN.get(name, name): as_row(getattr(value, name)) for name in value.__dataclass_fields__}
+    names = [name for name in value.__dataclass_fields__ if name != "opened" or value.opened]
+    return {WRITTEN.get(name, name): as_row(getattr(value, name)) for name in names}
 
 
 def reader_of(cls: type[Record]) -> Callable[[Mapping[str, Any]], Record]:

@@ -251,7 +251,7 @@ def test_options_of_a_benchmark_may_stand_in_data(call: Call, model: Path, tmp_p
     (tmp_path / "rows.jsonl").write_text('{"id": 1, "subset": "hep-go", "prompt": "larger?", "chosen": "5", "rejected": "3"}\n')
     options = "{data: rows.jsonl, unreadable: 0}"
     made = call("bench", "rewardbench", "--data", options, "-m", model, "--engine", "{use: oracle, says: nothing}", "--json")
-    assert made.exit_code == 0, made.output
+    assert made.exit_code == 1, "nothing can be read"
     figures = {one["name"]: one["value"] for one in json.loads(made.stdout)["figures"]}
     assert figures["hep-go"] == 0.0
 

@@ -173,7 +173,9 @@ def test_another_judge_brings_its_own_options(call: Call, run_file: RunFile, tmp
         (["judge.use=rrm"], {"use": "rrm", "max_new_tokens": 8192, "order": "random"}),
         (["judge.order=fixed", "judge.use=rrm"], {"use": "rrm", "max_new_tokens": 8192, "order": "fixed"}),
     ):
-        options = [part for setting in [*sets, f"out={tmp_path}/{len(sets)}", "engine.says=nothing"] for part in ("--set", setting)]
+        options = [
+            part for setting in [*sets, f"out={tmp_path}/{len(sets)}", r"engine.says=\boxed{Assistant 1}"] for part in ("--set", setting)
+        ]
         assert call("run", file, *options).exit_code == 0
         saved = yaml.safe_load((tmp_path / str(len(sets)) / "config.yaml").read_text())
         assert {name: saved["judge"][name] for name in expected} == expected

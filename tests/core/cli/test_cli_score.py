@@ -22,6 +22,7 @@ from adjudge import Completion, Judge, PathScorer, Plugins, Problem, as_row, bui
 from adjudge_judge_commands.opened_judge import CountedSession, OpenJudge
 from adjudge_judge_commands.path_rows import read_path_rows
 from adjudge_judge_commands.score import by_problem, repetition, score_group
+from adjudge_judges import ArithmeticJudge
 
 Call = Callable[..., Any]
 Rows = Callable[..., Path]
@@ -212,7 +213,7 @@ def test_one_prompt_is_asked_about_once(model: Path, tmp_path: Path) -> None:
     del rows[-1]["text"]
     file.write_text("".join(json.dumps(one) + "\n" for one in rows))
     plugins = Plugins.load()
-    session = CountedSession(Counting(), None)  # type: ignore[arg-type]
+    session = CountedSession(Counting(), None, ArithmeticJudge())  # type: ignore[arg-type]
     judge = OpenJudge(validate(Judge, "rrm", plugins, "judge"), session, plugins)
     scorer = validate(PathScorer, "rstar", plugins, "scorer")
     for group in by_problem(read_path_rows(file, {}, skip_bad_lines=False)):

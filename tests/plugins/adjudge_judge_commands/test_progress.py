@@ -9,12 +9,15 @@ import sys
 
 import pytest
 
+from adjudge_judges import ArithmeticJudge
+
 SCRIPT = """
 import time
 from adjudge_judge_commands import progress
 from adjudge_judge_commands.opened_judge import CountedSession
+from adjudge_judges import ArithmeticJudge
 progress.FIRST_AFTER, progress.EVERY = {first}, 0.2
-session = CountedSession(None, None)
+session = CountedSession(None, None, ArithmeticJudge())
 session.total, session.done, session.tokens = 400, {done}, {tokens}
 with progress.showing(session, "judging", "judged"):
     time.sleep({seconds})
@@ -63,6 +66,6 @@ def test_a_display_that_breaks_stops_nothing(monkeypatch: pytest.MonkeyPatch, ca
 
     monkeypatch.setattr(progress, "FIRST_AFTER", 0.01)
     monkeypatch.setattr(progress, "ProgressDisplay", Broken)
-    with progress.showing(CountedSession(None, None), "judging", "judged"):  # type: ignore[arg-type]
+    with progress.showing(CountedSession(None, None, ArithmeticJudge()), "judging", "judged"):  # type: ignore[arg-type]
         sleep(0.2)
     assert capsys.readouterr().err == "warning: no more progress is shown: OSError: no terminal\n"
