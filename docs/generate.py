@@ -38,6 +38,7 @@ from adjudge import (
 )
 from adjudge.api import hooks
 from adjudge_data import MixPart
+from adjudge_judges import ScorePatterns, VerdictPatterns
 from adjudge_trl import Lora
 
 HERE = Path(__file__).parent
@@ -53,6 +54,8 @@ WORDS: dict[Any, str] = {
     Any: "value",
     EvaluationConfig: "see below",
     Lora: "see below",
+    VerdictPatterns: "see below",
+    ScorePatterns: "see below",
     MixPart: "part",
 }
 
@@ -197,6 +200,12 @@ def options_page(plugins: Plugins) -> str:
         "### `parts`, in `mix`",
         _summary(MixPart),
         _table(MixPart),
+        "### `verdict`, in `template`",
+        _summary(VerdictPatterns),
+        _table(VerdictPatterns),
+        "### `score`, in `template`",
+        _summary(ScorePatterns),
+        _table(ScorePatterns),
         "### `lora`, in `grpo` and `sft`",
         _summary(Lora),
         _table(Lora),

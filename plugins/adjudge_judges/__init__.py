@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .rrm import Rrm
     from .scale import Scale
     from .thinking import end_of_thinking, is_thinking_mark, opened_by, opened_by_template
-    from .written_judge import TemplateJudge
+    from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale",
-    "TemplateJudge", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by", "opened_by_template", "read_marks",
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale", "ScorePatterns",
+    "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by", "opened_by_template", "read_marks",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
