@@ -27,7 +27,6 @@ from adjudge import (
     Command,
     Component,
     EvaluationConfig,
-    Options,
     Plugins,
     RunConfig,
     RunInfo,
@@ -262,11 +261,7 @@ def _or(words: list[str]) -> str:
 
 
 def _plain(annotation: Any) -> str:
-    if issubclass(annotation, Component):
-        return str(annotation.kind)
-    if issubclass(annotation, Options):
-        return "mapping with " + ", ".join(f"`{name}`" for name in annotation.model_fields)
-    return WORDS[annotation]
+    return str(annotation.kind) if issubclass(annotation, Component) else WORDS[annotation]
 
 
 def _plural(annotation: Any) -> str:

@@ -69,7 +69,7 @@ def as_row(value: Any) -> Any:
     """A record dataclass as it is written, and those in its fields; `asdict` would also copy every token of a completion."""
     if not is_dataclass(value):
         return value
-    names = [name for name in value.__dataclass_fields__ if name != "opened" or value.opened]
+    names = [name for name in value.__dataclass_fields__ if name != "opened" or getattr(value, name)]
     return {WRITTEN.get(name, name): as_row(getattr(value, name)) for name in names}
 
 
