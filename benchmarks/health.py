@@ -34,7 +34,8 @@ VOTES |= {"same outcome": ("agreement", "same_outcome"), "unanimous": ("agreemen
 
 def report(*options: str) -> dict[str, Any]:
     """What `adjudge health` measures, without the marks of its plots."""
-    command = [sys.executable, "-m", "adjudge", "health", "--json", "--no-cache", *options]
+    anew = [] if "--replay" in options else ["--no-cache"]
+    command = [sys.executable, "-m", "adjudge", "health", "--json", *anew, *options]
     made = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(made.stdout)
     del found["length"]["points"]

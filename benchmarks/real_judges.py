@@ -1,0 +1,133 @@
+"""How far do small instruct models follow a judge's form, and how often are they right, on published pairs?
+
+    python benchmarks/real_judges.py qwen2.5-coder-0.5b=FOLDER smollm2-135m=FOLDER
+
+Needs ``../shared/data`` and model folders (the README of ``../shared/models`` says how to get some). Every pair is asked about in both
+orders, greedily, in bfloat16 on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import RESULTS, ROOT, save, table
+
+from adjudge import Dataset, Outcome, Plugins, Problem, wilson, write_whole
+from adjudge_benchmarks import evenly
+
+DATA = ROOT.parent / "shared" / "data"
+ENGINE = "{use: hf, dtype: bfloat16, batch_tokens: 8192}"
+SETS = {
+    "LLMBar Natural": ("llmbar", DATA / "llmbar/Dataset/LLMBar/Natural/dataset.json", 100),
+    "RM-Bench chat": ("rm-bench", DATA / "rm_bench/chat_filtered.json", 60),
+    "JudgeBench": ("judgebench", DATA / "judgebench/data", 40),
+}
+EVERY_SET = ("pairwise-plain",)
+"""The judges that are tried on every set; the others, which are compared with them, on the first pairs of the first one."""
+COMPARED, COMPARED_PAIRS = ("best-response", "rrm"), 20
+
+
+def pairs_of(name: str) -> list[Problem]:
+    """So many labelled pairs of a benchmark, evenly from all; of a problem with several answers the first pair that it asks about."""
+    use, place, size = SETS[name]
+    benchmark = Plugins.load().pick(Dataset, use)(data=str(place))
+    problems = evenly(list(benchmark.load()), size)
+    firsts = [(problem, benchmark.pairs(problem)[0]) for problem in problems]
+    return [replaced(problem.pair(match.first, match.second), benchmark.better(problem, match)) for problem, match in firsts]
+
+
+def replaced(pair: Problem, better: Outcome) -> Problem:
+    return Problem(pair.id, pair.prompt, pair.answers, 0 if better == Outcome.FIRST else 1)
+
+
+def judged(folder: str, judge: str, problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Every judgement of one judge, by ``adjudge eval``."""
+    with tempfile.TemporaryDirectory() as place:
+        rows = Path(place) / "pairs.jsonl"
+        rows.write_text("".join(json.dumps(row_of(problem)) + "\n" for problem in problems), encoding="utf-8")
+        options = ["--judge", f"{{use: {judge}, temperature: 0, max_new_tokens: 256}}", "--order", "both", "--no-cache", "--json"]
+        data = ["--data", f"{{use: jsonl, file: {rows}}}"]
+        command = [sys.executable, "-m", "adjudge", "eval", *data, "-m", folder, *options, "--engine", ENGINE]
+        done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1) or not done.stdout:  # 1: nothing could be read, which is a result
+        raise SystemExit(done.stderr)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["judgements_made"]
+    return found
+
+
+def row_of(problem: Problem) -> dict[str, Any]:
+    return {"id": problem.id, "prompt": problem.prompt, "answers": list(problem.answers), "label": problem.label}
+
+
+def figures(model: str, judge: str, name: str, made: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the judgements come to; one that cannot be read is wrong."""
+    readable = [one for one in made if one["outcome"] in ("first", "second", "tie")]
+    right = sum(one["outcome"] == one["label"] for one in made)
+    pairs: dict[str, list[dict[str, Any]]] = {}
+    for one in made:
+        pairs.setdefault(one["id"], []).append(one)
+    both = sum(all(one["outcome"] == one["label"] for one in pair) for pair in pairs.values())
+    same = sum(len({one["outcome"] for one in pair}) == 1 and pair[0] in readable for pair in pairs.values())
+    shown_first = [one for one in readable if (one["outcome"] == "first") == (one["order"] == "given")]
+    tokens = [one["tokens"] for one in made if one["tokens"]]
+    return {
+        "model": model,
+        "judge": judge,
+        "set": name,
+        "pairs": len(pairs),
+        "readable": share(len(readable), len(made)),
+        "accuracy": share(right, len(made)),
+        "right in both orders": share(both, len(pairs)),
+        "same in both orders": share(same, len(pairs)),
+        "first shown preferred": share(len(shown_first), max(1, len(readable))),
+        "tokens": sum(tokens) / max(1, len(tokens)),
+    }
+
+
+def share(count: int, of: int) -> dict[str, Any]:
+    return {"value": count / of, "interval": wilson(count, of), "n": of}
+
+
+def line(found: dict[str, Any]) -> list[str]:
+    """A row of the table."""
+    cells = [
+        f"{one['value']:.3f} ({one['interval'][0]:.3f} to {one['interval'][1]:.3f})" for one in found.values() if isinstance(one, dict)
+    ]
+    return [found["model"], found["judge"], found["set"], str(found["pairs"]), *cells, f"{found['tokens']:.0f}"]
+
+
+def main() -> None:
+    found: list[dict[str, Any]] = []
+    first = next(iter(SETS))
+    for said in sys.argv[1:]:
+        model, _, folder = said.partition("=")
+        work = [(judge, name, pairs_of(name)) for judge in EVERY_SET for name in SETS]
+        work += [(judge, first, pairs_of(first)[:COMPARED_PAIRS]) for judge in COMPARED]
+        for judge, name, problems in work:
+            found.append(figures(model, judge, name, judged(folder, judge, problems)))
+            print(" | ".join(line(found[-1])), flush=True)
+    sys.argv[1:] = [said.partition("=")[0] + "=FOLDER" for said in sys.argv[1:]]
+    save("real_judges", {"engine": ENGINE, "figures": found})
+    head = [
+        "model",
+        "judge",
+        "set",
+        "pairs",
+        "readable",
+        "accuracy",
+        "right in both orders",
+        "same in both orders",
+        "first shown preferred",
+    ]
+    write_whole(RESULTS / "real_judges.md", table([*head, "tokens"], [line(one) for one in found]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
