@@ -66,10 +66,10 @@ class Records:
 
 
 def as_row(value: Any) -> Any:
-    """A record dataclass as it is written, and those in its fields; `asdict` would also copy every token of a completion."""
+    """A record dataclass as it is written, without an empty `opened`, as older files have it; `asdict` would copy every token, too."""
     if not is_dataclass(value):
         return value
-    return {WRITTEN.get(name, name): as_row(getattr(value, name)) for name in value.__dataclass_fields__}
+    return {WRITTEN.get(one, one): as_row(getattr(value, one)) for one in value.__dataclass_fields__ if one != "opened" or value.opened}
 
 
 def reader_of(cls: type[Record]) -> Callable[[Mapping[str, Any]], Record]:
