@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale", "ScorePatterns",
-    "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by", "opened_by_template", "read_marks",
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale",
+    "ScorePatterns", "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by",
+    "opened_by_template", "read_marks",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

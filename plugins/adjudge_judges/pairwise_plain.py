@@ -28,8 +28,8 @@ _EXAMPLES = (
         "A good answer says Paris. Answer A says Lyon. Answer B says Paris. So Answer B is better.",
     ),
     (
-        ("Write two words that rhyme.", "cat, hat", "dog"),
-        "A good answer has two words that rhyme. Answer A has two words that rhyme. Answer B has one word. So Answer A is better.",
+        ("Which number is larger, 3 or 9?", "9", "3"),
+        "A good answer says 9. Answer A says 9. Answer B says 3. So Answer A is better.",
     ),
 )
 _BETTER = re.compile(
@@ -45,6 +45,8 @@ class PairwisePlain(Judge):
 
     use: Literal["pairwise-plain"] = "pairwise-plain"
     expects = "'Answer A is better' or B"
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    """Sampling temperature; 0 is greedy, and then the smallest models name the same side every time."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better", "Answer B is better")

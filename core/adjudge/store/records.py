@@ -66,7 +66,7 @@ class Records:
 
 
 def as_row(value: Any) -> Any:
-    """A record dataclass as it is written, and those in its fields; `asdict` would also copy every token of a completion."""
+    """A record dataclass as it is written, without an empty `opened`, as older files have it; `asdict` would copy every token, too."""
     if not is_dataclass(value):
         return value
     names = [name for name in value.__dataclass_fields__ if name != "opened" or getattr(value, name)]
