@@ -7,6 +7,7 @@ and as *likely* where earlier judgements have been measured. None is unknown, an
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -33,6 +34,7 @@ from adjudge import (
     write_json,
 )
 
+log = logging.getLogger("adjudge.plan")
 Range: TypeAlias = tuple[int, int]
 """Least and most."""
 Problems: TypeAlias = Sequence[Problem] | None
@@ -184,7 +186,29 @@ def prompt_counts(problems: Sequence[Problem], judge: Judge, engine: Engine, mod
     with boundary(judge, "prompt"):
         prompts = [judge.render(problem, "given") for problem in some]
         prompts += [judge.render(problem, "swapped") for problem in some if judge.order != "fixed"]
-    return prompt_tokens(engine, model, prompts)
+    counts = prompt_tokens(engine, model, prompts)
+    if counts and not engine.ignores_model_folder:
+        tell_room(counts, judge, model)
+    return counts
+
+
+def tell_room(counts: Sequence[int], judge: Judge, model: FilePath) -> None:
+    """Warn where prompts leave no room for a judgement in the model's context, or less than the judge allows."""
+    from adjudge_engines import context_length, settings_of
+
+    context = context_length(settings_of(model))
+    rooms = [] if context is None else [context - count for count in counts]
+    without, less = sum(room <= 0 for room in rooms), [room for room in rooms if 0 < room < judge.max_new_tokens]
+    if without:
+        log.warning(
+            "%d of %d prompts that were counted leave no room for a judgement in the model's %d tokens; judge.on_too_long: %s",
+            without, len(counts), context, judge.on_too_long,
+        )  # fmt: skip
+    if less:
+        log.warning(
+            "%d of %d prompts that were counted leave less room than judge.max_new_tokens, %d, in the model's %d tokens: %d tokens or more",
+            len(less), len(counts), judge.max_new_tokens, context, min(less),
+        )  # fmt: skip
 
 
 def mean_prompt(problems: Sequence[Problem], judge: Judge, engine: Engine, model: FilePath) -> float | None:
