@@ -186,7 +186,7 @@ HELD_OUT = (
     Situation("<thinking> M", "<thinking>\n{M}\n", stated=False),
     Situation("Print M or O depending on the result.", "Print {M} or {O} depending on the result.", stated=False),
     Situation("```python print('M') ```", "```python\nprint('{M}')\n```", stated=False),
-    Situation("TODO: decide. Candidates: M, O", "TODO: decide. Candidates: {M}, {O}", stated=False),
+    Situation("To do: decide. Candidates: M, O", "To do: decide. Candidates: {M}, {O}", stated=False),
     Situation(
         "Having read both twice, I find the decisive po", "Having read both twice, I find the decisive point in the last paragraph. {M}"
     ),
