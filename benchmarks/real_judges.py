@@ -3,7 +3,7 @@
     python benchmarks/real_judges.py qwen2.5-coder-0.5b=FOLDER smollm2-135m=FOLDER
 
 Needs ``../shared/data`` and model folders (the README of ``../shared/models`` says how to get some). Every pair is asked about in both
-orders, greedily, in bfloat16 on a CPU.
+orders, at each judge's own temperature, in bfloat16 on a CPU. A model is done by itself, and the results of others are kept.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def judged(folder: str, judge: str, problems: Sequence[Problem]) -> list[dict[st
     with tempfile.TemporaryDirectory() as place:
         rows = Path(place) / "pairs.jsonl"
         rows.write_text("".join(json.dumps(row_of(problem)) + "\n" for problem in problems), encoding="utf-8")
-        options = ["--judge", f"{{use: {judge}, temperature: 0, max_new_tokens: 256}}", "--order", "both", "--no-cache", "--json"]
+        options = ["--judge", f"{{use: {judge}, max_new_tokens: 256}}", "--order", "both", "--no-cache", "--json"]
         data = ["--data", f"{{use: jsonl, file: {rows}}}"]
         command = [sys.executable, "-m", "adjudge", "eval", *data, "-m", folder, *options, "--engine", ENGINE]
         done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
@@ -104,7 +104,10 @@ def line(found: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    found: list[dict[str, Any]] = []
+    file = RESULTS / "real_judges.json"
+    models = {said.partition("=")[0] for said in sys.argv[1:]}
+    before = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.exists() else []
+    found: list[dict[str, Any]] = [one for one in before if one["model"] not in models]
     first = next(iter(SETS))
     for said in sys.argv[1:]:
         model, _, folder = said.partition("=")
