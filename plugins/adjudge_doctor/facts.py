@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge_engines import load_tokenizer, model_below, read_settings
+from adjudge_engines import context_length, gguf_file, load_tokenizer, model_below, settings_of
 
 
 def facts_of(folder: FilePath) -> dict[str, Any]:
     """Architecture, size, context, chat template, thinking, end of text and head, in words and numbers."""
-    whole = model_below(folder) or folder
-    config = read_settings(whole / "config.json")
-    tokenizer = load_tokenizer(folder)
+    below, config = model_below(folder), settings_of(folder)
+    tokenizer, beside = load_tokenizer(folder), folder.parent if folder.is_file() else folder
     return {
         "architecture": f"{', '.join(config.get('architectures') or ['unknown'])} ({config.get('model_type')})",
-        **({"adapters for": str(whole)} if whole != folder else {}),
-        "context": config.get("max_position_embeddings"),
+        **({} if below is None else {"adapters for": str(below)}),
+        **({} if gguf_file(folder) is None else {"file": "GGUF, dequantised when it is loaded"}),
+        "context": context_length(config),
         "vocabulary": len(tokenizer),
         "chat template": _template(tokenizer),
         "thinking": "begun by the chat template" if _thinks(tokenizer) else "not begun by the chat template",
         "end of text": tokenizer.eos_token or "none: no judgement would ever end",
         "head": "tied to the embedding" if config.get("tie_word_embeddings") else "of its own",
-        "judge.json": "yes" if (folder / "judge.json").is_file() else "none, so a judge has to be named",
+        "judge.json": "yes" if (beside / "judge.json").is_file() else "none, so a judge has to be named",
     }
 
 

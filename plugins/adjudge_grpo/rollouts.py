@@ -73,7 +73,7 @@ class RolloutRewards:
         return {
             "id": path.id, "step": step, "problem_id": path.problem_id, "order": path.order, "text": path.completion.text,
             "tokens": len(path.completion.token_ids), "outcome": path.outcome, "right": bool(path.right(problem)), "reward": None,
-            "parts": rule_values(self.rules, problem, path),
+            "parts": rule_values(self.rules, problem, path), **problem.shown(order),
         }  # fmt: skip
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:

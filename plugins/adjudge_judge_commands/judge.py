@@ -91,14 +91,14 @@ def judge(
 
 def verdict_row(verdict: PairVerdict) -> dict[str, Any]:
     """One pair's outcome, in the pair's own order, with the judgements it was made from."""
-    from .kept import judgement_row, right_outcome
+    from .kept import judgement_row
 
     problem = verdict.problem
     return {
         "id": problem.id,
         "prompt": problem.prompt,
         "answers": list(problem.answers),
-        "label": right_outcome(problem),
+        "label": problem.shown("given")["label"],
         "outcome": verdict.outcome.value,
         "judgements": [judgement_row(problem, path) for path in verdict.paths],
     }

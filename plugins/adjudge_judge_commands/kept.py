@@ -47,13 +47,7 @@ def keep(records: Records | None, problem: Problem, path: ReasoningPath) -> None
 
 def about(problem: Problem, path: ReasoningPath) -> dict[str, Json]:
     """What a judgement was about: the prompt, both answers as they were shown, and the right outcome in the problem's own order."""
-    shown = problem.answers if path.order == "given" else problem.answers[::-1]
-    return {"prompt": problem.prompt, "shown": list(shown), "label": right_outcome(problem)}
-
-
-def right_outcome(problem: Problem) -> str | None:
-    """The label of a pair as outcomes are told; None where it has none."""
-    return None if problem.label is None else ("first", "second")[problem.label]
+    return problem.shown(path.order)
 
 
 def judgement_row(problem: Problem, path: ReasoningPath) -> dict[str, Any]:

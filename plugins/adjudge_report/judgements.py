@@ -50,6 +50,13 @@ class ExampleJudgement:
         return sum(map(math.exp, logprobs)) / len(logprobs) if logprobs else None
 
     @property
+    def answers(self) -> list[tuple[str, bool]]:
+        """Both answers as they were shown, each with whether it is the right one."""
+        shown, label = self.record.get("shown", []), self.record.get("label")
+        right = None if label is None else (label == "second") == (self.record["order"] == "given")
+        return [(str(answer), right is not None and index == int(right)) for index, answer in enumerate(shown)]
+
+    @property
     def pieces(self) -> list[tuple[str, str]]:
         """The text in pieces, each with what it is: reasoning, answer, or nothing."""
         spans = {name: tuple(span) for name in ("reasoning", "answer") if (span := self.record["verdict"].get(name))}

@@ -102,16 +102,14 @@ class Engine(Component):
         raise NotImplementedError
 
     def adapter_label(self) -> str | None:
-        """What this engine puts on top of any model that it opens, such as an adapter, as messages name it; a run with stages refuses it,
-        for it was not made for what they train."""
+        """What this engine puts on top of any model, such as an adapter, as messages name it; runs with stages refuse it."""
         return None
 
     def check_judge(self, judge: "Judge") -> None:
         """Raise `ConfigError` where this engine cannot sample as the judge asks; called before anything is loaded, in a dry run too."""
 
     def fingerprint(self) -> Json | None:
-        """What completions depend on besides the files of the model folder, prompt, seed and sampling settings, as JSON values: options,
-        versions of what samples, contents of other files. None = not told, and nothing that this engine says is cached."""
+        """What completions depend on besides model folder, prompt, seed and sampling settings, such as versions; None: it is not cached."""
         return None
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:
@@ -119,8 +117,7 @@ class Engine(Component):
         return None
 
     def sampling_load(self, sequence: int) -> Any:
-        """What sampling holds on a device of this machine where prompt and judgement have this many tokens, an `adjudge_plan.Sampling`;
-        None = nothing, or unknown."""
+        """What sampling holds on a device where prompt and judgement have this many tokens, an `adjudge_plan.Sampling`; None = unknown."""
         return None
 
 
@@ -151,9 +148,7 @@ class Judge(Component):
         raise NotImplementedError
 
     def render(self, problem: Problem, order: Order) -> list[Message]:
-        """The prompt as engines and trainers send it: a think-mark in what is judged has a space, ``< /think>``, and is a mark no more.
-
-        Many tokenizers have a token of their own for it, by which an answer could begin or end the judge's own thinking."""
+        """The prompt as it is sent: a think-mark in what is judged gets a space, ``< /think>``, lest an answer end the thinking."""
         plain = replace(problem, prompt=_without_marks(problem.prompt), answers=tuple(map(_without_marks, problem.answers)))
         return self.prompt(plain, order)
 

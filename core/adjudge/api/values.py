@@ -64,6 +64,11 @@ class Problem:
     meta: Mapping[str, Json] = field(default_factory=dict)
     """What the data set knows besides, for example ``{"level": 2}``; JSON values only."""
 
+    def shown(self, order: Order) -> dict[str, Json]:
+        """What a judge is shown of a pair in this order, and the right outcome in the pair's own order, for records."""
+        label = {0: "first", 1: "second", None: None}.get(self.label)
+        return {"prompt": self.prompt, "shown": list(self.answers)[:: 1 if order == "given" else -1], "label": label}
+
     def pair(self, first: int, second: int) -> Problem:
         """The two-answer problem that a match between these two candidates is."""
         label = {first: 0, second: 1}.get(-1 if self.label is None else self.label)

@@ -87,7 +87,8 @@ class Stage:
             missing = self.shard([request for request in requests if request.id not in records.ids])
             with boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
                 for path in self._sampled(session, missing):
-                    records.append(path, outcome=path.outcome, right=path.right(by_id[path.problem_id]))
+                    problem = by_id[path.problem_id]
+                    records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
         made = {path.id: path for path in records.load(ReasoningPath)}
         paths = [made[request.id] for request in requests]
         self._tell_failed([path for path in paths if path.outcome == Outcome.FAILED], len(paths), name)

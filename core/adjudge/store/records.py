@@ -69,8 +69,7 @@ def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without an empty `opened`, as older files have it; `asdict` would copy every token, too."""
     if not is_dataclass(value):
         return value
-    names = [name for name in value.__dataclass_fields__ if name != "opened" or getattr(value, name)]
-    return {WRITTEN.get(name, name): as_row(getattr(value, name)) for name in names}
+    return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one != "opened"}
 
 
 def reader_of(cls: type[Record]) -> Callable[[Mapping[str, Any]], Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -261,3 +262,21 @@ def test_ctrl_c_ends_with_130_and_no_traceback(model: Path, site: Path) -> None:
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in stderr
+
+
+def test_a_record_and_the_report_have_all_that_a_judgement_was_made_from(call: Call, run_file: RunFile, tmp_path: Path) -> None:
+    """Prompt, both answers as they were shown, what is right, and the raw text."""
+    assert call("run", run_file(), "--set", "judge.order=both", "--set", "reporters=[html]").exit_code == 0
+    records = [json.loads(line) for line in (tmp_path / "out" / "records" / "0-base-evaluation-held-out.jsonl").read_text().splitlines()]
+    assert len(records) == 8
+    for record in records:
+        number = int(record["prompt"].split()[1])
+        shown = [str(number), str(number + 1)]
+        assert sorted(record["shown"]) == shown
+        right = record["shown"] if record["order"] == "given" else record["shown"][::-1]
+        assert right[("first", "second").index(record["label"])] == str(number + 1), "the label is that of the pair's own order"
+        assert record["completion"]["text"].startswith(f"{record['shown'][0]} against {record['shown'][1]}")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "larger? 103" in page
+    assert re.search(r"<b>(?:first|second), right</b> 104</p>", page)
+    assert not re.search(r"<b>(?:first|second), right</b> 100</p>", page)
