@@ -3,7 +3,7 @@
     python benchmarks/real_judges.py qwen2.5-coder-0.5b=FOLDER smollm2-135m=FOLDER
 
 Needs ``../shared/data`` and model folders (the README of ``../shared/models`` says how to get some). Every pair is asked about in both
-orders, at each judge's own temperature, in bfloat16 on a CPU. A model is done by itself, and the results of others are kept.
+orders, at each judge's own temperature, in bfloat16 on a CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def judged(folder: str, judge: str, problems: Sequence[Problem]) -> list[dict[st
     with tempfile.TemporaryDirectory() as place:
         rows = Path(place) / "pairs.jsonl"
         rows.write_text("".join(json.dumps(row_of(problem)) + "\n" for problem in problems), encoding="utf-8")
-        options = ["--judge", f"{{use: {judge}, max_new_tokens: 256}}", "--order", "both", "--no-cache", "--json"]
+        options = ["--judge", f"{{use: {judge}, max_new_tokens: 256}}", "--order", "both", "--json"]
         data = ["--data", f"{{use: jsonl, file: {rows}}}"]
         command = [sys.executable, "-m", "adjudge", "eval", *data, "-m", folder, *options, "--engine", ENGINE]
         done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
@@ -104,32 +105,22 @@ def line(found: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
+    """What is measured already is kept, so that a stopped call goes on where it was."""
     file = RESULTS / "real_judges.json"
-    models = {said.partition("=")[0] for said in sys.argv[1:]}
-    before = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.exists() else []
-    found: list[dict[str, Any]] = [one for one in before if one["model"] not in models]
+    found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.exists() else []
+    done = {(one["model"], one["judge"], one["set"]) for one in found}
     first = next(iter(SETS))
-    for said in sys.argv[1:]:
-        model, _, folder = said.partition("=")
-        work = [(judge, name, pairs_of(name)) for judge in EVERY_SET for name in SETS]
-        work += [(judge, first, pairs_of(first)[:COMPARED_PAIRS]) for judge in COMPARED]
-        for judge, name, problems in work:
-            found.append(figures(model, judge, name, judged(folder, judge, problems)))
+    models = dict(said.split("=", 1) for said in sys.argv[1:])
+    sys.argv[1:] = [f"{model}=FOLDER" for model in models]
+    work = [*((judge, name, None) for name in SETS for judge in EVERY_SET), *((judge, first, COMPARED_PAIRS) for judge in COMPARED)]
+    for (judge, name, size), (model, folder) in product(work, models.items()):
+        if (model, judge, name) not in done:
+            found.append(figures(model, judge, name, judged(folder, judge, pairs_of(name)[:size])))
             print(" | ".join(line(found[-1])), flush=True)
-    sys.argv[1:] = [said.partition("=")[0] + "=FOLDER" for said in sys.argv[1:]]
-    save("real_judges", {"engine": ENGINE, "figures": found})
-    head = [
-        "model",
-        "judge",
-        "set",
-        "pairs",
-        "readable",
-        "accuracy",
-        "right in both orders",
-        "same in both orders",
-        "first shown preferred",
-    ]
-    write_whole(RESULTS / "real_judges.md", table([*head, "tokens"], [line(one) for one in found]) + "\n")
+            save("real_judges", {"engine": ENGINE, "figures": found})
+            shares = ["readable", "accuracy", "right in both orders", "same in both orders", "first shown preferred"]
+            head = ["model", "judge", "set", "pairs", *shares, "tokens"]
+            write_whole(RESULTS / "real_judges.md", table(head, [line(one) for one in found]) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class RolloutRewards:
         self.end_of_turn: set[int] = set()
         """Tokens that end a completion; set by the trainer, which knows them."""
         self.token_offsets: TokenOffsets | None = None
-        """Where each token ends in its text; set where the judge has stop strings."""
+        """Reads tokens as engines do, and says where each ends in its text; set with the former."""
         self.opened = ""
         """What the chat template writes before a completion, where it begins the thinking itself; set with the former."""
 
@@ -78,7 +78,7 @@ class RolloutRewards:
 
     def _read(self, ident: str, problem: Problem, order: Order, index: int, text: str, ids: list[int]) -> ReasoningPath:
         truncated = self.end_of_turn.isdisjoint(ids[-1:])
-        if self.judge.stop and self.token_offsets is not None:
+        if self.token_offsets is not None:  # TRL leaves out marks of thinking that are special tokens
             text, ends = self.token_offsets(ids)
             if (length := tokens_until_stop(text, ends, self.judge.stop)) is not None:
                 text, ids, truncated = text[: ends[length - 1]], ids[:length], False

@@ -72,7 +72,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     if options.logprobs == "adjudge":
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
-    rewards.token_offsets = TokenOffsets(tokenizer) if stage.judge.stop else None
+    rewards.token_offsets = TokenOffsets(tokenizer)
     rewards.opened = opened_by_template(trainer.processing_class)
     fit(trainer, stage, last)
     stage.process_group.barrier()  # the main process has written its last step
