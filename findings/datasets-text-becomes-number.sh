@@ -13,6 +13,7 @@ if [ -z "$python" ]; then
     python=$folder/venv/bin/python
     "$python" -m pip install --quiet --disable-pip-version-check $pins || exit 2
 fi
+case $python in /*) ;; */*) python=$PWD/$python ;; esac
 cd "$folder"
 export HF_HOME="$folder/hf" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false TQDM_DISABLE=1
 "$python" -c 'import importlib.metadata as m, sys; wrong = [p for p in sys.argv[1:] if m.version(p.split("==")[0]).split("+")[0] != p.split("==")[1]]; sys.exit(f"other versions than {wrong}" if wrong else 0)' $pins || exit 2
