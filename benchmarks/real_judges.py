@@ -24,7 +24,7 @@ from adjudge import Dataset, Outcome, Plugins, Problem, wilson, write_whole
 from adjudge_benchmarks import evenly
 
 DATA = ROOT.parent / "shared" / "data"
-ENGINE = "{use: hf, dtype: bfloat16, batch_tokens: 8192}"
+ENGINE = "{use: hf, dtype: bfloat16, batch_tokens: 65536}"
 SETS = {
     "LLMBar Natural": ("llmbar", DATA / "llmbar/Dataset/LLMBar/Natural/dataset.json", 100),
     "RM-Bench chat": ("rm-bench", DATA / "rm_bench/chat_filtered.json", 60),
