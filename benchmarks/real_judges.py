@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -30,18 +31,35 @@ SETS = {
     "RM-Bench chat": ("rm-bench", DATA / "rm_bench/chat_filtered.json", 60),
     "JudgeBench": ("judgebench", DATA / "judgebench/data", 40),
 }
+SHORT = "short pairs"
+"""What is judged first: pairs that two cores judge in minutes."""
 EVERY_SET = ("pairwise-plain",)
-"""The judges that are tried on every set; the others, which are compared with them, on the first pairs of the first one."""
+"""The judges that are tried on every set; the others, which are compared with them, on some of the short pairs."""
 COMPARED, COMPARED_PAIRS = ("best-response", "rrm"), 20
 
 
 def pairs_of(name: str) -> list[Problem]:
     """So many labelled pairs of a benchmark, evenly from all; of a problem with several answers the first pair that it asks about."""
+    if name == SHORT:
+        return short_pairs()
     use, place, size = SETS[name]
     benchmark = Plugins.load().pick(Dataset, use)(data=str(place))
     problems = evenly(list(benchmark.load()), size)
     firsts = [(problem, benchmark.pairs(problem)[0]) for problem in problems]
     return [replaced(problem.pair(match.first, match.second), benchmark.better(problem, match)) for problem, match in firsts]
+
+
+def short_pairs() -> list[Problem]:
+    """The fifty shortest pairs of LLMBar Natural, and fifty sums of numbers up to 60 with a right and a wrong answer."""
+    natural = sorted(pairs_of("LLMBar Natural"), key=lambda pair: len(pair.prompt) + sum(map(len, pair.answers)))[:50]
+    rng, sums = random.Random("short pairs"), []
+    for number in range(50):
+        one, other = rng.randint(2, 60), rng.randint(2, 60)
+        wrong = one + other + rng.choice((-11, -10, -3, -2, -1, 1, 2, 5, 10))
+        answers = [str(one + other), str(wrong)]
+        label = rng.randrange(2)
+        sums.append(Problem(f"sum-{number}", f"What is {one} + {other}?", tuple(answers[::-1] if label else answers), label))
+    return natural + sums
 
 
 def replaced(pair: Problem, better: Outcome) -> Problem:
@@ -109,10 +127,10 @@ def main() -> None:
     file = RESULTS / "real_judges.json"
     found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.exists() else []
     done = {(one["model"], one["judge"], one["set"]) for one in found}
-    first = next(iter(SETS))
     models = dict(said.split("=", 1) for said in sys.argv[1:])
     sys.argv[1:] = [f"{model}=FOLDER" for model in models]
-    work = [*((judge, name, None) for name in SETS for judge in EVERY_SET), *((judge, first, COMPARED_PAIRS) for judge in COMPARED)]
+    work = [*((judge, SHORT, None) for judge in EVERY_SET), *((judge, SHORT, COMPARED_PAIRS) for judge in COMPARED)]
+    work += [(judge, name, None) for name in SETS for judge in EVERY_SET]
     for (judge, name, size), (model, folder) in product(work, models.items()):
         if (model, judge, name) not in done:
             found.append(figures(model, judge, name, judged(folder, judge, pairs_of(name)[:size])))
