@@ -12,7 +12,7 @@ from adjudge import DataError, Problem, stable_id
 
 from .places import placed_rows
 from .row_errors import IdenticalAnswersError, RowError
-from .shapes import Columns, compared
+from .shapes import Columns, Compared, compared
 
 MEND = "mend the {0}, pass --skip-bad-lines to leave such {0}s out, or name the format that the file has"
 
@@ -104,7 +104,8 @@ def not_empty(items: Iterable[Any], where: str) -> list[Any]:
 def problem_in(row: Mapping[str, Any], *, pairs: bool, columns: Columns | None = None) -> Problem:
     """The problem that a row has, in any shape of `docs/data.md`; `chosen` stands before `rejected`. `RowError` where it has none.
 
-    `pairs` asks for exactly two answers, that differ. No label is read. `columns` are the row's own names for those known here.
+    `pairs` asks for exactly two answers, that differ. A label that says which of them is right is kept. `columns` are the row's own
+    names for those known here.
     """
     found = compared(row, columns, labelled=False)
     answers = found.answers
@@ -113,4 +114,12 @@ def problem_in(row: Mapping[str, Any], *, pairs: bool, columns: Columns | None =
     if pairs and answers[0] == answers[1]:
         raise IdenticalAnswersError()
     ident = stable_id(found.prompt, *answers) if row.get("id") is None else str(row["id"])
-    return Problem(ident, found.prompt, answers)
+    return Problem(ident, found.prompt, answers, _label_of(row, found))
+
+
+def _label_of(row: Mapping[str, Any], found: Compared) -> int | None:
+    """The place of the one right answer; None where the row does not say, or says something else by a column of that name."""
+    if len(found.better) == 1:
+        return found.better[0]
+    label = row.get("label")
+    return label if type(label) is int and 0 <= label < len(found.answers) else None

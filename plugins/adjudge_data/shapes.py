@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from adjudge import ConfigError, did_you_mean
+
 from .chat import shown, turns_in
 from .openings import opened_by, without_media
 from .prompts import Side, apart
@@ -25,6 +27,12 @@ WINNERS = {
 }  # fmt: skip
 """What arenas' votes say, in any case of letters: the place of the better answer, None for a tie."""
 VOTED_ON = (("conversation_a", "conversation_b"), ("response_a", "response_b"), ("answer_a", "answer_b"))
+KNOWN = (
+    "id", "prompt", "answers", "label", "chosen", "rejected", "system", "tools", "winner", "meta", "completion", "text", "texts",
+    "problem_id", "order", "outcome", "truncated", "source", *(name for pair in VOTED_ON for name in pair),
+    "conversations", "conversation", "messages",
+)  # fmt: skip
+"""Names of columns that are read, and may be given another one by `columns`."""
 CONVERSATIONS = ("conversations", "conversation", "messages")
 NO_ANSWERS = "has no field 'answers' that is a list of texts (nor the texts 'chosen' and 'rejected')"
 ONE_ANSWER = "compares nothing: it has a prompt and {}, and a judgement takes two answers to one prompt, as 'chosen' and 'rejected'"
@@ -58,7 +66,10 @@ def compared(row: Mapping[str, Any], columns: Columns | None = None, *, labelled
 
 
 def named(row: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
-    """The row with its columns under the names that a reader knows."""
+    """The row with its columns under the names that a reader knows; raises `ConfigError` for a name that none knows."""
+    for name, given in columns.items():
+        if given is not None and name not in KNOWN:
+            raise ConfigError(f"columns: no reader knows {name!r}{did_you_mean(name, KNOWN)}   (known: {', '.join(KNOWN)})")
     sources = [source for given in columns.values() if given is not None for source in ([given] if isinstance(given, str) else given)]
     for source in sources:
         if source not in row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +64,11 @@ def doctor(
         typer.echo(json.dumps({"model": facts, "trials": [one.row() for one in trials], "recommended": snippet}, ensure_ascii=False))
     else:
         _print(trials, best, snippet)
+    errors = [path.completion.error for trial in trials for path in trial.paths if path.completion.error]
+    if errors and not any(trial.back for trial in trials):
+        raise JobError(f"all {len(errors)} calls to engine {chosen.use!r} failed, the last with: {errors[-1]}")
+    if errors:
+        typer.echo(f"{len(errors)} calls failed, the last with: {errors[-1]}", err=True)
     if best is None:
         told = "nothing that the model wrote is a verdict to any of these judges"
         raise JobError(f"{told}.\n  Remedy: raise --max-new-tokens, or write a judge of your own: {{use: template, …}}.")
@@ -70,12 +76,14 @@ def doctor(
 
 def _problems(data: str | None, limit: int | None, plugins: Plugins) -> Sequence[Problem]:
     from adjudge import Dataset, boundary, check_pairs, validate
-    from adjudge_judge_commands import data_set, some_of
+    from adjudge_judge_commands import data_set, is_rows, read_problems, some_of
 
     from .pairs import PAIRS
 
     if data is None:
         return PAIRS[:limit]
+    if is_rows(data):
+        return some_of(read_problems(FilePath(data), pairs=True, skip_bad_lines=False), limit)
     source = validate(Dataset, data_set(data), plugins, "--data")
     with boundary(source, "load"):
         found = some_of(list(source.load()), limit)

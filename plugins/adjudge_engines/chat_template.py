@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("adjudge.engines")
 PROBE = "seven grey herons"
+OURS = ("messages", "add_generation_prompt", "continue_final_message", "tools", "documents")
+"""Variables of a template that are no options."""
 _told: WeakSet[Any] = WeakSet()
 """Tokenizers of which it has been said that they have no system turn."""
 
@@ -31,14 +33,34 @@ def set_chat_template(tokenizer: Any, template: str | None, arguments: Mapping[s
 
     Raises `ConfigError` for a file that is not there, and for an argument that the template does not have.
     """
+    if template is None and not arguments:
+        return
     if template is not None:
         tokenizer.chat_template = _text_of(template)
-    if not arguments:
-        return
+    if arguments:
+        _set_arguments(tokenizer, arguments)
+    _try_out(tokenizer)
+
+
+def _try_out(tokenizer: Any) -> None:
+    """Raise `ConfigError` for a template that cannot be read, or that does not show what it is asked."""
+    from jinja2 import TemplateError
+
+    try:
+        shown = tokenizer.apply_chat_template([{"role": "user", "content": PROBE}], add_generation_prompt=True, tokenize=False)
+    except (TemplateError, TypeError, ValueError) as error:
+        raise ConfigError(f"engine.chat_template: it cannot be used: {error}\n  Remedy: mend the template or its arguments.") from None
+    if PROBE not in shown:
+        raise ConfigError("engine.chat_template: it does not show what a user says.\n  Remedy: mend the template or its arguments.")
+
+
+def _set_arguments(tokenizer: Any, arguments: Mapping[str, Json]) -> None:
     if tokenizer.chat_template is None:
         raise ConfigError("engine.chat_template_kwargs: the model has no chat template.\n  Remedy: write one as engine.chat_template.")
     text = tokenizer.get_chat_template()
     for name in arguments:
+        if name in OURS:
+            raise ConfigError(f"engine.chat_template_kwargs: {name!r} is set by whoever asks.\n  Remedy: leave it out.")
         if not name.isidentifier() or not re.search(rf"\b{name}\b", text):
             raise ConfigError(
                 f"engine.chat_template_kwargs: the model's chat template has no argument {name!r}.\n"
@@ -58,19 +80,19 @@ def _text_of(template: str) -> str:
         return template
     try:
         return FilePath(template).read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"engine.chat_template: {template} cannot be read: {error.strerror}.\n  Remedy: name a file, or write the template itself."
+            f"engine.chat_template: {template!r} cannot be read: {error}.\n  Remedy: name a file, or write the template itself."
         ) from None
 
 
 def _jinja(value: Json) -> str:
     """A JSON value in Jinja's words, in which only *nothing* is another one."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {_jinja(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_jinja(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_jinja, value)) + "]"
-    return "none" if value is None else json.dumps(value)
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def with_system_turns_folded(messages: Sequence[Message], tokenizer: Any) -> list[Message]:

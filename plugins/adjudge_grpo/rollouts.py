@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
-from adjudge import Completion, Order, Problem, ReasoningPath, RecordFile, StageContext, read_verdict, stable_id
+from adjudge import Completion, Order, Outcome, Problem, ReasoningPath, RecordFile, StageContext, read_verdict, stable_id
 from adjudge_engines import TokenOffsets, tokens_until_stop
 from adjudge_trl import numbers
 
@@ -16,6 +16,9 @@ from .rules import group_rewards, rule_values
 
 if TYPE_CHECKING:
     from .grpo import Grpo
+
+
+DECIDED = [outcome.value for outcome in Outcome if outcome.decided]
 
 
 class RolloutRewards:
@@ -34,6 +37,8 @@ class RolloutRewards:
         """What the step record says of the last call."""
         self.lengths: list[int] = []
         """For each rollout of this process in the last call, its tokens up to the judge's stop string; others are not trained on."""
+        self.decided = 0
+        """Rollouts of all processes so far that are a verdict."""
         self.end_of_turn: set[int] = set()
         """Tokens that end a completion; set by the trainer, which knows them."""
         self.token_offsets: TokenOffsets | None = None
@@ -51,6 +56,7 @@ class RolloutRewards:
             for index, (completion, ids) in enumerate(zip(completions, completion_ids, strict=True))
         ]
         everyone: list[dict[str, Any]] = gather_object(mine)  # in the order of the batch; a group may lie in two processes
+        self.decided += sum(rollout["outcome"] in DECIDED for rollout in everyone)
         groups = [everyone[start : start + self.group] for start in range(0, len(everyone), self.group)]
         for group in groups:
             for rollout, reward in zip(group, group_rewards(self.rules, [one["parts"] for one in group]), strict=True):

@@ -77,6 +77,11 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     fit(trainer, stage, last)
     stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)
+    if not rewards.decided and not done:
+        raise JobError(
+            f"stage {stage.name}: nothing that the model wrote in {len(steps)} steps is a verdict to judge {stage.judge.use!r}.\n"
+            "  Remedy: 'adjudge doctor' finds a judge that the model can follow; or raise judge.max_new_tokens."
+        )
     if all(step["skipped_groups"] == 1 for step in steps):
         raise JobError(
             f"stage {stage.name}: every group of all {len(steps)} steps was all right, all wrong or rewarded alike, so nothing was"

@@ -9,6 +9,7 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
+    from .input_rows import read_problems
     from .kept import keep, kept_paths, kept_records
     from .opened_judge import OpenJudge, PairVerdict, open_judge
     from .options import (
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
         SeedOption,
     )  # fmt: skip
     from .setup import configured, opened
-    from .sources import answered_by, data_set, from_yaml, some_of
+    from .sources import answered_by, data_set, from_yaml, is_rows, some_of
 
 __all__ = [
     "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
-    "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "RowsArgument", "SeedOption", "answered_by", "configured",
-    "data_set", "from_yaml", "keep", "kept_paths", "kept_records", "open_judge", "opened", "some_of",
+    "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "RowsArgument", "SeedOption", "answered_by",
+    "configured", "data_set", "from_yaml", "is_rows", "keep", "kept_paths", "kept_records", "open_judge", "opened", "read_problems",
+    "some_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

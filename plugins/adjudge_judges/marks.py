@@ -76,7 +76,10 @@ def _overlaps(span: Span, others: Sequence[Span]) -> bool:
 
 
 def _found(tier: re.Pattern[str] | Finder, text: str) -> Iterable[tuple[Span, str]]:
-    return [(one.span(), _key(one)) for one in tier.finditer(text)] if isinstance(tier, re.Pattern) else tier(text)
+    """Where marks stand and what they state; a match without a character, or without a group that matched, states nothing."""
+    if not isinstance(tier, re.Pattern):
+        return [(span, key) for span, key in tier(text) if span[0] < span[1]]
+    return [(one.span(), _key(one)) for one in tier.finditer(text) if one.group() and any(group is not None for group in one.groups())]
 
 
 def _key(found: re.Match[str]) -> str:

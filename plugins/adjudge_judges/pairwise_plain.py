@@ -33,6 +33,7 @@ _EXAMPLES = (
     ),
 )
 _BETTER = re.compile(
+    r"(?<![\"'“‘«`])(?<![\"'“‘«`]So )"  # a verdict that is quoted was asked for, or is somebody else's; its end may be cut off
     rf"Answer{GAP}\s?([AB]){GAP}\s?is (?:the )?better(?: one| answer)?"
     r"(?=[\s\"'”’)]*(?:[.!,;:]|\n|\Z)|\s(?:because|as|since|than|overall)\b)",
     re.IGNORECASE,
@@ -49,7 +50,7 @@ class PairwisePlain(Judge):
     """Sampling temperature; 0 is greedy, and then the smallest models name the same side every time."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better", "Answer B is better")
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better.", "Answer B is better.")
     """Strings that end a judgement, here its verdict; the string stays in the text."""
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:

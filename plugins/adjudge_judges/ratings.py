@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ def rated(text: str, first: re.Pattern[str], second: re.Pattern[str], value: Cal
 def _number(value: Callable[[str], float | None]) -> Callable[[str], float | None]:
     def number(text: str) -> float | None:
         try:
-            return value(text)
+            found = value(text)
         except ValueError:
             return None
+        return found if found is not None and math.isfinite(found) else None
 
     return number

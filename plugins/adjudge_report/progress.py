@@ -69,7 +69,7 @@ class ProgressObserver:
             count.add(record)
             self.latest = time.monotonic()
             self.display.show(f"{stage.name} {name}", count, f"{stage.name} {name}:")
-            if "completion" in record and (warning := self.readable.setdefault(name, Readability(stage.judge)).add(*_said(record))):
+            if "outcome" in record and (warning := self.readable.setdefault(name, Readability(stage.judge)).add(*_said(record))):
                 self.display.say(f"{stage.name} {name}: {warning}")
 
     @hookimpl
@@ -91,8 +91,8 @@ class ProgressObserver:
 
 
 def _said(record: Mapping[str, Any]) -> tuple[Outcome, str]:
-    """A judgement's outcome and text."""
-    return Outcome(record["outcome"]), record["completion"]["text"]
+    """A judgement's outcome and text; a rollout has its text beside the outcome."""
+    return Outcome(record["outcome"]), record["completion"]["text"] if "completion" in record else record.get("text", "")
 
 
 def _counted(stage: StageContext, name: str, newest: Mapping[str, Any], began: float) -> Count:

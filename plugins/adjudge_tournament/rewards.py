@@ -22,7 +22,9 @@ def as_reward(result: TournamentResult | Ranking, how: Reward = "standardised") 
 
     A candidate without any match that was read is None, takes no part in the group's mean or bounds, and is to be masked. Where all
     ratings are equal the group prefers nobody: ``rank`` and ``minmax`` are then 0.5, ``standardised`` is 0.0. A plain ranking
-    does not say which matches were read, so all of its candidates count. Raises `ConfigError` for an unknown `how`.
+    does not say which matches were read, so all of its candidates count. Candidates with the same text have the same reward, made of the
+    mean of their ratings, or of all their matches: which of them a bracket's coin let advance says nothing about them. Raises
+    `ConfigError` for an unknown `how`.
     """
     scale = _SCALES.get(how)
     if scale is None and how != "win-rate":
@@ -34,20 +36,34 @@ def as_reward(result: TournamentResult | Ranking, how: Reward = "standardised") 
             raise ConfigError("reward: a win rate needs the matches.\n  Remedy: hand over the tournament instead of its ranking.")
         return rates
     known = [index for index in range(len(ranking.ratings)) if rates is None or rates[index] is not None]
-    values = dict(zip(known, scale([ranking.ratings[index] for index in known]), strict=True))
+    ratings = _alike(ranking.ratings, known, result.problem.answers) if isinstance(result, TournamentResult) else ranking.ratings
+    values = dict(zip(known, scale([ratings[index] for index in known]), strict=True))
     return [values.get(index) for index in range(len(ranking.ratings))]
 
 
 def win_rates(tournament: TournamentResult) -> list[float | None]:
     """Share of points of every candidate in the matches that were read; None without any."""
-    size = len(tournament.ranking.ratings)
+    size, answers = len(tournament.ranking.ratings), tournament.problem.answers
+    first = [answers.index(answer) for answer in answers] if len(answers) == size else list(range(size))
     points, met = [0.0] * size, [0] * size
     for one in tournament.played:
         if not one.undecided:
             for candidate, share in ((one.match.first, one.outcome.points), (one.match.second, 1 - one.outcome.points)):
-                points[candidate] += share
-                met[candidate] += 1
-    return [won / played if played else None for won, played in zip(points, met, strict=True)]
+                points[first[candidate]] += share
+                met[first[candidate]] += 1
+    return [points[place] / met[place] if met[place] else None for place in first]
+
+
+def _alike(ratings: Sequence[float], known: Sequence[int], answers: Sequence[str]) -> list[float]:
+    """The ratings, of candidates with the same text the mean of those that are known."""
+    if len(answers) != len(ratings):
+        return list(ratings)
+    same: dict[str, list[float]] = {}
+    for index in known:
+        same.setdefault(answers[index], []).append(ratings[index])
+    return [
+        math.fsum(same[answer]) / len(same[answer]) if answer in same else rating for answer, rating in zip(answers, ratings, strict=True)
+    ]
 
 
 def _rank(ratings: Sequence[float]) -> list[float]:

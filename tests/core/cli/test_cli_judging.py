@@ -227,3 +227,33 @@ def test_eval_needs_labels_and_one_source(call: Call, write_rows: Rows, model: P
     unlabelled = call("eval", "--data", "{use: jsonl, file: rows.jsonl}", "-m", model, "--engine", "oracle")
     assert (unlabelled.exit_code, "has a label" in unlabelled.stderr) == (2, True)
     assert call("eval", "-m", model, "--engine", "oracle").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({"prompt": "larger?", "chosen": "7", "rejected": "5"}, "first"),
+        ({"prompt": "larger?", "answers": ["5", "7"], "label": 1}, "second"),
+        ({"prompt": "larger?", "answers": ["5", "7"]}, None),
+        ({"prompt": "larger?", "answers": ["5", "7"], "label": "good"}, None),
+    ],
+)
+def test_what_a_row_says_is_right_stands_beside_the_judgement(call: Call, model: Path, row: dict[str, Any], label: str | None) -> None:
+    found = json.loads(call("judge", "-m", model, "--engine", "oracle", "--json", stdin=json.dumps(row) + "\n").stdout)
+    assert (found["label"], found["judgements"][0]["label"]) == (label, label)
+
+
+def test_a_column_that_no_reader_knows_is_told(call: Call, model: Path) -> None:
+    done = call("judge", "-m", model, "--engine", "oracle", "--set", "columns.promt=q", stdin='{"q": "larger?", "answers": ["5", "7"]}\n')
+    assert (done.exit_code, "columns: no reader knows 'promt'; did you mean 'prompt'?" in done.stderr) == (2, True)
+    dropped = call(
+        "judge",
+        "-m",
+        model,
+        "--engine",
+        "oracle",
+        "--set",
+        "columns.images=null",
+        stdin='{"images": [1], "prompt": "q", "answers": ["5", "7"]}\n',
+    )
+    assert dropped.exit_code == 0, dropped.output

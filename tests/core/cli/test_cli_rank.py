@@ -93,3 +93,14 @@ def test_mistakes_are_told_with_their_place(rank: Call, options: list[Any], told
 def test_a_token_budget_needs_an_engine_that_counts(rank: Call) -> None:
     result = rank("--budget", "{tokens: 90000}", engine="{use: oracle, tokens: 0}")
     assert (result.exit_code, "the engine returns texts without their tokens" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("how", ["rating", "win-rate", "rank", "minmax", "standardised"])
+@pytest.mark.parametrize("seed", range(4))
+def test_candidates_with_the_same_text_are_rewarded_alike(rank: Call, how: str, seed: int) -> None:
+    """Whichever of them a bracket's coin let advance."""
+    row = json.dumps({"prompt": "largest?", "answers": ["9", "9", "5", "9"]}) + "\n"
+    one, other, worse, third = json.loads(rank("--reward", how, "--seed", seed, "--json", row=row).stdout)["rewards"]
+    assert one == other == third > worse
+    same = json.loads(rank("--reward", how, "--seed", seed, "--json", row=row.replace("5", "9")).stdout)["rewards"]
+    assert len(set(same)) == 1

@@ -50,10 +50,18 @@ def test_the_table_ends_with_a_run_file(embedded: FilePath) -> None:
     assert "arithmetic: " in done.stderr
 
 
-def test_nothing_readable_is_a_failed_job(embedded: FilePath) -> None:
+def test_nothing_readable_is_a_failed_job(embedded: FilePath, tmp_path: FilePath) -> None:
+    """Where nothing came back at all, it is said why."""
     done = call("-m", embedded, "--data", SUMS, "--judges", "mt-bench", "--no-cache")
     assert done.exit_code == 1
+    assert "all 8 calls to engine 'hf' failed, the last with: its prompt has" in done.stderr
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "1+1", "answers": ["2", "3"]}\n')
+    (tmp_path / "said.jsonl").write_text(json.dumps({"prompt": "1+1\n1:2\n2:3", "texts": ["well"]}) + "\n")
+    engine = json.dumps({"use": "replay", "file": str(tmp_path / "said.jsonl")})
+    done = call("-m", embedded, "--engine", engine, "--data", tmp_path / "pairs.jsonl", "--judges", "arithmetic", "--no-cache")
+    assert done.exit_code == 1
     assert "nothing that the model wrote is a verdict to any of these judges" in done.stderr
+    assert "1 calls failed, the last with: no text is recorded" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,13 @@ def test_arguments_are_part_of_the_template(tokenizer: Any, tmp_path: FilePath) 
     assert again.apply_chat_template(CHAT, tokenize=False, thinking=False).count("<think>") == 1, "they always hold"
 
 
-@pytest.mark.parametrize(("value", "shown"), [(None, "none"), (False, "False"), ([1, None], "[1, None]"), ({"a": [True]}, "{'a': [True]}")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("\U0001f600 é", "\U0001f600 é"), (None, "none"), (False, "False"), ([1, None], "[1, None]"), ({"a": [True]}, "{'a': [True]}")],
+)
 def test_every_json_value_reaches_the_template(tokenizer: Any, value: Any, shown: str) -> None:
-    set_chat_template(tokenizer, "{% if mode is none %}none{% else %}{{ mode }}{% endif %}", {"mode": value})
-    assert rendered(tokenizer, CHAT) == shown
+    set_chat_template(tokenizer, "{{ messages[-1].content }}:{% if mode is none %}none{% else %}{{ mode }}{% endif %}", {"mode": value})
+    assert rendered(tokenizer, CHAT[1:]) == f"1+1:{shown}"
 
 
 def test_a_template_may_be_a_file(tokenizer: Any, tmp_path: FilePath) -> None:
@@ -104,3 +107,27 @@ def test_a_model_that_was_trained_so_keeps_it(embedded: FilePath, tmp_path: File
     assert kept == '{%- set mode = "" %}' + template
     with engine.open(made.model) as session:
         assert session.tokenizer.chat_template == kept, "not set a second time"
+
+
+@pytest.mark.parametrize(
+    ("template", "arguments", "message"),
+    [
+        ("{% if %}{{ messages }}", {}, "it cannot be used"),
+        ("{{ nothing.at.all }}", {}, "it cannot be used"),
+        ("{{ bos_token }}", {}, "does not show what a user says"),
+        (PLAIN, {"messages": []}, "'messages' is set by whoever asks"),
+        (PLAIN, {"add_generation_prompt": False}, "'add_generation_prompt' is set by whoever asks"),
+        ("no\0file", {}, "cannot be read"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_told_before_anything_is_asked(
+    tokenizer: Any, template: str, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        set_chat_template(tokenizer, template, arguments)
+
+
+def test_a_template_file_that_is_no_text_is_told(tokenizer: Any, tmp_path: FilePath) -> None:
+    (tmp_path / "own.jinja").write_bytes(b"\xff\xfe{{")
+    with pytest.raises(ConfigError, match=r"own\.jinja.* cannot be read"):
+        set_chat_template(tokenizer, str(tmp_path / "own.jinja"), {})

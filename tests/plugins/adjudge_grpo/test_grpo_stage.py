@@ -214,3 +214,14 @@ def test_a_rollout_that_one_rule_could_not_judge_is_not_the_best_of_its_group(tm
     assert rewards.signal == [False] * 4, "nothing tells them apart, so the group teaches nothing"
     assert [rollout["parts"]["shortness"] for rollout in records(made, "rollouts")] == [None, -0.5, -0.5, -0.5]
     assert [rollout["reward"] for rollout in records(made, "rollouts")] == [0.5] * 4
+
+
+def test_a_stage_of_which_nothing_can_be_read_says_so(tmp_path: FilePath, embedded: FilePath) -> None:
+    class NeverReads(ArithmeticJudge):
+        """Reads nothing."""
+
+        def parse(self, text: str) -> Verdict:
+            return Verdict(Outcome.UNREADABLE)
+
+    with pytest.raises(JobError, match="nothing that the model wrote in 2 steps is a verdict to judge 'arithmetic'"):
+        Grpo(**{**SMALL, "steps": 2}).train(stage(tmp_path, embedded, NeverReads()))

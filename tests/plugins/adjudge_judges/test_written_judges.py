@@ -202,3 +202,21 @@ def test_no_text_is_an_error(text: str) -> None:
         verdict = judge.parse(text)
         assert verdict.outcome.decided == (verdict.answer is not None)
         assert verdict.answer is None or 0 <= verdict.answer[0] < verdict.answer[1] <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        ({"first": r"checked(\d)?", "second": r"Two: (\d)"}, "checked both. Two: 3"),
+        ({"first": r"One: (\w+)", "second": r"Two: (\w+)"}, "One: nan Two: inf"),
+        ({"first": r"One: (\d+)", "second": r"Two: (\d+)"}, f"One: {'9' * 400} Two: 1"),
+    ],
+)
+def test_what_is_no_number_is_no_rating(score: dict[str, str], text: str) -> None:
+    judge = picked({**WRITTEN, "verdict": None, "score": score})
+    assert judge.parse(text).outcome == Outcome.UNREADABLE
+
+
+def test_a_pattern_that_takes_no_character_states_nothing() -> None:
+    judge = picked({**WRITTEN, "verdict": {"first": ["(?<=WINNER 1)"], "second": ["WINNER 2"]}})
+    assert judge.parse("WINNER 1").outcome == Outcome.UNREADABLE

@@ -9,7 +9,8 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -20,6 +21,7 @@ from rich.console import Console
 from adjudge import JobError, Reporter, Run, StageResult, hookimpl
 from adjudge.host.plugins import Source
 from adjudge.testing import check_component
+from adjudge_judges import ArithmeticJudge
 from adjudge_report import Count, Progress, ProgressDisplay
 from adjudge_report.progress import ProgressObserver
 
@@ -167,3 +169,16 @@ def test_a_count_never_promises_a_past_end_and_its_accuracy_is_a_share(records: 
 
 def test_its_options_are_documented_and_survive_json() -> None:
     check_component(Progress(every=2.5))
+
+
+def test_records_that_are_no_judgements_are_counted_alike(tmp_path: Path) -> None:
+    """Chosen paths have no outcome beside them, and rollouts no completion; progress goes on, and what cannot be read is told."""
+    shown, console = terminal()
+    observer = ProgressObserver(ProgressDisplay(0, console))
+    stage: Any = SimpleNamespace(name="1-sft", records_folder=tmp_path, totals={}, judge=ArithmeticJudge())
+    for number in range(20):
+        observer.record_written(stage, "selected", {"id": str(number), "completion": {"text": "so"}, "right": True})
+        observer.record_written(stage, "rollouts", {"id": str(number), "outcome": "unreadable", "text": "well", "right": False})
+    assert not observer.display.broken
+    observer.close()
+    assert "1-sft rollouts: of the first 20 judgements, 0 could be read" in " ".join(shown.getvalue().split())
