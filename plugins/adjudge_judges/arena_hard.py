@@ -32,7 +32,7 @@ class ArenaHard(Judge):
 
     use: Literal["arena-hard"] = "arena-hard"
     expects = "[[A>>B]], [[A>B]], [[A=B]], [[B>A]] or [[B>>A]]"
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 4096
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""

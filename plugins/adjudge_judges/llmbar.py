@@ -33,7 +33,7 @@ class LlmBar(Judge):
 
     use: Literal["llmbar"] = "llmbar"
     expects = "'Therefore, Output (a) is better.' or (b)"
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     order: Literal["random", "both", "fixed"] = "both"
     """How pairs are shown: a seeded coin per judgement, both ways, or as given."""

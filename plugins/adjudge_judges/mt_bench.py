@@ -31,7 +31,7 @@ class MtBench(Judge):
 
     use: Literal["mt-bench"] = "mt-bench"
     expects = "[[A]], [[B]] or [[C]]"
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 2048
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""

@@ -46,7 +46,7 @@ class PairwisePlain(Judge):
 
     use: Literal["pairwise-plain"] = "pairwise-plain"
     expects = "'Answer A is better' or B"
-    temperature: Annotated[float, Field(ge=0)] = 0.6
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
     """Sampling temperature; 0 is greedy, and then the smallest models name the same side every time."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""

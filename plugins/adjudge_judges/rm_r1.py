@@ -36,7 +36,7 @@ class RmR1(Judge):
     expects = "<answer>[[A]]</answer> or <answer>[[B]]</answer>"
     form: Literal["instruct", "reasoning"] = "instruct"
     """Whether a system turn lays down every step, or a reasoning model is asked in the user's turn and thinks as it likes."""
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in its authors' evaluation."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 8192
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""

@@ -34,7 +34,7 @@ class Rrm(Judge):
 
     use: Literal["rrm"] = "rrm"
     expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
-    temperature: Annotated[float, Field(ge=0)] = 0.6
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
     """Sampling temperature; 0 is greedy."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 8192
     """Tokens a judgement may take, thinking included; one that takes more is *truncated*."""

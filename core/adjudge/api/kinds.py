@@ -129,7 +129,7 @@ class Judge(Component):
     later: ClassVar[frozenset[str]] = frozenset({"stop", "on_too_long"})
     expects: ClassVar[str] = ""
     """What a verdict looks like, as it is told where none can be read."""
-    temperature: Annotated[float, Field(ge=0)] = 1.0
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Sampling temperature; 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Nucleus sampling: the smallest set of tokens with at least this probability."""
