@@ -29,7 +29,7 @@ class ArithmeticJudge(Judge):
 
     def parse(self, text: str) -> Verdict:
         boxes = list(_BOX.finditer(text))
-        if not boxes:
+        if len({box[1] for box in boxes}) != 1:  # none, or two that contradict each other
             return Verdict(Outcome.UNREADABLE)
         start, stop = boxes[-1].span()
         outcome = Outcome.FIRST if boxes[-1][1] == "1" else Outcome.SECOND
