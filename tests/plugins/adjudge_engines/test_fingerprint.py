@@ -36,6 +36,7 @@ def test_hf_tells_every_option_but_the_batch() -> None:
             {
                 "key_variable": "KEY", "concurrency": 7, "requests_per_minute": 7, "tries": 7, "first_wait": 7, "longest_wait": 7,
                 "connect_seconds": 7, "read_seconds": 7, "total_seconds": 7, "give_up_after": 7,
+                "header_variables": {"x-key": "KEY"},
             },
         ),
     ],
