@@ -3,7 +3,7 @@
 Arena-Hard (arXiv 2406.11939) judges greedily with at most 4,096 new tokens and plays two games, one in each order; JudgeBench
 (arXiv 2410.12784) counts a text with two different marks as no decision.
 Different here: the words of the prompt are our own; ``[[A>>B]]`` and ``[[A>B]]`` are both *first*, because an outcome has no degrees; a
-mark may be written in other ways that a person would read; and of two that differ the last counts where the text says so (`marks`).
+mark may be written in other ways that a person would read; and of two that differ the last counts where the text says so (`statements`).
 """
 
 from __future__ import annotations

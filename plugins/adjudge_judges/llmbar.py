@@ -3,7 +3,7 @@
 LLMBar (arXiv 2310.07641) asks for an explanation that ends with "Therefore, Output (a) is better." or the same with (b), greedily,
 and measures every judge in both orders; its code also takes looser sentences for a verdict.
 Different here: the words of the prompt are our own; a verdict is a whole sentence, a reason before or after the choice allowed, and one
-without *Therefore* counts where none has it; of two that differ the last counts where the text says so (`marks`).
+without *Therefore* counts where none has it; of two that differ the last counts where the text says so (`statements`).
 """
 
 from __future__ import annotations

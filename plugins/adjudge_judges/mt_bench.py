@@ -3,7 +3,7 @@
 The paper (arXiv 2306.05685) judges greedily with at most 2,048 new tokens, in both orders, and calls what differs between the orders a
 tie. Its code takes ``[[A]]`` wherever it stands and looks for ``[[B]]`` only when there is none.
 Different here: the words of the prompt are our own; a mark may be written in other ways that a person would read (``[[ a ]]``, ``[[Tie]]``,
-a box at the end); and of two marks that differ the last counts only where the text says so (`marks`).
+a box at the end); and of two marks that differ the last counts only where the text says so (`statements`).
 """
 
 from __future__ import annotations

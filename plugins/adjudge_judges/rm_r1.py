@@ -5,7 +5,7 @@ user alone for models distilled from a reasoner; it trains with at most 8,192 ne
 and show the pair in a random order. The reward in their code looks for the tag in the last 80 characters, their evaluation for ``[[A]]``
 anywhere.
 Different here: the words of the prompts are our own; a verdict stands after the thinking, and not in a solution, a rubric or a quotation;
-``[[A]]`` without its tag counts where no tag does; of two that differ the last counts where the text says so (`marks`).
+``[[A]]`` without its tag counts where no tag does; of two that differ the last counts where the text says so (`statements`).
 """
 
 from __future__ import annotations

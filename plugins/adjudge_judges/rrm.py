@@ -4,7 +4,7 @@ The Reward Reasoning Model's evaluation (arXiv 2505.14674) asks for exactly one 
 ``\boxed{Assistant 1}`` or ``\boxed{Assistant 2}``; it decodes at temperature 0.6 with at most 8,192 new tokens and shuffles the order.
 Different here: the words of both prompts are our own, a prompt may be a whole conversation (as text); a box that stands in the thinking,
 with none after it, is no verdict, nor is one that repeats the instructions; of two that differ the last counts where the text says
-that it does (`marks`); a box may be written in other ways that a person would read, one with a number alone only at the end, where it
+that it does (`statements`); a box may be written in other ways that a person would read, one with a number alone only at the end, where it
 cannot be the solution of a sum.
 """
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from adjudge import ConfigError, Json, Launcher, StageContext, load_yaml
+from adjudge import ConfigError, Json, Launcher, StageContext
 
 
 class AccelerateLauncher(Launcher):
@@ -61,6 +61,8 @@ class AccelerateLauncher(Launcher):
         if self.config_file is None:
             return {}
         try:
+            from adjudge import load_yaml
+
             found = load_yaml(self.config_file.read_text(encoding="utf-8"), f"launch.config_file: {self.config_file}")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"launch.config_file: {self.config_file} cannot be read: {error}\n  Remedy: check the path.") from None

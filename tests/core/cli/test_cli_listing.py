@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,3 +61,16 @@ def test_report_writes_the_page_of_a_run(call: Call, run_file: RunFile, tmp_path
 def test_report_of_something_else_is_a_mistake(call: Call, tmp_path: Path) -> None:
     result = call("report", tmp_path)
     assert (result.exit_code, "is not a run folder" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("argument", "none"), [("--help", {"pydantic", "yaml", "numpy", "torch"}), ("plugins", {"yaml", "numpy", "torch", "jinja2"})]
+)
+def test_a_start_imports_nothing_that_it_does_not_need(argument: str, none: set[str]) -> None:
+    """A command's module may import what its options are made of, and nothing else."""
+    code = (
+        "import sys\nsys.argv = ['adjudge', sys.argv[1]]\nfrom adjudge.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    assert none & set(done.stderr.split()) == set()
