@@ -108,9 +108,14 @@ def with_system_turns_folded(messages: Sequence[Message], tokenizer: Any) -> lis
 
 
 def folded(messages: Sequence[Message]) -> list[Message]:
-    """The chat without its system turn, whose words stand before the user's first ones."""
-    system, others = messages[0], list(messages[1:]) or [{"role": "user", "content": ""}]
-    return [{**others[0], "content": f"{system['content']}\n\n{others[0]['content']}".strip()}, *others[1:]]
+    """The chat with what its system turns say at the head of the user's first turn."""
+    said = [turn["content"] for turn in messages if turn["role"] == "system"]
+    others: list[Message] = [turn for turn in messages if turn["role"] != "system"]
+    if not said:
+        return list(messages)
+    if not others or others[0]["role"] != "user":
+        others.insert(0, {"role": "user", "content": ""})
+    return [{"role": "user", "content": "\n\n".join(text for text in (*said, others[0]["content"]) if text)}, *others[1:]]
 
 
 def takes_system(tokenizer: Any) -> bool:

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from adjudge import Completion, ConfigError, JobError, Message
 
 from .background import Background
+from .chat_template import folded
 from .openai_client import Endpoint
 from .openai_logprobs import LogprobCheck
 from .openai_options import OpenAiEngine
-from .openai_requests import Chat, chats, folded
+from .openai_requests import Chat, chats
 from .openai_responses import Fault, OtherText, Refused, read_answer, read_echo
 from .openai_tokenizer import opens_thinking, texts_of
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from adjudge import ConfigError, Message, escape_special_tokens
 
+from .chat_template import folded
 from .openai_options import OpenAiEngine
 
 MARKUP = re.compile(r"<(?=[|｜][^|｜<>\n]{1,40}[|｜]>|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
@@ -48,17 +49,6 @@ class Chat:
     def harmless(self) -> Chat:
         """The same call about nothing, with turns of the same roles."""
         return replace(self, turns=[{"role": turn["role"], "content": HARMLESS.get(turn["role"], "Yes.")} for turn in self.turns])
-
-
-def folded(turns: list[Message]) -> list[Message]:
-    """The turns with what the system turns say at the head of the user's first turn."""
-    said = [turn["content"] for turn in turns if turn["role"] == "system"]
-    others: list[Message] = [turn for turn in turns if turn["role"] != "system"]
-    if not said:
-        return turns
-    if not others or others[0]["role"] != "user":
-        others.insert(0, {"role": "user", "content": ""})
-    return [{"role": "user", "content": "\n\n".join(text for text in (*said, others[0]["content"]) if text)}, *others[1:]]
 
 
 def chats(
