@@ -57,5 +57,4 @@ def _print_results(results: list[dict[str, Any]]) -> None:
     if not rows:
         return print_table(["stage", "seconds"], [[stage["name"], str(stage["seconds"])] for stage in results])
     extra = list(dict.fromkeys(name for _, _, metrics in rows for name in measures(metrics)))
-    cells = [[stage, name, *evaluation_cells(metrics, extra)] for stage, name, metrics in rows]
-    return print_table(["stage", "set", *EVALUATION_COLUMNS, *extra], cells)
+    return print_table(["stage", "set", *EVALUATION_COLUMNS, *extra], [[*row[:2], *evaluation_cells(row[2], extra)] for row in rows])

@@ -35,6 +35,7 @@ def _installed(names: Any, info: ValidationInfo) -> Any:
 class RunConfig(Options):
     """A run: a judge's model, taken through stages of training, and measured before and after each."""
 
+    without_effect = frozenset({"max_failed"})
     out: FilePath
     """Run folder, made when missing; the same run file in the same folder goes on where it stopped."""
     model: str
@@ -55,6 +56,8 @@ class RunConfig(Options):
     """Plugins or distributions without which the run must not start."""
     launch: Launcher | None = None
     """Training and evaluation in several processes, through ``accelerate launch`` unless `use` says otherwise; none = in this one."""
+    max_failed: Annotated[float, Field(ge=0, le=1)] = 0
+    """Share of a stage's calls that it may train without, each failed twice; with more it ends, and the same command makes them again."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice of the run follows from this number."""
 

@@ -45,8 +45,5 @@ def count_requests(problems: int, judge: Judge, samples: int = 1) -> int:
 
 
 def _orders(judge: Judge, swapped: bool) -> tuple[Order, ...]:
-    if judge.order == "both":
-        return ("given", "swapped")
-    if judge.order == "random":
-        return ("swapped",) if swapped else ("given",)
-    return ("given",)
+    chance: Order = "swapped" if swapped else "given"
+    return {"both": ("given", "swapped"), "random": (chance,), "fixed": ("given",)}[judge.order]

@@ -186,6 +186,7 @@ class Run:
     def train(self, stage: Stage) -> StageResult:
         """Train a stage in this process."""
         trainer: StageTrainer = self.config.stages[stage.index - 1]
+        stage.max_failed = self.config.max_failed
         with boundary(trainer, "train"):
             result = trainer.train(stage)
             if not (isinstance(result, StageResult) and isinstance(result.model, FilePath)):
@@ -218,7 +219,8 @@ class Run:
             return self.config.launch.launch(stage, task, written)
 
     def evaluate(self, stage: Stage, model: FilePath, tests: Mapping[str, list[Problem]]) -> dict[str, Metrics]:
-        """Measure a stage's model in this process."""
+        """Measure a stage's model in this process; failed calls are left out of its numbers, however many."""
+        stage.max_failed = 1
         with stage.open(model) as session:
             return {
                 name: summarise(problems, stage.sample(session, problems, f"evaluation-{name}"), stage.measures)

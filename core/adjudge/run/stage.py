@@ -15,7 +15,7 @@ from adjudge.api.stages import ProcessGroup
 from adjudge.api.values import Json, JudgeRequest, Outcome, Problem, ReasoningPath
 from adjudge.errors import JobError, boundary
 from adjudge.judging.logprobs import with_logprobs
-from adjudge.judging.paths import NotANumber, sample_paths
+from adjudge.judging.paths import SKIPPED, NotANumber, sample_paths
 from adjudge.judging.requests import build_requests
 from adjudge.store.files import write_json
 from adjudge.store.model_folder import save_judge
@@ -45,6 +45,7 @@ class Stage:
     """Called with every record that is written, and the name of its file."""
     totals: dict[str, int] = field(default_factory=dict)
     process_group: ProcessGroup = field(default_factory=ProcessGroup)
+    max_failed: float = 1
 
     @property
     def name(self) -> str:
@@ -91,7 +92,8 @@ class Stage:
                     records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
         made = {path.id: path for path in records.load(ReasoningPath)}
         paths = [made[request.id] for request in requests]
-        self._tell_failed([path for path in paths if path.outcome == Outcome.FAILED], len(paths), name)
+        if failed := [path for path in paths if path.outcome == Outcome.FAILED]:
+            self._tell_failed(failed, len(paths), name)
         return paths
 
     def _sampled(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
@@ -106,14 +108,12 @@ class Stage:
         yield from sample_paths(session, self.judge, again) if again else failed.values()
 
     def _tell_failed(self, failed: Sequence[ReasoningPath], of: int, name: str) -> None:
-        if failed and len(failed) == of:
-            raise JobError(
-                f"stage {self.name}: all {of} calls to engine {self.engine.use!r} failed, the last with: {failed[-1].completion.error}\n"
-                "  Remedy: see that the engine can answer and run again; failed calls are made again."
-            )
-        if failed and self.process_group.is_main_process:
-            error = failed[-1].completion.error
-            log.warning("stage %s: %d of %d calls for %s failed, the last with: %s", self.name, len(failed), of, name, error)
+        told = f"stage {self.name}: {len(failed)} of {of} calls for {name} failed, the last with: {failed[-1].completion.error}"
+        if len(failed) == of or sum(path.completion.error != SKIPPED for path in failed) > self.max_failed * of:
+            remedy = "give the same command again, which makes these again, or let max_failed say which share to train without"
+            raise JobError(f"{told}\n  Remedy: see that engine {self.engine.use!r} can answer and {remedy}.")
+        if self.process_group.is_main_process:
+            log.warning(told)
 
     def with_logprobs(
         self, session: Session, problem: Problem, paths: Sequence[ReasoningPath], *, anew: bool = False

@@ -67,11 +67,12 @@ class RunFolder:
             return write_whole(file, yaml.safe_dump(dump(config), sort_keys=False))
         saved = yaml.safe_load(file.read_text(encoding="utf-8"))
         try:  # through today's options, so that one that came later has its default
-            old = _results_depend_on(type(config).model_validate(saved, context={"plugins": plugins}))
+            earlier = type(config).model_validate(saved, context={"plugins": plugins})
+            old = _without_effect(earlier, dump(earlier))
         except (ValidationError, PluginError):
             old = saved
         ignored = dict.fromkeys(IGNORED)
-        changed = sorted(_differences({**old, **ignored}, {**_results_depend_on(config), **ignored}))
+        changed = sorted(_differences({**old, **ignored}, {**_without_effect(config, dump(config)), **ignored}))
         if changed:
             raise ConfigError(
                 f"out: {self.folder} holds a run of another configuration; these fields differ: {', '.join(changed)}.\n"
@@ -98,12 +99,8 @@ class RunFolder:
         write_json(file, manifest)
 
 
-def _results_depend_on(config: BaseModel) -> dict[str, Any]:
-    """The configuration as plain values, without the options that no result depends on."""
-    return _without_effect(config, dump(config))  # type: ignore[no-any-return]
-
-
 def _without_effect(value: Any, dumped: Any) -> Any:
+    """A configuration as plain values, without the options that no result depends on; `dumped` is all of it."""
     if isinstance(value, Options):
         names = dumped.keys() - value.without_effect
         return {name: _without_effect(getattr(value, name), dumped[name]) for name in names}

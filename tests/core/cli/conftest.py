@@ -101,7 +101,12 @@ class Numbers(PathScorer):
 class Same(StageTrainer):
     """Copies the model."""
     use: Literal["same"] = "same"
+    judges: bool = False
+    """Whether it asks for a judgement of every problem first."""
     def train(self, stage):
+        if self.judges:
+            with stage.open(stage.model) as session:
+                stage.sample(session, stage.problems, "paths")
         shutil.copytree(stage.model, stage.folder / "model", dirs_exist_ok=True)
         return StageResult(stage.folder / "model", {})
 

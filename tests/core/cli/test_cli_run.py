@@ -125,6 +125,41 @@ def test_failed_calls_of_a_complete_stage_are_made_again(
     assert asked() == []
 
 
+def test_a_stage_does_not_train_without_the_calls_that_failed(
+    call: Call, run_file: RunFile, tmp_path: Path, asked: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stops and loses nothing; the same command asks those again. Whoever would rather train without them says up to which share."""
+    file = run_file()
+    options = [
+        "--set",
+        "stages=[{use: same, judges: true}]",
+        "--set",
+        "evaluation={}",
+        "--set",
+        "engine.trouble=trouble",
+        "--set",
+        "engine.log=asked.txt",
+    ]
+    (tmp_path / "trouble").write_text("larger? 1\n")
+    stopped = call("run", file, *options)
+    assert stopped.exit_code == 1, stopped.stderr
+    assert "stage 1-same: 1 of 3 calls for paths failed, the last with: timeout" in stopped.stderr
+    assert "max_failed" in stopped.stderr
+    assert not (tmp_path / "out" / "stages" / "1-same" / "trained.json").exists()
+    asked()
+
+    assert call("run", file, *options, "--set", "max_failed=0.2").exit_code == 1
+    assert len(asked()) == 1, "what came back is not asked again"
+    (tmp_path / "trouble").unlink()
+    assert call("run", file, *options).exit_code == 0
+    assert len(asked()) == 1
+
+    (tmp_path / "trouble").write_text("larger? 1\n")
+    without = call("run", file, *options, "--set", "max_failed=0.34", "--set", "out=other")
+    assert without.exit_code == 0, without.output
+    assert "stage 1-same: 1 of 3 calls for paths failed, the last with: timeout" in caplog.messages
+
+
 def test_a_finished_run_is_not_the_run_of_other_data(
     call: Call, run_file: RunFile, pairs: Pairs, write_rows: RunFile, tmp_path: Path
 ) -> None:
