@@ -101,16 +101,17 @@ def not_empty(items: Iterable[Any], where: str) -> list[Any]:
     return found
 
 
-def problem_in(row: Mapping[str, Any], *, pairs: bool, columns: Columns | None = None) -> Problem:
+def problem_in(row: Mapping[str, Any], *, pairs: bool, fewest: int = 2, columns: Columns | None = None) -> Problem:
     """The problem that a row has, in any shape of `docs/data.md`; `chosen` stands before `rejected`. `RowError` where it has none.
 
-    `pairs` asks for exactly two answers, that differ. A label that says which of them is right is kept. `columns` are the row's own
-    names for those known here.
+    `pairs` asks for exactly two answers, that differ; else there are to be `fewest` at least. A label that says which of them is right
+    is kept. `columns` are the row's own names for those known here.
     """
     found = compared(row, columns, labelled=False)
     answers = found.answers
-    if len(answers) < 2 or (pairs and len(answers) > 2):
-        raise RowError(f"has {len(answers)} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
+    if len(answers) < fewest or (pairs and len(answers) > 2):
+        wanted = "a judgement takes two" if pairs else "a rating takes one or more" if fewest == 1 else "a ranking takes two or more"
+        raise RowError(f"has {len(answers)} answers; {wanted}")
     if pairs and answers[0] == answers[1]:
         raise IdenticalAnswersError()
     ident = stable_id(found.prompt, *answers) if row.get("id") is None else str(row["id"])

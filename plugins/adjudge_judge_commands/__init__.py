@@ -1,4 +1,4 @@
-"""The commands that ask a judge: ``judge``, ``rank``, ``eval`` and ``score``, and the Python door that they go through."""
+"""The commands that ask a judge: ``judge``, ``rank``, ``rate``, ``eval`` and ``score``, and the Python door that they go through."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ __getattr__ = lazy_names(__name__)
 def register_commands() -> list[Command]:
     from adjudge import Command
 
-    from . import evaluate, judge, rank, score
+    from . import evaluate, judge, rank, rate, score
 
     return [
         Command("judge", judge.judge, judge.EXAMPLE),
         Command("rank", rank.rank, rank.EXAMPLE),
+        Command("rate", rate.rate, rate.EXAMPLE),
         Command("score", score.score, score.EXAMPLE),
         Command("eval", evaluate.evaluate, evaluate.EXAMPLE),
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .marks import read_marks
     from .mt_bench import MtBench
     from .pairwise_plain import PairwisePlain
-    from .ratings import RatedVerdict
+    from .ratings import RatedVerdict, RatesAlone
     from .rm_r1 import RmR1
     from .rrm import Rrm
     from .scale import Scale
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RmR1", "Rrm", "Scale",
-    "ScorePatterns", "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark", "opened_by",
-    "opened_by_template", "read_marks",
+    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RatesAlone", "RmR1",
+    "Rrm", "Scale", "ScorePatterns", "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark",
+    "opened_by", "opened_by_template", "read_marks",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

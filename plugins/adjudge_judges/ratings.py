@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from adjudge import Outcome, Verdict
+from adjudge import Judge, Outcome, Verdict
 
 from .marks import read_statement
 
@@ -18,6 +19,14 @@ class RatedVerdict(Verdict):
 
     ratings: tuple[float, float] | None = None
     """Of the answer shown first and of the one shown second."""
+
+
+@runtime_checkable
+class RatesAlone(Protocol):
+    """A judge that can rate one answer by itself, as ``adjudge rate`` asks for."""
+
+    def alone(self) -> Judge:
+        """A judge of problems with one answer, whose readable verdicts are `RatedVerdict` with that answer's rating, twice."""
 
 
 def rated(text: str, first: re.Pattern[str], second: re.Pattern[str], value: Callable[[str], float | None]) -> Verdict:

@@ -44,31 +44,51 @@ class Scale(Judge):
         return [{"role": "user", "content": f"{pair}\n\n{self._asked()}"}]
 
     def _asked(self) -> str:
-        ratings = f"one of these ratings, from worst to best: {', '.join(self.levels)}" if self.levels else self._numbers()
         return (
-            f"Rate each answer with {ratings}. First write a sentence about each answer, then end with two lines of exactly this form:\n"
-            "Answer A: RATING\nAnswer B: RATING"
+            f"Rate each answer with {self._ratings()}. First write a sentence about each answer, then end with two lines of exactly this"
+            " form:\nAnswer A: RATING\nAnswer B: RATING"
         )
 
-    def _numbers(self) -> str:
+    def _ratings(self) -> str:
+        if self.levels:
+            return f"one of these ratings, from worst to best: {', '.join(self.levels)}"
         return f"a whole number from {self.lowest} (worst) to {self.highest} (best)"
 
     def parse(self, text: str) -> Verdict:
-        return rated(text, self._pattern("A"), self._pattern("B"), self._value)
+        return rated(text, self._pattern("Answer", " A"), self._pattern("Answer", " B"), self._value)
 
-    def _pattern(self, letter: str) -> re.Pattern[str]:
+    def alone(self) -> Judge:
+        """The same scale for one answer by itself."""
+        return ScaleAlone.model_validate({**self.model_dump(), "use": "scale-alone"})
+
+    def _pattern(self, name: str, letter: str = "") -> re.Pattern[str]:
         names = "|".join(sorted((level.replace(" ", r"\s") for level in self.levels), key=len, reverse=True))
         rating = (
             rf"({names})\b"
             if self.levels
             else rf"(-?\d+(?:\.\d+)?)(?:\s?/\s?{self.highest}|\sout of\s{self.highest})?(?![\w/%]|\.\d|\sof\b)"
         )
-        return re.compile(
-            rf"\b(?:Answer|Rating of Answer){GAP}\s?{letter}{GAP}(?:\srating)?{GAP}:{GAP}(?:rating:?\s)?{rating}", re.IGNORECASE
-        )
+        named = rf"{GAP}\s?{letter.strip()}" if letter else ""
+        return re.compile(rf"\b(?:{name}|Rating of {name}){named}{GAP}(?:\srating)?{GAP}:{GAP}(?:rating:?\s)?{rating}", re.IGNORECASE)
 
     def _value(self, rating: str) -> float | None:
         if self.levels:
             names = [re.sub(r"\s", "", level).upper() for level in self.levels]
             return float(names.index(rating) + 1)
         return float(rating) if self.lowest <= float(rating) <= self.highest else None
+
+
+class ScaleAlone(Scale):
+    """One answer rated by itself; made by `Scale.alone` and not registered, for it compares nothing."""
+
+    use: Literal["scale-alone"] = "scale-alone"  # type: ignore[assignment]
+    expects = "'Rating: RATING'"
+
+    def prompt(self, problem: Problem, order: Order) -> list[Message]:
+        [answer] = problem.answers
+        asked = f"Rate the answer with {self._ratings()}. First write a sentence about it, then end with one line of exactly this form:"
+        return [{"role": "user", "content": f"Question:\n{problem.prompt}\n\nAnswer:\n{answer}\n\n{asked}\nRating: RATING"}]
+
+    def parse(self, text: str) -> Verdict:
+        rating = self._pattern("Rating")
+        return rated(text, rating, rating, self._value)

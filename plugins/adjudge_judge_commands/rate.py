@@ -1,0 +1,140 @@
+"""``adjudge rate``: answers in, one or more to a prompt, each with a rating of its own out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adjudge import DEFAULT_MODEL, ModelOption, RowsArgument, SetOption, SkipBadLinesOption
+
+from .options import EngineOption, JsonOption, JudgeOption, LimitOption, NoCacheOption, OutOption, SeedOption
+
+if TYPE_CHECKING:
+    from adjudge import Judge, JudgeRequest, Problem, ReasoningPath
+
+    from .configs import RowsConfig
+
+EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["85"]}' | adjudge rate -m MODEL --samples 4"""
+
+SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Ratings of every answer; their mean is its rating.")]
+
+
+def rate(
+    file: RowsArgument = FilePath("-"),
+    *,
+    model: ModelOption = DEFAULT_MODEL,
+    judge: JudgeOption = "scale",
+    samples: SamplesOption = 1,
+    engine: EngineOption = "hf",
+    limit: LimitOption = None,
+    out: OutOption = None,
+    sets: SetOption = None,
+    seed: SeedOption = 0,
+    skip_bad_lines: SkipBadLinesOption = False,
+    no_cache: NoCacheOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rate answers one by one, without comparing them.
+
+    A row has a "prompt" and "answers", one or more. The judge has a scale, as `scale` has: --judge "{use: scale, levels: [poor, good]}".
+    """
+    from adjudge import ConfigError
+    from adjudge_judges import RatesAlone
+    from adjudge_report import check_readable
+
+    from .configs import RowsConfig
+    from .input_rows import read_problems
+    from .setup import configured
+    from .sources import some_of
+
+    more = {"limit": limit}
+    config, folder = configured(RowsConfig, model=model, engine=engine, judge=judge, sets=sets, seed=seed, more=more)
+    if not isinstance(config.judge, RatesAlone):
+        raise ConfigError(
+            f"--judge: {config.judge.use!r} compares two answers and rates none by itself.\n"
+            "  Remedy: use 'scale', or 'adjudge rank' for answers that are compared."
+        )
+    alone = config.judge.alone()
+    problems = some_of(read_problems(file, pairs=False, skip_bad_lines=skip_bad_lines, columns=config.columns, fewest=1), limit)
+    found = _rated(config, alone, folder, problems, samples, out, cache=not no_cache)
+    for problem in problems:
+        row = rating_row(alone, problem, found[problem.id])
+        typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(row))
+    return check_readable(alone, (path.outcome for answers in found.values() for paths in answers for path in paths))
+
+
+def _rated(
+    config: RowsConfig, alone: Judge, folder: FilePath, problems: Sequence[Problem], samples: int, out: FilePath | None, *, cache: bool
+) -> dict[str, list[list[ReasoningPath]]]:
+    """Of every problem, by its id, the judgements of each of its answers; those that are kept in the folder are not made again."""
+    from adjudge import sample_paths
+
+    from .kept import keep, kept_paths, kept_records
+    from .setup import opened
+
+    asked = {problem.id: _requests(alone, problem, samples, config.seed) for problem in problems}
+    requests = {request.id: request for answers in asked.values() for some in answers for request in some}
+    with kept_records(out, "ratings", config, folder, problems) as records:
+        made = kept_paths(records)
+        missing = [request for ident, request in requests.items() if ident not in made]
+        if missing:
+            with opened(config.model_copy(update={"judge": alone}), folder, cache=cache) as judge:
+                for path in sample_paths(judge.session, alone, missing):
+                    made[path.id] = path
+                    keep(records, requests[path.id].problem, path)
+    return {ident: [[made[request.id] for request in some] for some in answers] for ident, answers in asked.items()}
+
+
+def _requests(judge: Judge, problem: Problem, samples: int, seed: int) -> list[list[JudgeRequest]]:
+    """The requests of every answer by itself; ids and seeds depend on what it says, so equal answers are rated once, and alike."""
+    from adjudge import JudgeRequest, Problem, dump, stable_id, stable_seed
+
+    found = []
+    for place, answer in enumerate(problem.answers):
+        alone = Problem(f"{problem.id}:{place}", problem.prompt, (answer,), None, problem.meta)
+        idents = [stable_id(problem.prompt, answer, dump(judge), seed, index) for index in range(samples)]
+        found.append([JudgeRequest(ident, stable_seed("sample", ident), alone, "given", index) for index, ident in enumerate(idents)])
+    return found
+
+
+def rating_row(judge: Judge, problem: Problem, answers: Sequence[Sequence[ReasoningPath]]) -> dict[str, Any]:
+    """Every answer's mean rating, None where none of its judgements could be read, beside the judgements themselves."""
+    judged = [[_judgement(judge, path) for path in paths] for paths in answers]
+    ratings = [[one["rating"] for one in some if one["rating"] is not None] for some in judged]
+    return {
+        "id": problem.id,
+        "prompt": problem.prompt,
+        "answers": list(problem.answers),
+        "ratings": [sum(some) / len(some) if some else None for some in ratings],
+        "judgements": judged,
+    }
+
+
+def _judgement(judge: Judge, path: ReasoningPath) -> dict[str, Any]:
+    from adjudge import read_verdict
+
+    from .kept import known_tokens
+
+    ratings = getattr(read_verdict(judge, path.completion), "ratings", None)  # records keep verdicts without them
+    return {
+        "rating": None if ratings is None else ratings[0],
+        "outcome": "rated" if path.outcome.decided else path.outcome.value,
+        "text": path.completion.text,
+        "tokens": known_tokens(path),
+        "error": path.completion.error,
+    }
+
+
+def _readable(row: Mapping[str, Any]) -> str:
+    from adjudge import snippet
+
+    lines = [f"{row['id']}: {snippet(row['prompt'])}"]
+    for answer, rating, judgements in zip(row["answers"], row["ratings"], row["judgements"], strict=True):
+        read = sum(one["rating"] is not None for one in judgements)
+        told = "not rated" if rating is None else f"{rating:.4g}"
+        lines.append(f"  {told} ({read} of {len(judgements)} could be read): {snippet(answer)}")
+    return "\n".join(lines)
