@@ -38,6 +38,7 @@ from adjudge import (
 from adjudge.api import hooks
 from adjudge_data import MixPart
 from adjudge_judges import ScorePatterns, VerdictPatterns
+from adjudge_rewards import RewardConfig
 from adjudge_trl import Lora
 
 HERE = Path(__file__).parent
@@ -56,6 +57,8 @@ WORDS: dict[Any, str] = {
     VerdictPatterns: "see below",
     ScorePatterns: "see below",
     MixPart: "part",
+    Voting: "see below",
+    Budget: "see below",
 }
 
 
@@ -190,10 +193,13 @@ def options_page(plugins: Plugins) -> str:
         "### `evaluation`",
         _summary(EvaluationConfig),
         _table(EvaluationConfig),
-        "### `voting`, in `adjudge rank`",
+        "## The file of a reward",
+        _summary(RewardConfig),
+        _table(RewardConfig),
+        "### `voting`, in `adjudge rank` and rewards",
         _summary(Voting),
         _table(Voting),
-        "### `budget`, in `adjudge rank`",
+        "### `budget`, in `adjudge rank` and rewards",
         _summary(Budget),
         _table(Budget),
         "### `parts`, in `mix`",

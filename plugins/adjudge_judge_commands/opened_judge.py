@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path as FilePath
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 from adjudge import (
     Aggregator,
@@ -25,7 +24,6 @@ from adjudge import (
     PathScorer,
     Plugins,
     Problem,
-    Ranking,
     ReasoningPath,
     Records,
     RowError,
@@ -50,19 +48,18 @@ from adjudge import (
     validate,
     with_logprobs,
 )
-from adjudge_data import Turn, shown, turns_in
 from adjudge_report import Readability
-from adjudge_tournament import Reward, as_reward
 
 from .kept import judgement_row, keep, kept_paths
+
+if TYPE_CHECKING:
+    from adjudge_rewards import GroupReward
+    from adjudge_tournament import Reward
 
 log = logging.getLogger("adjudge.judging")
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``, or in another shape of docs/data.md."""
 Kind = TypeVar("Kind", bound=Component)
-Said: TypeAlias = str | Sequence[Mapping[str, Any]]
-"""A text, or messages with the texts ``role`` and ``content``."""
-GroupReward: TypeAlias = Callable[..., list[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +163,7 @@ class OpenJudge:
         self, problems: Sequence[Given], aggregator: Any = "knockout", *, budget: Any = None, **voting: Any
     ) -> list[TournamentResult]:
         """Rankings of many problems' answers, in order; every group has a budget of its own, and all share the engine's batches."""
-        return self._ranking(aggregator, budget, voting)(_problems(problems, pairs=False))
+        return self.ranking(aggregator, budget, voting)(_problems(problems, pairs=False))
 
     def kept_judgements(self, pair: Problem, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The judgements of a pair by their ids, for a program to read, as far as the session has kept them."""
@@ -211,24 +208,16 @@ class OpenJudge:
     def group_reward(
         self, aggregator: Any = "knockout", *, reward: Reward = "standardised", budget: Any = None, **voting: Any
     ) -> GroupReward:
-        """A function of prompts and completions that gives every completion its reward among those that follow each other under one prompt.
+        """A function of prompts and completions that gives every completion its reward among those of its group.
 
-        A completion that nobody could judge has None, and is to be masked; see `as_reward` for the rewards. Of messages, a prompt is the
-        whole conversation as a text, and a completion what its last assistant message says. Further keywords, as TRL
-        hands over token ids and the other columns of a row, are not looked at.
+        A completion that nobody could judge has None, and is to be masked; see `as_reward` for the rewards. A match without a readable
+        vote is left out, unless `voting` says otherwise.
         """
-        ranked = self._ranking(aggregator, budget, voting)
-        as_reward(TournamentResult(Problem("", "", ()), Ranking((), ())), reward)  # an unknown name is told before anything is played
+        from adjudge_rewards import GroupReward
 
-        def rewards(prompts: Sequence[Said], completions: Sequence[Said], **columns: Any) -> list[float | None]:
-            together = groupby(_said(prompts, completions), key=lambda pair: pair[0])
-            groups = [(prompt, tuple(completion for _, completion in group)) for prompt, group in together]
-            problems = [Problem(stable_id(prompt, answers, place), prompt, answers) for place, (prompt, answers) in enumerate(groups)]
-            return [value for result in ranked(problems) for value in as_reward(result, reward)]
+        return GroupReward(self, aggregator, reward=reward, budget=budget, voting=voting)
 
-        return rewards
-
-    def _ranking(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> Callable[[Sequence[Problem]], list[TournamentResult]]:
+    def ranking(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> Callable[[Sequence[Problem]], list[TournamentResult]]:
         """A function that ranks problems under these rules, which are checked here."""
         how = validate(Voting, voting, self.plugins, "voting")
         limit = Budget() if budget is None else validate(Budget, budget, self.plugins, "budget")
@@ -328,40 +317,3 @@ def _paths_of(pair: Problem, paths: Iterable[str | ReasoningPath]) -> list[str |
                 "  Remedy: give the problem that the path was made for, such as verdict.problem."
             )
     return given
-
-
-def _said(prompts: Iterable[Said], completions: Iterable[Said]) -> list[tuple[str, str]]:
-    """Every prompt as a text, with the text of its completion."""
-    asked, answered = list(prompts), list(completions)
-    if len(asked) != len(answered):
-        raise DataError(
-            f"there are {len(asked)} prompts and {len(answered)} completions.\n  Remedy: repeat a prompt for each of its completions."
-        )
-    return [
-        (_prompt_text(one, f"prompt {number}"), _answer_text(other, f"completion {number}"))
-        for number, (one, other) in enumerate(zip(asked, answered, strict=True), 1)
-    ]
-
-
-def _prompt_text(prompt: Said, where: str) -> str:
-    """A single message is its content; a longer conversation names who speaks, as in data sets of preferences."""
-    return prompt if isinstance(prompt, str) else shown(_turns(prompt, where))
-
-
-def _answer_text(completion: Said, where: str) -> str:
-    if isinstance(completion, str):
-        return completion
-    found = [turn.text for turn in _turns(completion, where) if turn.role == "assistant"]
-    if not found:
-        raise DataError(f"{where} has no message of the role 'assistant'.\n  Remedy: give the answer as a text, or as such a message.")
-    return found[-1]
-
-
-def _turns(messages: Any, where: str) -> list[Turn]:
-    try:
-        return turns_in(messages, "messages", whole=False)
-    except RowError as error:
-        raise DataError(
-            f"{where} is neither a text nor a list of messages that can be shown: it {error}.\n"
-            '  Remedy: give a text, or messages such as [{"role": "user", "content": "37+48"}].'
-        ) from None

@@ -25,6 +25,7 @@ from adjudge import KINDS, Plugins, Run, RunConfig, RunInfo, StageContext, field
 from adjudge.api import hooks
 from adjudge.cli.app import app_of
 from adjudge.host.plugins import Source
+from adjudge_rewards import RewardConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -237,8 +238,8 @@ def sections(text: str, level: str) -> dict[str, str]:
 def test_every_component_and_option_is_documented() -> None:
     plugins = Plugins.load(autoload=False)
     by_kind = sections((ROOT / "docs" / "options.md").read_text(encoding="utf-8"), "##")
-    assert [title.lower() for title in by_kind] == ["the run file", *(f"{kind.kind}s" for kind in KINDS)]
-    for kind, text in zip(KINDS, list(by_kind.values())[1:], strict=True):
+    assert [title.lower() for title in by_kind] == ["the run file", "the file of a reward", *(f"{kind.kind}s" for kind in KINDS)]
+    for kind, text in zip(KINDS, list(by_kind.values())[2:], strict=True):
         by_name, entries = sections(text, "###"), plugins.of_kind(kind)
         assert set(by_name) == set(entries)
         for name, entry in entries.items():
@@ -260,13 +261,14 @@ def test_the_python_of_a_page_runs_and_its_run_files_validate(page: Path, offlin
 
 
 def check_run_files(page: Path, module: ModuleType) -> None:
-    """Every YAML block that is a run file, with the components that the page itself defines."""
+    """Every YAML block that is a run file or that of a reward, with the components that the page itself defines."""
     plugins = Plugins.load(autoload=False)
     plugins.add(module, Source("page", name_of(page), "0"))
     for line, text in blocks(page, "yaml"):
         data = yaml.safe_load(text)
         if isinstance(data, dict) and {"model", "stages"} & set(data):
-            validate(RunConfig, data, plugins, f"{name_of(page)}:{line}")
+            kind = RewardConfig if {"aggregator", "reward"} <= set(data) else RunConfig
+            validate(kind, data, plugins, f"{name_of(page)}:{line}")
 
 
 def test_the_first_pages_have_what_they_promise() -> None:

@@ -1,0 +1,27 @@
+"""A judge as anyone's reward: the core that ranks a group's completions, its file ``reward.yaml``, and adapters for RL frameworks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adjudge import hookimpl, lazy_names
+
+if TYPE_CHECKING:
+    from adjudge import Command
+
+    from .config import RewardConfig, open_reward, read_reward
+    from .group_reward import GroupReward, SampleReward
+    from .trl import TrlReward
+    from .undecided import Undecided, decided
+
+__all__ = ["GroupReward", "RewardConfig", "SampleReward", "TrlReward", "Undecided", "decided", "open_reward", "read_reward"]
+__getattr__ = lazy_names(__name__)
+
+
+@hookimpl
+def register_commands() -> list[Command]:
+    from adjudge import Command
+
+    from .command import EXAMPLE, reward
+
+    return [Command("reward", reward, EXAMPLE)]

@@ -1,0 +1,128 @@
+"""``adjudge reward``: checks the file of a reward and what a group will take, or tries it on rows, before a training depends on it."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adjudge import PriceInOption, PriceOutOption, SetOption, SkipBadLinesOption, SpeedOption
+from adjudge_judge_commands import JsonOption, LimitOption
+
+if TYPE_CHECKING:
+    from adjudge import Problem
+
+    from .config import RewardConfig
+    from .group_reward import SampleReward
+
+EXAMPLE = "Example: adjudge reward check reward.yaml --group 16"
+
+
+class Action(StrEnum):
+    """What is done with the file."""
+
+    CHECK = "check"
+    TRY = "try"
+
+
+ActionArgument = Annotated[Action, typer.Argument(help="'check' the file and say what groups will take, or 'try' it on rows.")]
+FileArgument = Annotated[FilePath, typer.Argument(metavar="FILE", help="A reward's YAML file.", show_default=False)]
+RowsOption = Annotated[
+    FilePath | None, typer.Option("--data", help="Rows with a prompt and the answers of its group, as 'rank' reads them.")
+]
+GroupOption = Annotated[int, typer.Option("--group", min=1, help="Without rows: how many completions a prompt has.")]
+
+
+def reward(
+    action: ActionArgument,
+    file: FileArgument,
+    *,
+    data: RowsOption = None,
+    group: GroupOption = 8,
+    limit: LimitOption = None,
+    sets: SetOption = None,
+    skip_bad_lines: SkipBadLinesOption = False,
+    tokens_per_second: SpeedOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a judge that is to be somebody's reward, or try it.
+
+    The file names a model, and perhaps a judge, an engine, an aggregator, voting, a budget and the reward; docs/rewards.md has them.
+    """
+    from adjudge import ConfigError, Plugins
+    from adjudge_judge_commands import read_problems, some_of
+
+    from .config import read_reward
+
+    plugins = Plugins.load()
+    config = read_reward(file, sets or (), plugins)
+    rows = None if data is None else some_of(read_problems(data, pairs=False, skip_bad_lines=skip_bad_lines, fewest=1), limit)
+    if action is Action.TRY:
+        if rows is None:
+            raise ConfigError("--data: there is nothing to try it on.\n  Remedy: name a file of rows with a prompt and its answers.")
+        return _try(config, rows, plugins, as_json=as_json)
+    from adjudge_plan import rates
+
+    return _check(config, rows or [_stand_in(group)], rates(tokens_per_second, price_in, price_out), as_json=as_json)
+
+
+def _stand_in(size: int) -> Problem:
+    from adjudge import Problem
+
+    return Problem("group", "a prompt", tuple(f"completion {number}" for number in range(1, size + 1)))
+
+
+def _check(config: RewardConfig, problems: list[Problem], rates: Any, *, as_json: bool) -> None:
+    from adjudge import boundary, find_model
+    from adjudge_plan import show_call_plan
+
+    assert config.judge is not None
+    with boundary(config.engine, "check_judge"):
+        config.engine.check_judge(config.judge)
+    facts = {"reward": config.reward, "judge": config.judge.use, "aggregator": config.aggregator.use, "groups": len(problems)}
+    return show_call_plan(
+        problems, config.judge, config.engine, find_model(config.model), rates, as_json=as_json, seed=config.seed,
+        aggregator=config.aggregator, voting=config.voting, budget=config.budget, facts=facts,
+    )  # fmt: skip
+
+
+def _try(config: RewardConfig, problems: list[Problem], plugins: Any, *, as_json: bool) -> None:
+    from .config import open_reward
+
+    prompts = [problem.prompt for problem in problems for _ in problem.answers]
+    answers = [answer for problem in problems for answer in problem.answers]
+    groups = [problem.id for problem in problems for _ in problem.answers]
+    with open_reward(config, plugins) as reward:
+        found = iter(reward.judged(prompts, answers, groups=groups))
+        for problem in problems:
+            rewards = [next(found) for _ in problem.answers]
+            typer.echo(json.dumps(reward_row(problem, rewards), ensure_ascii=False) if as_json else _readable(problem, rewards))
+        if not as_json:
+            typer.echo(", ".join(f"{name} {value:.4g}" for name, value in reward.metrics.items()))
+
+
+def reward_row(problem: Problem, rewards: list[SampleReward]) -> dict[str, Any]:
+    """A group's rewards for a program to read; None, with the reason, where a completion is undecided."""
+    return {
+        "id": problem.id,
+        "prompt": problem.prompt,
+        "answers": list(problem.answers),
+        "rewards": [one.value for one in rewards],
+        "absolute": [one.absolute for one in rewards],
+        "reasons": [one.reason for one in rewards],
+    }
+
+
+def _readable(problem: Problem, rewards: list[SampleReward]) -> str:
+    from adjudge import snippet
+
+    lines = [f"{problem.id}: {snippet(problem.prompt)}"]
+    for answer, one in zip(problem.answers, rewards, strict=True):
+        told = f"undecided ({one.reason})" if one.value is None else f"{one.value:.4g}"
+        lines.append(f"  {told}: {snippet(answer)}")
+    return "\n".join(lines)
