@@ -9,12 +9,16 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
+    from .cohorts import Cohorts, SlotTaken
     from .config import RewardConfig, open_reward, read_reward
     from .group_reward import GroupReward, SampleReward
     from .trl import TrlReward
     from .undecided import Undecided, decided
 
-__all__ = ["GroupReward", "RewardConfig", "SampleReward", "TrlReward", "Undecided", "decided", "open_reward", "read_reward"]
+__all__ = [
+    "Cohorts", "GroupReward", "RewardConfig", "SampleReward", "SlotTaken", "TrlReward", "Undecided", "decided", "open_reward",
+    "read_reward",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 

@@ -1,0 +1,164 @@
+"""Completions that come one at a time: judged once and together, in any order of arrival, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adjudge import DataError, JobError, Plugins
+from adjudge_rewards import Cohorts, GroupReward, SampleReward, SlotTaken, open_reward
+
+
+class Counted:
+    """A reward that counts how often every completion is judged; places among the sorted texts, or an error."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[list[str]] = []
+        self.error = error
+
+    def judged(self, prompts: Sequence[str], texts: Sequence[str], *, groups: Sequence[Any], anchors: Any) -> list[SampleReward]:
+        self.calls.append(list(texts))
+        if self.error is not None:
+            raise self.error
+        members: dict[Any, list[str]] = {}
+        for text, group in zip(texts, groups, strict=True):
+            members.setdefault(group, []).append(text)
+        return [SampleReward(float(sorted(members[group]).index(text))) for text, group in zip(texts, groups, strict=True)]
+
+
+def run(work: Callable[[Cohorts], Any], reward: Any = None, **options: Any) -> Any:
+    """What a coroutine gives that uses cohorts."""
+
+    async def main() -> Any:
+        return await work(Cohorts(reward or Counted(), **options))
+
+    return asyncio.run(main())
+
+
+def test_a_real_judge_rewards_completions_that_come_one_by_one(model: Path, toys: Plugins) -> None:
+    async def work(cohorts: Cohorts) -> list[SampleReward]:
+        return await asyncio.gather(*(cohorts.ask("p", text, group="g", size=3) for text in ("3", "9", "5")))
+
+    with open_reward({"model": str(model), "engine": "larger", "aggregator": "round-robin", "reward": "rank"}, toys) as reward:
+        assert isinstance(reward, GroupReward)
+        assert [one.value for one in run(work, reward)] == [0.0, 1.0, 0.5]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    seed=st.integers(0, 1000),
+    slots=st.booleans(),
+    repeats=st.integers(0, 3),
+)
+def test_every_group_is_judged_once_whatever_the_order(sizes: list[int], seed: int, slots: bool, repeats: int) -> None:
+    rng, reward = random.Random(seed), Counted()
+    asked = [(group, slot, size) for group, size in enumerate(sizes) for slot in range(size)]
+    again = [rng.choice(asked) for _ in range(repeats)] if slots else []
+    order = rng.sample([*asked, *again], len(asked) + len(again))
+
+    async def one(cohorts: Cohorts, group: int, slot: int, size: int) -> tuple[int, int, float | None]:
+        await asyncio.sleep(0.0005 * rng.random())
+        found = await cohorts.ask(f"p{group}", f"{group}-{slot}", group=group, size=size, slot=slot if slots else None)
+        return group, slot, found.value
+
+    async def work(cohorts: Cohorts) -> list[tuple[int, int, float | None]]:
+        return await asyncio.gather(*(one(cohorts, *who) for who in order))
+
+    assert all(value == slot for _, slot, value in run(work, reward))
+    judged = [text for call in reward.calls for text in call]
+    assert sorted(judged) == sorted(f"{group}-{slot}" for group, slot, _ in asked)
+
+
+def test_a_slot_may_be_asked_again_with_the_same_text_alone() -> None:
+    reward = Counted()
+
+    async def work(cohorts: Cohorts) -> None:
+        first = asyncio.create_task(cohorts.ask("p", "a", group="g", size=2, slot=0))
+        await asyncio.sleep(0)
+        with pytest.raises(SlotTaken, match="another completion came as 0"):
+            await cohorts.ask("p", "other", group="g", size=2, slot=0)
+        first.cancel()  # the client went away, and asks again
+        again = asyncio.create_task(cohorts.ask("p", "a", group="g", size=2, slot=0))
+        assert (await cohorts.ask("p", "b", group="g", size=2, slot=1)).value == 1.0
+        assert (await again).value == 0.0
+        assert (await cohorts.ask("p", "b", group="g", size=2, slot=1)).value == 1.0, "judged already"
+        with pytest.raises(SlotTaken):
+            await cohorts.ask("p", "c", group="g", size=2, slot=1)
+
+    run(work, reward)
+    assert reward.calls == [["a", "b"]]
+
+
+def test_a_completion_without_a_slot_goes_with_its_client() -> None:
+    reward = Counted()
+
+    async def work(cohorts: Cohorts) -> None:
+        gone = asyncio.create_task(cohorts.ask("p", "gone", group="g", size=2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        assert cohorts.collecting == {}
+        both = await asyncio.gather(*(cohorts.ask("p", text, group="g", size=2) for text in "ba"))
+        assert [one.value for one in both] == [1.0, 0.0]
+
+    run(work, reward)
+    assert reward.calls == [["b", "a"]]
+
+
+def test_an_incomplete_group_is_told_so_in_time() -> None:
+    async def work(cohorts: Cohorts) -> list[SampleReward]:
+        return await asyncio.gather(*(cohorts.ask("p", text, group="g", size=3) for text in "ab"))
+
+    reward = Counted()
+    for one in run(work, reward, collect_seconds=0.02):
+        assert (one.value, one.reason) == (None, "2 of the 3 completions of its group came within 0.02 s")
+    assert reward.calls == []
+
+
+def test_a_judge_that_fails_frees_everybody() -> None:
+    async def work(cohorts: Cohorts) -> list[SampleReward]:
+        return await asyncio.gather(*(cohorts.ask("p", text, group="g", size=2) for text in "ab"))
+
+    for one in run(work, Counted(JobError("the endpoint is down"))):
+        assert (one.value, one.reason) == (None, "judging failed: the endpoint is down")
+
+
+def test_a_group_has_one_prompt_and_one_size() -> None:
+    async def work(cohorts: Cohorts) -> None:
+        waiting = asyncio.create_task(cohorts.ask("p", "a", group="g", size=2))
+        await asyncio.sleep(0)
+        with pytest.raises(DataError, match="has another prompt"):
+            await cohorts.ask("q", "b", group="g", size=2)
+        with pytest.raises(DataError, match="has 2 completions, and this one says 3"):
+            await cohorts.ask("p", "b", group="g", size=3)
+        waiting.cancel()
+
+    run(work)
+
+
+def test_the_same_group_may_come_again() -> None:
+    """In the next step, or in evaluation, without slots."""
+    reward = Counted()
+
+    async def work(cohorts: Cohorts) -> None:
+        for texts in ("ab", "dc"):
+            await asyncio.gather(*(cohorts.ask("p", text, group="g", size=2) for text in texts))
+
+    run(work, reward)
+    assert reward.calls == [["a", "b"], ["d", "c"]]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    async def work(cohorts: Cohorts) -> int:
+        for group in range(20):
+            await cohorts.ask("p", "a", group=group, size=1, slot=0)
+        return len(cohorts.closed)
+
+    assert run(work, keep=5) == 5
