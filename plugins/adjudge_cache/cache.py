@@ -60,7 +60,8 @@ class Cache:
         self._open: sqlite3.Connection | None = None
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._open = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
+            # A session may be asked from another thread than it was opened in, one call after the other, as an event loop's helpers do.
+            self._open = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             self._write_ahead(self._open)
             self._open.execute("PRAGMA synchronous = NORMAL")
             self._open.executescript(TABLES)

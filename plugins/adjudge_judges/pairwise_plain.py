@@ -9,7 +9,7 @@ a second one contradicts it. A few words of reasoning come first, so that there 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ _EXAMPLES = (
         "A good answer says 9. Answer A says 9. Answer B says 3. So Answer A is better.",
     ),
 )
+_BRIEF_PAIR = "Question: {question}\nAnswer A: {first}\nAnswer B: {second}\nWhich answer is better?"
+_BRIEF_REPLIES = ("It should say Paris. Answer B is better.", "It should say 9. Answer A is better.")
 _BETTER = re.compile(
     r"(?<![\"'“‘«`])(?<![\"'“‘«`]So )"  # a verdict that is quoted was asked for, or is somebody else's; its end may be cut off
     rf"Answer{GAP}\s?([AB]){GAP}\s?is (?:the )?better(?: one| answer)?"
@@ -52,17 +54,21 @@ class PairwisePlain(Judge):
     """Tokens a judgement may take; one that takes more is *truncated*."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better.", "Answer B is better.")
     """Strings that end a judgement, here its verdict; the string stays in the text."""
+    later: ClassVar[frozenset[str]] = Judge.later | {"brief"}
+    brief: bool = False
+    """Half as long, prompt and judgement: for short answers that can be checked, and for training a small model on them."""
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         first, second = problem.answers if order == "given" else problem.answers[::-1]
         turns: list[Message] = []
-        for shown, reply in _EXAMPLES:
-            turns += [{"role": "user", "content": _asked(*shown)}, {"role": "assistant", "content": reply}]
-        return [*turns, {"role": "user", "content": _asked(problem.prompt, first, second)}]
+        for (shown, reply), brief_reply in zip(_EXAMPLES, _BRIEF_REPLIES, strict=True):
+            turns += [{"role": "user", "content": self._asked(*shown)}]
+            turns += [{"role": "assistant", "content": brief_reply if self.brief else reply}]
+        return [*turns, {"role": "user", "content": self._asked(problem.prompt, first, second)}]
 
     def parse(self, text: str) -> Verdict:
         return read_marks(text, (_BETTER,), _OUTCOMES)
 
-
-def _asked(question: str, first: str, second: str) -> str:
-    return _PAIR.format(question=question, first=first, second=second) + _ASK
+    def _asked(self, question: str, first: str, second: str) -> str:
+        form = _BRIEF_PAIR if self.brief else _PAIR + _ASK
+        return form.format(question=question, first=first, second=second)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from adjudge import DataError
+from adjudge import DataError, JobError
 
 from .conversations import Said, answer_text, prompt_text
 from .group_reward import GroupReward, SampleReward
+from .undecided import Undecided, decided
 
 
 class SlotTaken(DataError):
@@ -41,12 +42,13 @@ class _Cohort:
 class Cohorts:
     """Groups under way, in one process and one event loop.
 
+    `undecided` is what is said of completions that nobody could judge, whose `reason` stays; with ``raise`` they get a `JobError`.
     `collect_seconds` is how long the first completion of a group waits for the last; `keep` how many judged groups are remembered, for
     who asks again under a slot of theirs.
     """
 
-    def __init__(self, reward: GroupReward, *, collect_seconds: float = 600, keep: int = 1000) -> None:
-        self.reward, self.collect_seconds, self.keep = reward, collect_seconds, keep
+    def __init__(self, reward: GroupReward, *, undecided: Undecided = "none", collect_seconds: float = 600, keep: int = 1000) -> None:
+        self.reward, self.undecided, self.collect_seconds, self.keep = reward, undecided, collect_seconds, keep
         self.collecting: dict[Hashable, _Cohort] = {}
         self.closed: dict[Hashable, _Cohort] = {}
         """The last cohort of every group that takes no more completions: being judged, judged, or given up."""
@@ -142,8 +144,12 @@ class Cohorts:
                 self._settle(cohort, [next(rewards) for _ in cohort.texts])
 
     def _settle(self, cohort: _Cohort, rewards: Sequence[SampleReward]) -> None:
-        for place, reward in zip(cohort.texts, rewards, strict=True):
-            cohort.rewards[place].set_result(reward)
+        values = decided(rewards, [0] * len(rewards), "mean" if self.undecided == "mean" else "none")
+        for place, reward, value in zip(cohort.texts, rewards, values, strict=True):
+            if value is None and self.undecided == "raise":
+                cohort.rewards[place].set_exception(JobError(f"a completion has no reward: {reward.reason}."))
+            else:
+                cohort.rewards[place].set_result(replace(reward, value=value))
 
 
 def _fitting(cohort: _Cohort, size: int, prompt: str) -> _Cohort:

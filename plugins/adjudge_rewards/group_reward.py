@@ -143,22 +143,26 @@ class _Group:
 
     def __init__(self, prompt: str, places: Sequence[int], texts: Sequence[str], anchors: Sequence[str]) -> None:
         self.prompt, self.places, self.texts, self.anchors = prompt, places, texts, anchors
-        self.distinct = list(dict.fromkeys(texts))
+        self.distinct = self._in_order(texts)
         several = len(self.distinct) > 1 or not anchors
         self.answers = list(texts) if several else [*texts, *anchors]
         """Who has a place in the group: the completions, and the anchors where there is nothing else to compare one with."""
-        self.contestants = list(dict.fromkeys(self.answers))
+        self.contestants = self._in_order(self.answers)
         if len(self.contestants) == 1 and len(self.answers) > 1:
             self.contestants *= 2  # equal ones draw, without being judged
         self.result: TournamentResult | None = None
         self.met: TournamentResult | None = None
         self.rewards: list[SampleReward] = []
 
+    def _in_order(self, texts: Sequence[str]) -> list[str]:
+        """Each text once, in an order that depends on what they say; so seeds and brackets do not depend on which came first."""
+        return sorted(dict.fromkeys(texts), key=lambda text: stable_id(self.prompt, text))
+
     def problem(self) -> Problem:
         return self._problem(self.contestants)
 
     def with_anchors(self) -> Problem:
-        return self._problem([*self.distinct, *self.anchors])
+        return self._problem([*self.distinct, *self._in_order(self.anchors)])
 
     def _problem(self, answers: Sequence[str]) -> Problem:
         return Problem(stable_id("reward", self.prompt, *answers), self.prompt, tuple(answers))

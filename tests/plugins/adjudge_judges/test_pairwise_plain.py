@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adjudge import Outcome, Problem
+from adjudge import Outcome, Problem, dump
 from adjudge.testing import check_judge
 from adjudge_judges import PairwisePlain
 
@@ -20,6 +20,18 @@ def stopped(text: str) -> str:
 
 def test_contract() -> None:
     check_judge(JUDGE, "A good answer says 2. Answer A says 2. Answer B says 3. So Answer A is better.", Outcome.FIRST)
+
+
+def test_the_brief_form_is_asked_half_as_long_and_read_alike() -> None:
+    brief = PairwisePlain(brief=True)
+    check_judge(brief, "It should say 2. Answer A is better.", Outcome.FIRST)
+    sizes = [sum(len(turn["content"]) for turn in judge.prompt(PAIR, "given")) for judge in (brief, JUDGE)]
+    assert 2 * sizes[0] < sizes[1]
+    shown = brief.prompt(PAIR, "swapped")
+    assert [turn["role"] for turn in shown] == ["user", "assistant", "user", "assistant", "user"]
+    assert shown[-1]["content"] == "Question: 1+1?\nAnswer A: 3\nAnswer B: 2\nWhich answer is better?"
+    assert {JUDGE.parse(turn["content"]).outcome for turn in shown if turn["role"] == "assistant"} == {Outcome.FIRST, Outcome.SECOND}
+    assert "brief" not in dump(JUDGE), "ids of judgements are what they were"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ class Larger(Engine):
     log: Path | None = None
     """A file to which every judgement is appended that is asked for."""
 
+    def fingerprint(self) -> dict[str, Any]:
+        return {}
+
     @contextmanager
     def open(self, model: Path) -> Iterator[Any]:
         yield LargerSession(self.log)

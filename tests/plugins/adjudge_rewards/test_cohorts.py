@@ -130,6 +130,20 @@ def test_a_judge_that_fails_frees_everybody() -> None:
         assert (one.value, one.reason) == (None, "judging failed: the endpoint is down")
 
 
+def test_where_there_is_no_mask_an_undecided_one_has_the_mean_of_its_group(model: Path, toys: Plugins) -> None:
+    async def work(cohorts: Cohorts) -> list[Any]:
+        asked = (cohorts.ask("p", text, group="g", size=3) for text in ("3", "13", "9"))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    with open_reward({"model": str(model), "engine": "larger", "aggregator": "round-robin", "reward": "rank"}, toys) as reward:
+        assert [one.value for one in run(work, reward, undecided="none")] == [0.0, None, 1.0]
+        low, mean, high = run(work, reward, undecided="mean")
+        assert [low.value, mean.value, high.value] == [0.0, 0.5, 1.0]
+        assert (low.reason, mean.reason) == ("", "none of its judgements could be read: 2 failed")
+        _, error, _ = run(work, reward, undecided="raise")
+        assert isinstance(error, JobError)
+
+
 def test_a_group_has_one_prompt_and_one_size() -> None:
     async def work(cohorts: Cohorts) -> None:
         waiting = asyncio.create_task(cohorts.ask("p", "a", group="g", size=2))

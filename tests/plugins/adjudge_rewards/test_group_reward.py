@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjudge import ConfigError, DataError, JobError, Plugins, open_judge
@@ -81,6 +81,23 @@ def test_standardised_rewards_count_every_completion(reward: Any) -> None:
     values = reward("standardised")(["p"] * 4, ["3", "9", "3", "3"])
     assert sum(values) == pytest.approx(0)
     assert sum(value * value for value in values) / 4 == pytest.approx(1)
+
+
+@given(texts=st.lists(st.sampled_from(["75", "85", "86", "95", "84"]), min_size=2, max_size=5), data=st.data())
+@settings(max_examples=12)
+def test_a_judge_that_samples_gives_the_same_rewards_in_any_order_of_arrival(opened_judge: Any, texts: list[str], data: Any) -> None:
+    order = data.draw(st.permutations(range(len(texts))))
+    for aggregator in ("knockout", "round-robin"):
+        reward = opened_judge.group_reward(aggregator, reward="rating")
+        found = reward(["37+48"] * len(texts), texts)
+        assert [found[place] for place in order] == reward(["37+48"] * len(texts), [texts[place] for place in order])
+
+
+@pytest.fixture(scope="module")
+def opened_judge() -> Iterator[Any]:
+    """The embedded judge, which guesses."""
+    with open_judge("adjudge_arithmetic:model", seed=3, cache=False) as judge:
+        yield judge
 
 
 @given(texts=st.lists(st.integers(0, 12).map(str), min_size=1, max_size=7), data=st.data())
@@ -183,6 +200,15 @@ def test_a_loop_goes_on_while_it_judges(reward: Any) -> None:
         return await asyncio.gather(judged.call_async(["p"] * 2, ["3", "9"]), judged.call_async(["q"] * 2, ["5", "4"]))
 
     assert asyncio.run(both()) == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_the_cache_serves_a_loop_too(model: Path, toys: Plugins) -> None:
+    """Which asks from threads of its own."""
+    with open_judge(model, engine={"use": "larger", "log": model / "asked.txt"}, plugins=toys) as judge:
+        reward = judge.group_reward("round-robin", reward="rank")
+        for _ in range(2):
+            assert asyncio.run(reward.call_async(["p"] * 3, ["3", "9", "5"])) == [0.0, 1.0, 0.5]
+    assert asked(model) == 3
 
 
 def test_odd_completions_have_defined_rewards(reward: Any) -> None:
