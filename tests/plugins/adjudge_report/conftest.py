@@ -244,6 +244,7 @@ def build_run(folder: FilePath, **changes: Any) -> Run:
         "stages": [{"use": "grpo", "skill": 0.8}, "sft", {"use": "grpo", "skill": 0.99}],
         "judge": "toy-judge",
         "engine": "toy-engine",
+        "max_failed": 0.1,
         "evaluation": {"sets": {"standard": {"use": "toy-sums", "seed": 2, "size": 120}}, "measures": ["toy-sound"]},
         "reporters": ["html"],
     }
