@@ -157,19 +157,8 @@ def choices() -> dict[str, Any]:
 
 def as_text(data: dict[str, Any]) -> str:
     """Tables for people, all from the data."""
-    head = [
-        "stage",
-        "set",
-        "n",
-        "accuracy",
-        "by seed",
-        "readable",
-        "right of readable",
-        "first shown",
-        "names the answer",
-        "tokens",
-        "minutes",
-    ]
+    shares = ["accuracy", "by seed", "readable", "right of readable", "first shown", "names the answer"]
+    head = ["stage", "set", "n", *shares, "tokens", "minutes"]
     rows = []
     for stage in data["stages"]:
         for name, one in stage["sets"].items():
