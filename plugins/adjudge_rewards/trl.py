@@ -16,6 +16,7 @@ from adjudge import ConfigError, JobError, Plugins
 
 from .config import RewardConfig, open_reward, read_reward, whole
 from .conversations import Said, prompt_text
+from .framework import tested_with
 from .group_reward import GroupReward
 from .undecided import Undecided, decided
 
@@ -37,6 +38,7 @@ class TrlReward:
         undecided: Undecided = "none",
         anchor: str | None = None,
     ) -> None:
+        tested_with("trl", ">=1.16,<1.17", "pip install 'adjudge[train]'")
         self.undecided = undecided
         self.anchor = anchor
         self._open = ExitStack()

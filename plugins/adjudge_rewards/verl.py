@@ -15,16 +15,20 @@ from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
 
-import ray
-from verl import DataProto
-from verl.experimental.reward_loop.reward_manager import register
-from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
-
 from adjudge import ConfigError, stable_id
 
 from .cohorts import Cohorts
 from .config import open_reward, read_reward
+from .framework import tested_with
 from .group_reward import SampleReward
+
+# ruff: noqa: E402 – what is missing is told before it is imported
+tested_with("verl", ">=0.9,<0.10", "pip install verl")
+
+import ray
+from verl import DataProto
+from verl.experimental.reward_loop.reward_manager import register
+from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 EVALUATED = ("test", "val", "valid", "validation", "dev", "eval")
 """What ``extra_info.split`` of a row says where its group is as large as `rollout.val_kwargs.n`."""

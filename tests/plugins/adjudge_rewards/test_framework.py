@@ -1,0 +1,39 @@
+"""A framework that is missing or of another version is told by name, with what to do."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from adjudge import ConfigError
+from adjudge_rewards.framework import tested_with as needs
+
+
+def test_a_missing_framework_is_one_message_with_the_line_that_installs_it() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)no_such_framework is not installed.*pip install no-such-framework"):
+        needs("no_such_framework", ">=1", "pip install no-such-framework")
+
+
+def test_a_version_outside_the_tested_range_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "adjudge"):
+        needs("pluggy", ">=99,<100", "pip install pluggy")
+        needs("pluggy", ">=99,<100", "pip install pluggy")
+    assert len(caplog.messages) == 1
+    assert ">=99,<100" in caplog.messages[0]
+
+
+def test_a_version_within_the_range_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "adjudge"):
+        needs("pydantic", ">=2", "pip install pydantic")
+    assert not caplog.messages
+
+
+def test_an_adapter_says_which_framework_it_misses() -> None:
+    try:
+        import verl  # noqa: F401
+    except ImportError:
+        with pytest.raises(ConfigError, match="pip install verl"):
+            import adjudge_rewards.verl  # noqa: F401
+    else:
+        pytest.skip("verl is installed here")
