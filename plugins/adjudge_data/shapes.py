@@ -18,6 +18,7 @@ from .chat import shown, turns_in
 from .openings import opened_by, without_media
 from .prompts import Side, apart
 from .row_errors import RowError
+from .votes import with_winner
 
 Columns: TypeAlias = Mapping[str, str | list[str] | None]
 """Names that a reader knows, and the columns of a row that have these; None = the row is read as if it had no such column."""
@@ -52,7 +53,7 @@ class Compared:
 
 def compared(row: Mapping[str, Any], columns: Columns | None = None, *, labelled: bool = True) -> Compared:
     """What a row compares, its columns under the names that `columns` give; raises `RowError`. Without `labelled`, no label is read."""
-    row = named(row, columns or {})
+    row = with_winner(named(row, columns or {}))
     if not labelled:
         row["label"] = None
     without_media(row)

@@ -37,6 +37,8 @@ def call(name: str, arguments: Any) -> Row:
 SYSTEM = {"role": "system", "content": "Be brief."}
 ASKED = "System: Be brief.\n\nUser: 2+3"
 
+VOTE = {"prompt": "2+3", "response_a": "6", "response_b": "5", "winner_model_a": 0, "winner_model_b": "1", "winner_tie": 0.0}
+"""As rows of a CSV file or of Parquet have it."""
 SHAPES: dict[str, tuple[Row, str, tuple[str, ...]]] = {
     "plain": ({"prompt": "2+3", "chosen": "5", "rejected": "6"}, "2+3", ("5", "6")),
     "texts stay texts": ({"prompt": "7", "chosen": "42", "rejected": "null"}, "7", ("42", "null")),
@@ -185,6 +187,17 @@ SHAPES: dict[str, tuple[Row, str, tuple[str, ...]]] = {
         "2+3",
         ("6", "5"),
     ),
+    "a vote in three columns": (VOTE, "2+3", ("6", "5")),
+    "a vote in three columns on turns": (
+        {**VOTE, "prompt": '["2+3", "sure?"]', "response_a": '["6", "yes"]', "response_b": ["5", "yes!"]},
+        "2+3",
+        ("Assistant: 6\n\nUser: sure?\n\nAssistant: yes", "Assistant: 5\n\nUser: sure?\n\nAssistant: yes!"),
+    ),
+    "a vote in three columns on one turn": (
+        {**VOTE, "prompt": '["2+3"]', "response_a": '["6"]', "response_b": '["5"]'},
+        "2+3",
+        ("6", "5"),
+    ),
 }
 
 
@@ -264,6 +277,11 @@ REFUSED: dict[str, tuple[Row, str]] = {
         {"prompt": "2+3", "winner": "tie"},
         "has a winner and none of these to compare: conversation_a and conversation_b, or",
     ),
+    "two winners in three columns": ({**VOTE, "winner_tie": 1}, "has 2 winners in winner_model_a, winner_model_b, winner_tie"),
+    "no winner in three columns": ({**VOTE, "winner_model_b": 0}, "has 0 winners in winner_model_a"),
+    "half a winner": ({**VOTE, "winner_model_b": 0.5}, "has 0.5 in 'winner_model_b', which is 0 or 1"),
+    "a turn without its reply": ({**VOTE, "prompt": '["2+3"]', "response_a": "[]", "response_b": '["5"]'}, "has 1 turns in 'prompt' and 0"),
+    "a reply that is null": ({**VOTE, "prompt": '["2+3"]', "response_a": "[null]", "response_b": '["5"]'}, "has a turn that is no text"),
     "no winner": ({"prompt": "2+3", "response_a": "6", "response_b": "5", "winner": None}, "has the winner None"),
 }
 
@@ -400,6 +418,18 @@ def test_a_vote_has_its_winner_and_a_tie_no_label(tmp_path: Path) -> None:
     ]
     found = load(tmp_path / "rows.jsonl", votes)
     assert [None if problem.label is None else problem.answers[problem.label] for problem in found] == ["x", "y", None, None, "y"]
+
+
+def test_a_vote_in_three_columns_of_a_csv_file_has_its_winner(tmp_path: Path) -> None:
+    rows = tmp_path / "votes.csv"
+    head = "id,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
+    rows.write_text(head + """1,"[""2+3""]","[""5""]","[""6""]",1,0,0\n2,"[""3+3""]","[""5""]","[""6""]",0,1,0\n3,1+1,2,two,0,0,1\n""")
+    found = list(PLUGINS.pick(Dataset, "preference")(file=rows).load())
+    assert [(one.prompt, None if one.label is None else one.answers[one.label]) for one in found] == [
+        ("2+3", "5"),
+        ("3+3", "6"),
+        ("1+1", None),
+    ]
 
 
 def test_pairs_of_identical_answers_are_left_out_told_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
