@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
 from .templates import filled, words
+from .worded_judge import WordedJudge
 
 _STATED = rf"{GAP}(A\s?>{{1,3}}\s?B|B\s?>{{1,3}}\s?A|A\s?=\s?B|B\s?=\s?A){GAP}"
 _MARKS = (re.compile(rf"\[\[{_STATED}\]\]", re.IGNORECASE), re.compile(rf"(?<!\[)\[{_STATED}\](?!\])", re.IGNORECASE))
@@ -27,11 +28,12 @@ _OUTCOMES = {
 }
 
 
-class ArenaHard(Judge):
+class ArenaHard(WordedJudge):
     """Arena-Hard's prompt: the judge answers itself, compares both assistants with that, and gives one of five marks."""
 
     use: Literal["arena-hard"] = "arena-hard"
     expects = "[[A>>B]], [[A>B]], [[A=B]], [[B>A]] or [[B>>A]]"
+    verdicts = ("[[A>>B]]", "[[A>B]]", "[[A=B]]", "[[B>A]]", "[[B>>A]]")
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 4096

@@ -10,16 +10,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
+
+from .worded_judge import WordedJudge
 
 _BOX = re.compile(r"\\boxed\{Assistant ([12])\}")
 
 
-class ArithmeticJudge(Judge):
+class ArithmeticJudge(WordedJudge):
     """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
 
     use: Literal["arithmetic"] = "arithmetic"
     expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
+    verdicts = ("\\boxed{Assistant 1}", "\\boxed{Assistant 2}")
     max_new_tokens: Annotated[int, Field(gt=0)] = 112
     """Tokens a judgement may take; leaves room beyond a sound one of five digits."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Span, Verdict
+from adjudge import Message, Order, Outcome, Problem, Span, Verdict
 
 from .marks import GAP, read_marks, read_statement
 from .templates import filled
+from .worded_judge import WordedJudge
 
 _ENDS = r"(?=[\"'`“”‘’_}$]{0,3}(?:\s*\Z|[^\S\n]*\n|[.,;!)](?:\s|\Z)|\s(?-i:because|since|as it)\b))"
 """What follows a letter that is no article."""
@@ -25,11 +26,12 @@ _LINE = re.compile(
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
-class BestResponse(Judge):
+class BestResponse(WordedJudge):
     """Two lettered responses and a line that names the best one; no ties."""
 
     use: Literal["best-response"] = "best-response"
     expects = "'Best Response: [A]' or [B]"
+    verdicts = ("Best Response: [A]", "Best Response: [B]", "Best Response: A", "Best Response: B")
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         return [{"role": "user", "content": filled("best_response.user.txt", problem, order)}]

@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import read_marks
 from .templates import filled, words
+from .worded_judge import WordedJudge
 
 _NO = r"(?!\bnot\b|n['’]t\b|cannot|neither|either|\bif\b)"
 _HOW = r"(?:clearly |much |slightly |significantly |overall |overall the )?"
@@ -28,11 +29,12 @@ _MARKS = (re.compile(rf"Therefore,?(?: (?:{_NO}[^.\n]){{0,200}}?,)?\s{_BETTER}",
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
-class LlmBar(Judge):
+class LlmBar(WordedJudge):
     """LLMBar's prompt: which output follows the instruction, explained, and a closing sentence as the verdict; no ties."""
 
     use: Literal["llmbar"] = "llmbar"
     expects = "'Therefore, Output (a) is better.' or (b)"
+    verdicts = ("Therefore, Output (a) is better.", "Therefore, Output (b) is better.")
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     order: Literal["random", "both", "fixed"] = "both"

@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
 from .templates import filled, words
+from .worded_judge import WordedJudge
 
 _MARKS = (
     re.compile(rf"\[\[{GAP}(?:assistant\s)?([ABC]|tie){GAP}\]\]", re.IGNORECASE),
@@ -26,11 +27,12 @@ _MARKS = (
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND, "C": Outcome.TIE, "TIE": Outcome.TIE}
 
 
-class MtBench(Judge):
+class MtBench(WordedJudge):
     """MT-Bench's prompt: two assistants, a short explanation, the verdict in double brackets; C is a tie."""
 
     use: Literal["mt-bench"] = "mt-bench"
     expects = "[[A]], [[B]] or [[C]]"
+    verdicts = ("[[A]]", "[[B]]", "[[C]]")
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Sampling temperature; 0 is greedy, as in the paper."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 2048

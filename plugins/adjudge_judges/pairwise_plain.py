@@ -16,6 +16,7 @@ from pydantic import Field
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
+from .worded_judge import WordedJudge
 
 _PAIR = "Question:\n{question}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}\n\n"
 _ASK = (
@@ -43,16 +44,17 @@ _BETTER = re.compile(
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
-class PairwisePlain(Judge):
+class PairwisePlain(WordedJudge):
     """A short prompt with two examples, a sentence about each answer, and "Answer A is better." at the end; no ties."""
 
     use: Literal["pairwise-plain"] = "pairwise-plain"
     expects = "'Answer A is better' or B"
+    verdicts = ("Answer A is better.", "Answer B is better.")
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
     """Sampling temperature; 0 is greedy, and then the smallest models name the same side every time."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ("Answer A is better.", "Answer B is better.")
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = verdicts
     """Strings that end a judgement, here its verdict; the string stays in the text."""
     later: ClassVar[frozenset[str]] = Judge.later | {"brief"}
     brief: bool = False

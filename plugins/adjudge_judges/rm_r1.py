@@ -15,10 +15,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
 from .templates import filled, words
+from .worded_judge import WordedJudge
 
 _MARKS = (
     re.compile(
@@ -29,11 +30,12 @@ _MARKS = (
 _OUTCOMES = {"A": Outcome.FIRST, "B": Outcome.SECOND}
 
 
-class RmR1(Judge):
+class RmR1(WordedJudge):
     """RM-R1's prompt: a rubric or an own solution before the comparison, the verdict in an answer tag; no ties."""
 
     use: Literal["rm-r1"] = "rm-r1"
     expects = "<answer>[[A]]</answer> or <answer>[[B]]</answer>"
+    verdicts = ("<answer>[[A]]</answer>", "<answer>[[B]]</answer>")
     form: Literal["instruct", "reasoning"] = "instruct"
     """Whether a system turn lays down every step, or a reasoning model is asked in the user's turn and thinks as it likes."""
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

@@ -15,10 +15,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
 from .templates import filled, words
+from .worded_judge import WordedJudge
 
 _NAMED = r"(?:assistant|response|助手)"
 _MORE = r"(?:\s(?:is|wins)\b[^{}\n]{0,40})?[.!,]?"
@@ -29,11 +30,12 @@ _MARKS = (
 _OUTCOMES = {"1": Outcome.FIRST, "2": Outcome.SECOND}
 
 
-class Rrm(Judge):
+class Rrm(WordedJudge):
     """RRM's prompt: five rules, two responses, an analysis, the verdict in a box; no ties."""
 
     use: Literal["rrm"] = "rrm"
     expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
+    verdicts = ("\\boxed{Assistant 1}", "\\boxed{Assistant 2}")
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
     """Sampling temperature; 0 is greedy."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 8192

@@ -1,0 +1,43 @@
+"""``stop: verdict`` ends a judgement with any verdict that the judge's own prompt asks for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from adjudge import ConfigError, Judge, Plugins, dump, validate
+from adjudge_judges.worded_judge import WordedJudge
+
+PLUGINS = Plugins.load(autoload=False)
+WORDED = sorted(name for name in PLUGINS.of_kind(Judge) if issubclass(PLUGINS.pick(Judge, name), WordedJudge))
+
+
+def judge(**given: object) -> Judge:
+    return validate(Judge, given, PLUGINS, "judge")
+
+
+def test_all_judges_that_ask_for_fixed_words_have_it() -> None:
+    assert WORDED == ["arena-hard", "arithmetic", "best-response", "llmbar", "mt-bench", "pairwise-plain", "rm-r1", "rrm"]
+
+
+@pytest.mark.parametrize("use", WORDED)
+def test_each_verdict_is_read_and_kept_in_judge_json(use: str) -> None:
+    found = judge(use=use, stop="verdict")
+    assert isinstance(found, WordedJudge)
+    read = [found.parse(f"The first one is wrong.\n\n{one}").outcome for one in found.verdicts]
+    assert all(outcome.decided for outcome in read)
+    assert {"first", "second"} <= {outcome.value for outcome in read}
+    assert judge(**json.loads(json.dumps(dump(found)))).stop == found.verdicts
+
+
+def test_strings_stay_as_they_are_given() -> None:
+    assert judge(use="rrm", stop=["###"]).stop == ("###",)
+    assert judge(use="rrm").stop == ()
+
+
+@pytest.mark.parametrize("use", ["scale", {"use": "template", "user": "{{ prompt }}", "verdict": {"first": ["A"], "second": ["B"]}}])
+def test_a_judge_without_fixed_words_says_that_it_has_none(use: object) -> None:
+    given = use if isinstance(use, dict) else {"use": use}
+    with pytest.raises(ConfigError, match="stop"):
+        judge(**given, stop="verdict")
