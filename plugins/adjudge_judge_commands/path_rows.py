@@ -46,10 +46,18 @@ class PathRow:
         return stable_id(self.problem.prompt, self.problem.answers, self.order, one.text, one.token_ids, one.truncated, one.error)
 
     def path(self, judge: Judge, session: Session, index: int) -> ReasoningPath:
-        """The path in the session's tokens, as the judge reads it; a judgement that was cut off or failed stays what it is."""
+        """The path in the session's tokens, as the judge reads it; a judgement that was cut off or failed stays what it is.
+
+        One that does not fit into the model's context behind its prompt has *failed*, as it cannot be scored.
+        """
         made = self.completion
         if made.error is None and not made.truncated:
             made = replace(session.tokenize(made.text, made.token_ids), opened=made.opened)
+            room: Any = getattr(session, "room", lambda prompt: None)
+            if (left := room(judge.render(self.problem, self.order))) is not None and len(made.token_ids) > left:
+                made = replace(
+                    made, error=f"it has {len(made.token_ids)} tokens, and the model has room for {max(0, left)} behind its prompt"
+                )
         return ReasoningPath(self.id, self.problem.id, self.order, index, made, read_verdict(judge, made))
 
 

@@ -152,6 +152,7 @@ def score_row(path: ReasoningPath, score: Score, row: PathRow) -> dict[str, Any]
         "order": path.order,
         "text": path.completion.text,
         "outcome": path.outcome.value,
+        "error": path.completion.error,
         "score": score.value,
         "parts": dict(score.parts),
         "tokens": len(tokens) or None,
@@ -186,4 +187,5 @@ def _print(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         for row in rows
     ]
     print_table(["path", "outcome", "score", "tokens", "mean logprob", "repetition"], cells)
-    typer.echo(f"{len(rows)} paths, {sum(row['score'] is None for row in rows)} without a score")
+    failed = [f"; {row['id']}: {row['error']}" for row in rows if row.get("error")]
+    typer.echo(f"{len(rows)} paths, {sum(row['score'] is None for row in rows)} without a score{''.join(failed[:1])}")

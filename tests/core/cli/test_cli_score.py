@@ -115,13 +115,15 @@ def test_records_of_a_run_are_scored_in_the_tokens_that_were_sampled(
     assert other["mean_logprob"] < one["mean_logprob"] - 0.05, "such tokens are less likely"
 
 
-def test_a_path_that_the_model_cannot_read_is_named_with_its_problem(call: Call, write_rows: Rows, tmp_path: Path) -> None:
-    """The embedded judge reads 256 tokens; what was scored before is kept."""
-    rows = [{"problem_id": None, **row(1), "id": "short"}, {**row(2, text="9" * 300 + TEXT), "problem_id": "p2"}]
-    result = call("score", write_rows(tmp_path / "rows.jsonl", rows), "--out", tmp_path / "out")
-    assert result.exit_code == 2
-    assert re.search(r"problem p2: a path with its prompt has \d+ tokens; the model takes 256 in all", result.stderr), result.stderr
-    assert [one["id"] for one in kept(tmp_path / "out")] == ["short"]
+def test_a_path_that_is_too_long_fails_alone(call: Call, write_rows: Rows, tmp_path: Path) -> None:
+    """The embedded judge reads 256 tokens."""
+    rows = [row(1, id="short"), row(2, text="9" * 300 + TEXT, id="long"), row(3, id="last")]
+    found = {one["id"]: one for one in lines(call("score", write_rows(tmp_path / "rows.jsonl", rows), "--json"))}
+    assert {ident: (one["outcome"], one["score"] is None) for ident, one in found.items()} == {
+        "short": ("second", False), "long": ("failed", True), "last": ("second", False),
+    }  # fmt: skip
+    assert re.fullmatch(r"it has 3\d\d tokens, and the model has room for 2\d\d behind its prompt", found["long"]["error"])
+    assert found["short"]["error"] is None
 
 
 def tokens_of(character: str) -> list[int]:
