@@ -9,9 +9,12 @@ TORCH_ARGS ?=
 # The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-vllm fast check docs bench clean
+.PHONY: demo demo-policy test test-vllm fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
+
+demo-policy: $(VENV)/installed  ## train a judge, have a policy learn to add from its verdicts, and write runs/policy/report.html
+	$(BIN)/adjudge run docs/runs/policy.yaml
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -36,6 +39,7 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 	$(BIN)/python benchmarks/chain.py
 	$(BIN)/python benchmarks/scorer_ablation.py
 	$(BIN)/python benchmarks/fresh.py
+	$(BIN)/python benchmarks/judge_as_reward.py
 	$(BIN)/python docs/generate.py
 
 # torch goes first and by itself: where pip finds its CPU build, that satisfies everyone who asks for torch later. bitsandbytes lies

@@ -38,6 +38,7 @@ from adjudge import (
 from adjudge.api import hooks
 from adjudge_data import MixPart
 from adjudge_judges import ScorePatterns, VerdictPatterns
+from adjudge_policy import JudgeReward, LabelReward, MajorityReward
 from adjudge_rewards import RewardConfig
 from adjudge_trl import Lora
 
@@ -59,6 +60,9 @@ WORDS: dict[Any, str] = {
     MixPart: "part",
     Voting: "see below",
     Budget: "see below",
+    JudgeReward: "`judge`, see below",
+    LabelReward: "`label`",
+    MajorityReward: "`majority`",
 }
 
 
@@ -211,7 +215,12 @@ def options_page(plugins: Plugins) -> str:
         "### `score`, in `template`",
         _summary(ScorePatterns),
         _table(ScorePatterns),
-        "### `lora`, in `grpo` and `sft`",
+        "### `reward`, in `policy`",
+        _summary(JudgeReward),
+        _table(JudgeReward),
+        f"In its place: `label`, {_summary(LabelReward)[0].lower()}{_summary(LabelReward)[1:]}",
+        f"Or `majority`, {_summary(MajorityReward)[0].lower()}{_summary(MajorityReward)[1:]}",
+        "### `lora`, in `grpo`, `policy` and `sft`",
         _summary(Lora),
         _table(Lora),
         *(part for kind in KINDS for part in _kind(kind, plugins)),

@@ -13,7 +13,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -72,6 +72,10 @@ def make_model(recipe: Recipe) -> tuple[Any, Any]:
     return Qwen2ForCausalLM(config), tokenizer
 
 
+Draw = Callable[[int, int, random.Random], Iterator[tuple[str, str]]]
+"""Draws so many prompts and texts of a level."""
+
+
 def draw_texts(level: int, size: int, habits: Habits, rng: random.Random, tokenizer: Any) -> Iterator[tuple[str, str]]:
     """Prompts and traces of training sums."""
     judge = ArithmeticJudge()
@@ -110,7 +114,7 @@ def trace_loss(model: Any, ids_BT: Tensor, label_BT: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), label_BT[:, 1:][kept])
 
 
-def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: int, batch: int, rate: float, habits: Habits) -> None:
+def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: int, batch: int, rate: float, texts: Draw) -> None:
     """Muon for the matrices, AdamW for embeddings and norms; warm-up, plateau, linear decay."""
     rng = random.Random(f"{recipe.seed} {name}")
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
@@ -123,7 +127,7 @@ def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: in
     for step in range(1, steps + 1):
         factor = min(step / 50, 1.0) * min(1.0, max(0.02, (steps - step) / (0.3 * steps)))
         level = rng.choices(LEVELS, recipe.level_weights)[0]
-        loss = trace_loss(model, *make_batch(list(draw_texts(level, batch, habits, rng, tokenizer)), tokenizer))
+        loss = trace_loss(model, *make_batch(list(texts(level, batch, rng)), tokenizer))
         loss.backward()
         for optimiser in optimisers:
             for group in optimiser.param_groups:
@@ -134,11 +138,11 @@ def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: in
             print(f"{name} {step}/{steps}: loss {loss.item():.3f} nats per token, {time.monotonic() - started:.0f} s", flush=True)
 
 
-def save(model: Any, tokenizer: Any, recipe: Recipe, folder: FilePath) -> None:
+def save(model: Any, tokenizer: Any, recipe: Any, folder: FilePath) -> None:
+    """Weights, tokenizer, and the recipe that they were made by."""
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "judge.json").write_text(ArithmeticJudge().model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
 
 
@@ -148,9 +152,14 @@ def main() -> None:
     folder = parser.parse_args().folder
     recipe = Recipe()
     model, tokenizer = make_model(recipe)
-    train_phase(model, tokenizer, recipe, "sound", recipe.sound_steps, recipe.sound_batch, recipe.sound_rate, SOUND)
-    train_phase(model, tokenizer, recipe, "mixed", recipe.mixed_steps, recipe.mixed_batch, recipe.mixed_rate, recipe.habits)
+
+    def texts(habits: Habits) -> Draw:
+        return lambda level, size, rng: draw_texts(level, size, habits, rng, tokenizer)
+
+    train_phase(model, tokenizer, recipe, "sound", recipe.sound_steps, recipe.sound_batch, recipe.sound_rate, texts(SOUND))
+    train_phase(model, tokenizer, recipe, "mixed", recipe.mixed_steps, recipe.mixed_batch, recipe.mixed_rate, texts(recipe.habits))
     save(model, tokenizer, recipe, folder)
+    (folder / "judge.json").write_text(ArithmeticJudge().model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -130,6 +130,22 @@ def reward_plot(stage: str, points: Sequence[tuple[int, float]], limits: tuple[f
     return plot.svg
 
 
+def curve_plot(stage: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """A policy's share of right answers, with its interval, and the judge's word on them, over the steps of one stage."""
+    with Plot(4.4, 2.6, f"Right answers and the judge's word over the steps of {stage}") as plot:
+        steps = [row["step"] for row in rows]
+        lows, highs = zip(*(row["interval"] for row in rows), strict=True)
+        plot.axes.fill_between(steps, lows, highs, color=COLOUR["s0"], alpha=0.18, linewidth=0)
+        plot.axes.plot(steps, [row["right"] for row in rows], color=COLOUR["s0"], marker="o", markersize=3.5)
+        told = [(row["step"], row["judge"]) for row in rows if row["judge"] is not None]
+        plot.axes.plot([step for step, _ in told], [share for _, share in told], color=COLOUR["s1"], marker="s", markersize=3.5)
+        plot.axes.set_ylim(-0.03, 1.03)
+        plot.axes.set_xlabel("step")
+        plot.axes.locator_params(axis="x", integer=True)
+        plot.axes.set_title(stage)
+    return plot.svg
+
+
 def _running_mean(values: Sequence[float], window: int) -> list[float]:
     """Mean of up to `window` values that end at each place."""
     return [sum(part) / len(part) for end in range(len(values)) if (part := values[max(0, end + 1 - window) : end + 1])]

@@ -6,7 +6,7 @@ Everything comes from the files of the run folder, so an unfinished or a copied 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,7 +16,7 @@ from .gather import RunFiles, StageFiles
 from .judgements import sample_judgements
 from .page import template
 from .planned import compared
-from .plots import OUTCOMES, SERIES, accuracy_plot, histogram, outcome_plot, reward_plot
+from .plots import OUTCOMES, SERIES, accuracy_plot, curve_plot, histogram, outcome_plot, reward_plot
 from .selection import Scored, means, measured_paths, scored_paths
 
 
@@ -98,6 +98,7 @@ def _plots(run: RunFiles) -> dict[str, Any]:
     return {
         "accuracy": accuracy_plot([stage.name for stage in run.complete], measured) if labelled else "",
         "rewards": _reward_plots(run),
+        "curves": [curve_plot(stage.name, rows) for stage in run.stages if (rows := list(stage.records("curve")))],
         "outcomes": [outcome_plot(name, {stage: one["outcomes"] for stage, one in found.items()}) for name, found in measured.items()],
         "scores": [(scored, _histograms(scored), list(means(scored))) for scored in scored_paths(run)],
         "measured": measured_paths(run),
@@ -106,10 +107,16 @@ def _plots(run: RunFiles) -> dict[str, Any]:
 
 def _reward_plots(run: RunFiles) -> list[str]:
     """A plot for every stage that recorded rewards, all on one scale."""
-    curves = {stage.name: points for stage in run.stages if (points := sorted(_rewards(stage)))}
+    curves = {stage.name: points for stage in run.stages if varies(points := sorted(_rewards(stage)))}
     rewards = [reward for points in curves.values() for _, reward in points]
     limits = (min([*rewards, -1.0]) - 0.05, max([*rewards, 1.0]) + 0.05)
     return [reward_plot(name, points, limits) for name, points in curves.items()]
+
+
+def varies(points: Sequence[tuple[int, float]]) -> bool:
+    """Whether there is anything to see: standardised rewards, for one, have the mean 0 in every group."""
+    values = [value for _, value in points]
+    return bool(values) and (len(values) == 1 or max(values) - min(values) > 1e-6)
 
 
 def _rewards(stage: StageFiles) -> Iterator[tuple[int, float]]:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from .cohorts import Cohorts, SlotTaken
     from .config import RewardConfig, open_reward, read_reward
     from .group_reward import GroupReward, SampleReward
+    from .together import from_main, gathered, rank
     from .trl import TrlReward
     from .undecided import Undecided, decided
 
 __all__ = [
-    "Cohorts", "GroupReward", "RewardConfig", "SampleReward", "SlotTaken", "TrlReward", "Undecided", "decided", "open_reward",
-    "read_reward",
+    "Cohorts", "GroupReward", "RewardConfig", "SampleReward", "SlotTaken", "TrlReward", "Undecided", "decided", "from_main", "gathered",
+    "open_reward", "rank", "read_reward",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
