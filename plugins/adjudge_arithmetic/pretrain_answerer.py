@@ -1,8 +1,8 @@
 """Makes the embedded policy, which answers sums: ``python -m adjudge_arithmetic.pretrain_answerer FOLDER``. Seeded; minutes on two cores.
 
 It is what a judge as reward is tried on. It writes a sum of two digits and nothing else. Right answers come first, until it can add; then a
-mixture in which it often drops a carry: where there is just one to drop, the wrong answer is more frequent than the right one. So the answer
-that most of its samples share is wrong there, and a reward that goes by the majority teaches the mistake, while a judge may see it.
+mixture in which it often drops a carry: where there is just one to drop, the wrong answer is more frequent than the right one. So the
+answer that most samples share is wrong there, and a reward that goes by the majority teaches the mistake, while a judge may see it.
 Questions of the test part are never seen.
 """
 
