@@ -2,8 +2,8 @@
 
 ``python benchmarks/reward_adapters.py [NAME …]`` (``make test-rewards`` for all) builds what is missing below ``.venv-rewards/``, or below
 the folder that ``ADJUDGE_REWARD_ENVS`` names, runs each framework's test file there, and writes ``results/reward_adapters.json`` and
-``.md``. A framework without a distribution comes as a checkout, whose folder a variable such as ``ADJUDGE_SRC_RLLM`` names. Rows of frameworks that
-are not asked for, or whose checkout is not there, stay as they were.
+``.md``. A framework without a distribution comes as a checkout, whose folder a variable such as ``ADJUDGE_SRC_RLLM`` names. Rows of
+frameworks that are not asked for, or whose checkout is not there, stay as they were.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ FRAMEWORKS = (
     Framework("trl", ("trl", "transformers", "accelerate", "torch")),
     Framework("verl", ("verl", "ray", "tensordict", "transformers", "torch")),
     Framework("verifiers", ("verifiers", "uv", "openai", "torch")),
+    Framework("swift", ("ms-swift", "trl", "transformers", "torch"), alone=True),
+    Framework("tinker", ("tinker-cookbook", "tinker", "transformers", "torch")),
 )
 
 
@@ -66,15 +68,16 @@ def main() -> int:
     rows: dict[str, Any] = json.loads(file.read_text())["frameworks"] if file.exists() else {}
     failed = 0
     for one in FRAMEWORKS:
-        if one.name in names:
-            row = tried(one)
-            failed += row.get("failed", 0)
-            if row["ran"] or not rows.get(one.name, {}).get("ran"):
-                rows[one.name] = row
-            print(f"{one.name}: {row['outcome']}", flush=True)
-    order = [one.name for one in FRAMEWORKS if one.name in rows]
-    save("reward_adapters", {"frameworks": {name: rows[name] for name in order}})
-    (RESULTS / "reward_adapters.md").write_text(shown({name: rows[name] for name in order}))
+        if one.name not in names:
+            continue
+        row = tried(one)
+        failed += row.get("failed", 0)
+        if row["ran"] or not rows.get(one.name, {}).get("ran"):
+            rows[one.name] = row
+        print(f"{one.name}: {row['outcome']}", flush=True)
+        found = {known.name: rows[known.name] for known in FRAMEWORKS if known.name in rows}
+        (RESULTS / "reward_adapters.md").write_text(shown(found))
+        save("reward_adapters", {"frameworks": found})
     return 1 if failed else 0
 
 
@@ -101,7 +104,7 @@ def tried(one: Framework) -> dict[str, Any]:
     test = f"tests/plugins/adjudge_rewards/test_{one.name}.py"
     with tempfile.TemporaryDirectory() as place:
         report = Path(place) / "report.xml"
-        arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", test]
+        arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", f"--basetemp={place}/tests", test]
         done = subprocess.run([str(python), *arguments], cwd=ROOT, env=environment, check=False)
         cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
     return {**row, **counted(cases, done.returncode), "command": f"python -m pytest {test}"}
@@ -115,8 +118,11 @@ def built(one: Framework) -> Path:
         return python
     print(f"{one.name}: building its environment", flush=True)
     silently([sys.executable, "-m", "venv", "--clear", str(place)])
-    silently([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", str(pins)])
-    if not one.alone:
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    silently([*install, "-r", str(pins)])
+    if one.alone:
+        silently([*install, "-e", str(ROOT)])
+    else:
         own = silently([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip()
         (Path(own) / "adjudge_below.pth").write_text(sysconfig.get_path("purelib") + "\n")
     stamp.write_text(pins.read_text())

@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge import ConfigError, JobError, Plugins
+from adjudge import ConfigError, Plugins
 
 from .config import RewardConfig, open_reward, read_reward, whole
 from .conversations import Said, prompt_text
 from .framework import tested_with
 from .group_reward import GroupReward
+from .ranks import from_main, gathered, rank
 from .undecided import Undecided, decided
 
 
@@ -67,12 +68,12 @@ class TrlReward:
             raise ConfigError(
                 f"anchor: the rows have no column {self.anchor!r} (they have: {known}).\n  Remedy: name the column that is there."
             )
-        parts = _gathered((list(prompts), list(completions), None if anchors is None else list(anchors)))
-        values, metrics = _from_main(lambda: self._judged(parts))
+        parts = gathered((list(prompts), list(completions), None if anchors is None else list(anchors)))
+        values, metrics = from_main(lambda: self._judged(parts))
         for name, value in metrics.items():
             if log_metric is not None:
                 log_metric(f"adjudge/{name}", value)
-        start = sum(len(part[0]) for part in parts[: _rank()])
+        start = sum(len(part[0]) for part in parts[: rank()])
         return list(values[start : start + len(prompts)])
 
     def close(self) -> None:
@@ -91,46 +92,3 @@ class TrlReward:
         groups = [prompt_text(prompt, f"prompt {number}") for number, prompt in enumerate(prompts, 1)]
         rewards = self._reward.judged(prompts, completions, groups=groups, anchors=anchors)
         return decided(rewards, groups, self.undecided), dict(self._reward.metrics)
-
-
-def _together() -> bool:
-    import torch.distributed
-
-    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return bool(ready and torch.distributed.get_world_size() > 1)
-
-
-def _rank() -> int:
-    import torch.distributed
-
-    return torch.distributed.get_rank() if _together() else 0
-
-
-def _gathered(own: Any) -> list[Any]:
-    """Every process's value, in the order of their ranks."""
-    import torch.distributed
-
-    if not _together():
-        return [own]
-    found: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(found, own)
-    return found
-
-
-def _from_main(make: Callable[[], Any]) -> Any:
-    """What the main process makes, in every process; what goes wrong there ends all of them."""
-    import torch.distributed
-
-    if not _together():
-        return make()
-    found: list[Any] = [None, None]
-    if _rank() == 0:
-        try:
-            found[0] = make()
-        except Exception as error:
-            torch.distributed.broadcast_object_list([None, str(error)], src=0)  # or the others would wait for it for ever
-            raise
-    torch.distributed.broadcast_object_list(found, src=0)
-    if found[1] is not None:
-        raise JobError(f"the main process could not judge: {found[1]}")
-    return found[0]
