@@ -1,0 +1,259 @@
+"""OpenRLHF's own executors, rollout actor and dynamic filter with a judge as the reward: each group is judged as one call would judge it.
+
+Runs where openrlhf, aiohttp and ray are installed (docs/rewards/openrlhf.md). vLLM is not there: its module is empty, and an engine that
+replays texts stands in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+pytest.importorskip("openrlhf", reason="openrlhf is not installed")
+pytest.importorskip("ray", reason="ray is not installed")
+
+from adjudge import ConfigError, DataError
+from adjudge_rewards import SampleReward, open_reward
+from adjudge_rewards.openrlhf import agent_executor, reward_func
+
+GROUPS = {"37+48": ["75", "85", "86", "85", "95", "84", "85", "58"], "12+30": ["42", "52", "41", "42"], "20+21": ["41"]}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(embedded: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(embedded)
+
+
+@pytest.fixture(scope="module")
+def rollout() -> Iterator[Any]:
+    """OpenRLHF's module of the rollout actor, which imports vLLM."""
+    empty = {name: ModuleType(name) for name in ("vllm", "vllm.inputs", "vllm.utils")}
+    empty["vllm"].SamplingParams = SimpleNamespace  # type: ignore[attr-defined]
+    empty["vllm.inputs"].TokensPrompt = dict  # type: ignore[attr-defined]
+    empty["vllm.utils"].random_uuid = None  # type: ignore[attr-defined]
+    there = {name: sys.modules.get(name) for name in empty}
+    sys.modules.update(empty)
+    from openrlhf.trainer.ray import vllm_engine
+
+    yield vllm_engine
+    for name, module in there.items():
+        if module is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = module
+
+
+@pytest.fixture
+def reward_file(tmp_path: Path) -> Callable[..., Path]:
+    def write(more: str = "") -> Path:
+        file = tmp_path / "reward.yaml"
+        file.write_text(f"model: adjudge_arithmetic:model\naggregator: round-robin\n{more}")
+        return file
+
+    return write
+
+
+def chat(question: str) -> str:
+    """A prompt as OpenRLHF makes it, with marks that are a chat template's."""
+    return f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def generated(rollout: Any, executor: Any, tokenizer: Any, asked: list[tuple[str, Any, list[str]]]) -> list[list[dict[str, Any]]]:
+    """What the rollout actor gives for prompts with labels that come at the same time; completions end in any order."""
+    rng = random.Random(0)
+
+    class Engine(rollout.RolloutRayActor.__ray_metadata__.modified_class):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            self.executor = executor() if isinstance(executor, type) else executor
+            self.texts: dict[Any, list[str]] = {}
+            for prompt, _, texts in asked:
+                self.texts.setdefault(tuple(tokenizer(prompt, add_special_tokens=False).input_ids), []).extend(texts)
+
+        async def generate(self, prompt_token_ids: Any, sampling_params: Any, multi_modal_data: Any = None) -> Any:
+            await asyncio.sleep(0.02 * rng.random())
+            tokens = tokenizer(self.texts[tuple(prompt_token_ids)].pop(0), add_special_tokens=False).input_ids
+            tokens = [*tokens, tokenizer.eos_token_id]
+            return SimpleNamespace(outputs=[SimpleNamespace(token_ids=tokens, finish_reason="stop", logprobs=None)])
+
+    async def main() -> Any:
+        engine = Engine()
+        jobs = [
+            engine.generate_responses(prompt, label, SimpleNamespace(max_tokens=16, logprobs=None), 512, tokenizer, len(texts))
+            for prompt, label, texts in asked
+        ]
+        return await asyncio.gather(*jobs)
+
+    found: list[list[dict[str, Any]]] = asyncio.run(main())
+    return found
+
+
+def answers(tokenizer: Any, responses: list[dict[str, Any]]) -> list[str]:
+    """What was generated, in the order of the responses."""
+    spans = [(one["observation_tokens"], *one["action_ranges"][0]) for one in responses]
+    return [tokenizer.decode(tokens[start:end], skip_special_tokens=True) for tokens, start, end in spans]
+
+
+def wanted(file: Path, question: str, texts: list[str], **more: Any) -> list[SampleReward]:
+    with open_reward(file) as reward:
+        return reward.judged([question] * len(texts), texts, **more)
+
+
+def test_the_executor_gives_each_sample_its_place_in_its_group(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
+    """Groups of eight, four and one at the same time, as training and evaluation have them; nobody says how many."""
+    file = reward_file()
+    asked = [(chat(question), {"prompt": question}, texts) for question, texts in GROUPS.items()]
+    for (question, texts), responses in zip(
+        GROUPS.items(), generated(rollout, agent_executor(file, collect_seconds=60), tokenizer, asked), strict=True
+    ):
+        found = answers(tokenizer, responses)
+        assert sorted(found) == sorted(texts)
+        values = [0.0 if one.value is None else one.value for one in wanted(file, question, found)]
+        assert [one["reward"] for one in responses] == pytest.approx(values)
+        assert [one["scores"] for one in responses] == [0.5] * len(texts)
+        assert [one["extra_logs"] for one in responses] == [{"adjudge_undecided": float(len(texts) == 1)}] * len(texts)
+
+
+def test_one_prompt_in_two_rows_is_two_groups(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
+    file = reward_file()
+    two = [(chat("37+48"), {"prompt": "37+48"}, GROUPS["37+48"][:4]), (chat("37+48"), {"prompt": "37+48"}, GROUPS["37+48"][4:])]
+    for responses in generated(rollout, agent_executor(file, collect_seconds=60), tokenizer, two):
+        values = [one.value for one in wanted(file, "37+48", answers(tokenizer, responses))]
+        assert [one["reward"] for one in responses] == pytest.approx(values)
+
+
+def test_undecided_ones_have_the_mean_of_their_group(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
+    file = reward_file("budget: 2\ncache: false\n")
+    [responses] = generated(
+        rollout, agent_executor(file), tokenizer, [(chat("12+30"), {"prompt": "12+30"}, ["42", "52", "41", "24", "32"])]
+    )
+    known = [one["reward"] for one in responses if not one["extra_logs"]["adjudge_undecided"]]
+    undecided = [one["reward"] for one in responses if one["extra_logs"]["adjudge_undecided"]]
+    assert known
+    assert undecided
+    assert undecided == pytest.approx([sum(known) / len(known)] * len(undecided))
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        file = tmp_path / "module.py"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_the_executor_is_loaded_from_its_file(rollout: Any, reward_file: Any, load: Any) -> None:
+    from openrlhf.utils.agent import AgentExecutorBase
+
+    line = "from adjudge_rewards.openrlhf import agent_executor\nAgentExecutor = agent_executor({!r})\n"
+    executor = rollout._load_agent_executor(str(load(line.format(str(reward_file())))))
+    assert isinstance(executor, AgentExecutorBase)
+    with pytest.raises(ConfigError, match="no such file"):
+        rollout._load_agent_executor(str(load(line.format("/nowhere/reward.yaml"))))
+
+
+def test_a_reward_function_waits_in_threads_for_more_siblings_than_asyncio_has_threads(
+    rollout: Any, tokenizer: Any, reward_file: Any, load: Any
+) -> None:
+    """OpenRLHF calls it with one completion, in a thread of the loop's own, of which there are few; the group of a row of an evaluation is
+    as large as its label says."""
+    from openrlhf.utils.agent import SingleTurnAgentExecutor
+
+    file = reward_file()
+    module = load(
+        f"from adjudge_rewards.openrlhf import reward_func\nreward_func = reward_func({str(file)!r}, group_size=8, collect_seconds=60)\n"
+    )
+    texts, several = GROUPS["37+48"], 6
+    asked: list[tuple[str, Any, list[str]]] = [(chat(f"{n}+48"), {"prompt": f"{n}+48"}, list(texts)) for n in range(37, 37 + several)]
+    asked.append((chat("20+21"), {"prompt": "20+21", "group_size": 1}, ["41"]))
+
+    class Loaded(SingleTurnAgentExecutor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(str(module))
+
+    *groups, alone = generated(rollout, Loaded, tokenizer, asked)
+    assert [one["extra_logs"]["adjudge_undecided"] for one in alone] == [1.0]
+    for (_, label, _), responses in zip(asked, groups, strict=False):
+        values = [one.value for one in wanted(file, label["prompt"], answers(tokenizer, responses))]
+        assert [one["reward"] for one in responses] == pytest.approx(values)
+        assert [one["extra_logs"] for one in responses] == [{"adjudge_undecided": 0.0}] * 8
+
+
+def test_a_query_is_its_prompt_and_the_completion(reward_file: Any) -> None:
+    file = reward_file("anchor: solution\nreward: win-rate\n")
+    call, prompt, label = reward_func(file, group_size=1), chat("12+30"), {"prompt": "12+30", "solution": "52"}
+    [one] = wanted(file, "12+30", ["42"], anchors=["52"])
+    whole = {"rewards": one.value, "scores": one.absolute, "extra_logs": {"adjudge_undecided": 0.0}}
+    assert call([f"{prompt}42<|im_end|>\n"], [prompt], [label]) == whole
+    assert call([f"{prompt[5:]}42</s>"], [prompt], [label]) == whole, "a prompt that is too long loses its beginning"
+    with pytest.raises(DataError, match="does not begin with its prompt"):
+        call(["something else 42"], [prompt], [label])
+
+
+def test_a_label_that_is_a_text_is_the_reference_answer(reward_file: Any) -> None:
+    file = reward_file("anchor: label\nreward: win-rate\n")
+    [one] = wanted(file, "12+30", ["42"], anchors=["52"])
+    told = reward_func(file, group_size=1)(["12+3042"], ["12+30"], ["52"])
+    assert (told["rewards"], told["scores"]) == (one.value, one.absolute)
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    import ray
+
+    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def kept(rollout: Any, groups: list[list[dict[str, Any]]]) -> int:
+    """How many groups OpenRLHF's dynamic filter keeps, by its own code and its defaults."""
+    import ray
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+
+    class Answered(SamplesGenerator):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.args = SimpleNamespace(algo=SimpleNamespace(dynamic_filtering_range=(0, 1)))
+
+        def _dispatch_prompts_to_vllm(self, prompts: Any, labels: Any, **more: Any) -> Any:
+            return [ray.put(groups[int(prompt)]) for prompt in prompts]
+
+    rows = iter([[["set"], [str(number)], [""], [None]] for number in range(len(groups))])
+    experiences, *_ = Answered()._generate_vllm(rows, num_prompts=len(groups), dynamic_filtering=True)
+    assert all(set(one.info) >= {"reward", "score", "adjudge_undecided"} for one in experiences)
+    return sum(1 for group in groups for one in experiences if one.prompts[0] == group[0]["prompt"]) // len(groups[0])
+
+
+@pytest.mark.slow
+def test_the_dynamic_filter_looks_at_absolute_scores(local_ray: None, rollout: Any, tokenizer: Any, reward_file: Any) -> None:
+    texts = ["42", "52", "41", "24"]
+    asked: list[tuple[str, Any, list[str]]] = [(chat(f"{n}+30"), {"prompt": f"{n}+30"}, list(texts)) for n in (12, 13, 14, 15)]
+    groups = generated(rollout, agent_executor(reward_file()), tokenizer, asked)
+    assert kept(rollout, groups) == 4, "without anchors nothing says that a prompt is too easy or too hard"
+    relative = [[{**one, "scores": one["reward"]} for one in group] for group in groups]
+    assert kept(rollout, relative) < 4, "rewards around 0 are what the filter takes for prompts that nobody can solve"
+
+    file = reward_file("anchor: solution\n")
+    anchored = [
+        (prompt, {**label, "solution": anchor}, texts)
+        for (prompt, label, texts), anchor in zip(asked, ["42", "42", "43", "43"], strict=True)
+    ]
+    groups = generated(rollout, agent_executor(file), tokenizer, anchored)
+    means = []
+    for (_, label, _), responses in zip(anchored, groups, strict=True):
+        found = answers(tokenizer, responses)
+        scores = [one.absolute for one in wanted(file, label["prompt"], found, anchors=[[label["solution"]]] * len(found))]
+        assert [one["scores"] for one in responses] == pytest.approx(scores)
+        means.append(sum(one for one in scores if one is not None) / len(scores))
+    assert kept(rollout, groups) == sum(0 < mean < 1 for mean in means)
