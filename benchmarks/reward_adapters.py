@@ -52,6 +52,8 @@ class Framework:
 FRAMEWORKS = (
     Framework("trl", ("trl", "transformers", "accelerate", "torch")),
     Framework("verl", ("verl", "ray", "tensordict", "transformers", "torch")),
+    Framework("openrlhf", ("openrlhf", "ray", "transformers", "torch")),
+    Framework("slime", ("ray", "transformers", "torch"), checkout="ADJUDGE_SRC_SLIME", source="github.com/THUDM/slime@624b824"),
     Framework("verifiers", ("verifiers", "uv", "openai", "torch")),
     Framework("swift", ("ms-swift", "trl", "transformers", "torch"), alone=True),
     Framework("tinker", ("tinker-cookbook", "tinker", "transformers", "torch")),

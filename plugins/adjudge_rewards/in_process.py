@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .group_reward import GroupReward, SampleReward
 
 Given: TypeAlias = str | FilePath | dict[str, Any] | RewardConfig | GroupReward
 """A reward's file, what stands in it, or a reward that is open already."""
+CLOSING_MARKS = re.compile(r"(?:\s*(?:<[|｜][^<>|｜]*[|｜]>|</s>|<eos>|<pad>|<end_of_turn>))+\s*$")
+"""Special tokens that end a completion which was decoded with them."""
 
 
 class LazyReward(GroupReward):

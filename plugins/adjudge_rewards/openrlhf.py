@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from adjudge import DataError
 from .cohorts import Cohorts
 from .framework import tested_with
 from .group_reward import SampleReward
-from .in_process import Given, LazyReward, Together
+from .in_process import CLOSING_MARKS, Given, LazyReward, Together
 
 # ruff: noqa: E402 – what is missing is told before it is imported
 tested_with("openrlhf", ">=0.11,<0.12", "pip install openrlhf")
@@ -36,8 +35,6 @@ from openrlhf.utils.agent import SingleTurnAgentExecutor
 log = logging.getLogger("adjudge")
 EVEN = 0.5
 """Every group's mean share of points within itself: the score where there is no anchor to measure it by."""
-CLOSING_MARKS = re.compile(r"(?:\s*(?:<[|｜][^<>|｜]*[|｜]>|</s>|<eos>|<pad>|<end_of_turn>))+\s*$")
-"""Special tokens that end a completion which was decoded with them."""
 SURE = 16
 """As many characters of a shortened prompt have to be there for it to be found again."""
 THREADS = 4096

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,43 +145,39 @@ def test_undecided_ones_have_the_mean_of_their_group(rollout: Any, tokenizer: An
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Path]:
-    def write(text: str) -> Path:
-        file = tmp_path / "module.py"
-        file.write_text(text)
-        return file
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The files that the documentation shows, with a group of eight, in a folder with a reward."""
+    text = (Path(__file__).parents[3] / "docs" / "rewards" / "openrlhf.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    files = {name: str(tmp_path / name) for name in ("agent.py", "reward.py")}
+    for name, body in re.findall(r"```py\n# (\w+\.py)\n(.*?)```", text, re.DOTALL):
+        Path(files[name]).write_text(body)
+    return files
 
-    return write
 
-
-def test_the_executor_is_loaded_from_its_file(rollout: Any, reward_file: Any, load: Any) -> None:
+def test_the_executor_is_loaded_from_its_file(rollout: Any, reward_file: Any, page: dict[str, str]) -> None:
     from openrlhf.utils.agent import AgentExecutorBase
 
-    line = "from adjudge_rewards.openrlhf import agent_executor\nAgentExecutor = agent_executor({!r})\n"
-    executor = rollout._load_agent_executor(str(load(line.format(str(reward_file())))))
-    assert isinstance(executor, AgentExecutorBase)
     with pytest.raises(ConfigError, match="no such file"):
-        rollout._load_agent_executor(str(load(line.format("/nowhere/reward.yaml"))))
+        rollout._load_agent_executor(page["agent.py"])
+    reward_file()
+    assert isinstance(rollout._load_agent_executor(page["agent.py"]), AgentExecutorBase)
 
 
-def test_a_reward_function_waits_in_threads_for_more_siblings_than_asyncio_has_threads(
-    rollout: Any, tokenizer: Any, reward_file: Any, load: Any
+def test_a_reward_function_waits_for_more_siblings_than_asyncio_has_threads(
+    rollout: Any, tokenizer: Any, reward_file: Any, page: dict[str, str]
 ) -> None:
-    """OpenRLHF calls it with one completion, in a thread of the loop's own, of which there are few; the group of a row of an evaluation is
-    as large as its label says."""
+    """OpenRLHF calls it with one completion, in a thread of the loop's own; a label says how large the group of an evaluation is."""
     from openrlhf.utils.agent import SingleTurnAgentExecutor
 
     file = reward_file()
-    module = load(
-        f"from adjudge_rewards.openrlhf import reward_func\nreward_func = reward_func({str(file)!r}, group_size=8, collect_seconds=60)\n"
-    )
     texts, several = GROUPS["37+48"], 6
     asked: list[tuple[str, Any, list[str]]] = [(chat(f"{n}+48"), {"prompt": f"{n}+48"}, list(texts)) for n in range(37, 37 + several)]
     asked.append((chat("20+21"), {"prompt": "20+21", "group_size": 1}, ["41"]))
 
     class Loaded(SingleTurnAgentExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
-            super().__init__(str(module))
+            super().__init__(page["reward.py"])
 
     *groups, alone = generated(rollout, Loaded, tokenizer, asked)
     assert [one["extra_logs"]["adjudge_undecided"] for one in alone] == [1.0]
