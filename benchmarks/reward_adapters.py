@@ -55,6 +55,7 @@ FRAMEWORKS = (
     Framework("openrlhf", ("openrlhf", "ray", "transformers", "torch")),
     Framework("slime", ("ray", "transformers", "torch"), checkout="ADJUDGE_SRC_SLIME", source="github.com/THUDM/slime@624b824"),
     Framework("gym", ("openai", "ray", "fastapi"), checkout="ADJUDGE_SRC_GYM", source="github.com/NVIDIA-NeMo/Gym@07d6b0d"),
+    Framework("areal", ("areal", "ray", "transformers", "torch")),
     Framework("verifiers", ("verifiers", "uv", "openai", "torch")),
     Framework("swift", ("ms-swift", "trl", "transformers", "torch"), alone=True),
     Framework("tinker", ("tinker-cookbook", "tinker", "transformers", "torch")),

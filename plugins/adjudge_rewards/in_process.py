@@ -54,36 +54,43 @@ class LazyReward(GroupReward):
         return [] if found in (None, "") else [found] if isinstance(found, str) else list(found)
 
 
-@dataclass
-class _Started:
-    """The calls that a framework began together."""
+@dataclass(eq=False)
+class Group:
+    """The calls that a framework began together; `Cohorts` takes it for the group's name."""
 
-    name: object
     shared: object
     size: int = 0
     under_way: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of a group's calls."""
+
+    group: Group
+    number: int
 
 
 class Together:
     """Finds and counts the groups among coroutines that a framework starts at once with one object in common."""
 
     def __init__(self) -> None:
-        self._started: dict[int, _Started] = {}
+        self._groups: dict[int, Group] = {}
 
     @asynccontextmanager
-    async def join(self, shared: object, name: str) -> AsyncIterator[tuple[_Started, int]]:
-        """Be one of those that share this object; gives them, and this one's place."""
-        group = self._started.setdefault(id(shared), _Started((name, object()), shared))
-        place = group.size
+    async def join(self, shared: object) -> AsyncIterator[Place]:
+        """Be one of those that share this object."""
+        group = self._groups.setdefault(id(shared), Group(shared))
+        place = Place(group, group.size)
         group.size += 1
         group.under_way += 1
         try:
             await asyncio.sleep(0)  # whoever was started along with this one has come here before it goes on
-            yield group, place
+            yield place
         finally:
             group.under_way -= 1
             if not group.under_way:
-                del self._started[id(shared)]
+                del self._groups[id(shared)]
 
 
 _rewards: dict[str, LazyReward] = {}

@@ -68,13 +68,13 @@ def agent_executor(reward: Given, *, collect_seconds: float = 1800) -> type[Any]
         async def execute(
             self, prompt: str, label: Any, sampling_params: Any, max_length: int, hf_tokenizer: Any, llm_engine: Any, images: Any = None
         ) -> dict[str, Any]:
-            async with self.together.join(sampling_params, prompt) as (group, place):
+            async with self.together.join(sampling_params) as place:
                 output = await super().execute(prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine, images)
                 [(start, end)] = output["action_ranges"]
                 text = await asyncio.to_thread(hf_tokenizer.decode, output["observation_tokens"][start:end], skip_special_tokens=True)
                 anchors = opened.anchors_in(label)
                 found = await self.cohorts.ask(
-                    _question(prompt, label), text, group=group.name, size=group.size, slot=place, anchors=anchors
+                    _question(prompt, label), text, group=place.group, size=place.group.size, slot=place.number, anchors=anchors
                 )
             told = _told(found)
             return {**output, "reward": told["rewards"], "scores": told["scores"], "extra_logs": told["extra_logs"]}
