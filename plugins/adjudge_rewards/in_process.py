@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ class LazyReward(GroupReward):
     def __init__(self, given: Given) -> None:
         self.metrics = {}
         self.anchor: str | None = None
-        self._open = ExitStack()
+        self._lock = threading.Lock()
         self._reward: GroupReward | None = None
         self._config: RewardConfig | None = None
         if isinstance(given, GroupReward):
@@ -39,9 +41,12 @@ class LazyReward(GroupReward):
             self.anchor = self._config.anchor
 
     def judged(self, *args: Any, **more: Any) -> list[SampleReward]:
-        if self._reward is None:
-            assert self._config is not None
-            self._reward = self._open.enter_context(open_reward(self._config))
+        with self._lock:
+            if self._reward is None:
+                assert self._config is not None
+                opened = ExitStack()
+                self._reward = opened.enter_context(open_reward(self._config))
+                atexit.register(opened.close)
         found = self._reward.judged(*args, **more)
         self.metrics = self._reward.metrics
         return found
@@ -51,7 +56,9 @@ class LazyReward(GroupReward):
         if self.anchor is None or row is None:
             return []
         found = row.get(self.anchor) if isinstance(row, dict) else row
-        return [] if found in (None, "") else [found] if isinstance(found, str) else list(found)
+        if found is None or found == "":
+            return []
+        return list(found) if isinstance(found, list | tuple) else [str(found)]
 
 
 @dataclass(eq=False)

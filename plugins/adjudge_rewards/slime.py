@@ -62,14 +62,16 @@ async def reward(args: Any, sample: Any, **more: Any) -> Any:
     """A number for one sample, once its group is there; of several samples that one generation made, for each the same."""
     parts = sample if isinstance(sample, list) else [sample]
     last, here = parts[-1], _Here(args)
+    made: tuple[SampleReward, float | None] | None
     if last.group_index is None:
-        value = _told(args, last, *await here.evaluated(last))
+        made = await here.evaluated(last)
     elif args.partial_rollout:
         raise ConfigError("with --partial-rollout a group is finished in several rollouts.\n  Remedy: use --group-rm and group_reward.")
     else:
         found = await _unless_aborted(here.ask(last, last.group_index, args.n_samples_per_prompt))
-        value = None if found is None else _told(args, last, found, found.value)
-    return [value] * len(parts) if isinstance(sample, list) else value
+        made = None if found is None else (found, found.value)
+    told = [None if made is None else _told(args, one, *made) for one in parts]
+    return told if isinstance(sample, list) else told[0]
 
 
 def post_process(args: Any, samples: Sequence[Any]) -> tuple[list[float], list[float]]:
@@ -133,6 +135,8 @@ def _question(sample: Any) -> Any:
 
 
 def _metadata(sample: Any) -> dict[str, Any]:
+    if sample.metadata is None:
+        sample.metadata = {}
     return sample.metadata if isinstance(sample.metadata, dict) else {}
 
 
@@ -143,10 +147,10 @@ def _undecided(sample: Any) -> bool:
 def _told(args: Any, sample: Any, found: SampleReward, value: float | None) -> Any:
     """The number as slime wants it, which is under a name where ``--reward-key`` says one; an undecided sample is marked and told."""
     assert value is not None
+    _metadata(sample).pop(UNDECIDED, None)
     if found.reason:
         log.warning("adjudge: a sample is undecided: %s", found.reason)
-        if isinstance(sample.metadata, dict):
-            sample.metadata[UNDECIDED] = found.reason
+        _metadata(sample)[UNDECIDED] = found.reason
     key = getattr(args, "reward_key", None)
     if sample.group_index is None:
         key = getattr(args, "eval_reward_key", None) or key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +61,8 @@ def test_anchors_are_in_a_column_or_are_all_of_it(model: Path, toys: Plugins) ->
     plain = LazyReward({"model": "adjudge_arithmetic:model"})
     assert plain.anchors_in({"solution": "4"}) == []
     named = LazyReward({"model": "adjudge_arithmetic:model", "anchor": "solution"})
-    rows: list[Any] = [{"solution": "4"}, {"solution": ["4", "8"]}, {"solution": None}, {"solution": ""}, {}, None, "4", ["4", "8"]]
-    assert [named.anchors_in(row) for row in rows] == [["4"], ["4", "8"], [], [], [], [], ["4"], ["4", "8"]]
+    rows: list[Any] = [{"solution": "4"}, {"solution": ["4", "8"]}, {"solution": None}, {"solution": ""}, {}, None, "4", ["4", "8"], 4]
+    assert [named.anchors_in(row) for row in rows] == [["4"], ["4", "8"], [], [], [], [], ["4"], ["4", "8"], ["4"]]
     with open_reward({"model": str(model), "engine": "larger"}, toys) as reward:
         assert LazyReward(reward)(["p"] * 2, ["3", "9"]) == [-1.0, 1.0]
 
@@ -84,3 +86,19 @@ def test_a_file_has_one_judge_in_a_process_and_one_meeting_place_in_a_loop(tmp_p
 def test_marks_that_end_a_completion_are_cut_off(marks: str) -> None:
     for text in ("42", "a <b> c", "</s> in the middle", "x|>"):
         assert CLOSING_MARKS.sub("", text + marks) == text
+
+
+@pytest.mark.parametrize(
+    ("adapter", "package", "remedy"),
+    [
+        ("openrlhf", "openrlhf", "pip install openrlhf"),
+        ("slime", "slime", "clone github.com/THUDM/slime"),
+        ("gym", "nemo_gym", "clone github.com/NVIDIA-NeMo/Gym"),
+        ("areal", "areal", "pip install areal"),
+    ],
+)
+def test_a_missing_framework_is_told_by_its_adapter(adapter: str, package: str, remedy: str) -> None:
+    if find_spec(package) is not None:
+        pytest.skip(f"{package} is here")
+    with pytest.raises(ConfigError, match=f"(?s){package} is not installed here.*{remedy}"):
+        import_module(f"adjudge_rewards.{adapter}")

@@ -1,19 +1,18 @@
 """OpenRLHF's own executors, rollout actor and dynamic filter with a judge as the reward: each group is judged as one call would judge it.
 
-Runs where openrlhf, aiohttp and ray are installed (docs/rewards/openrlhf.md). vLLM is not there: its module is empty, and an engine that
-replays texts stands in its place.
+Runs where openrlhf, aiohttp and ray are installed (docs/rewards/openrlhf.md). vLLM is not there: a package of its name has what is
+imported, and a rollout actor that replays texts stands in its place.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -35,23 +34,41 @@ def tokenizer(embedded: Path) -> Any:
     return AutoTokenizer.from_pretrained(embedded)
 
 
-@pytest.fixture(scope="module")
-def rollout() -> Iterator[Any]:
-    """OpenRLHF's module of the rollout actor, which imports vLLM."""
-    empty = {name: ModuleType(name) for name in ("vllm", "vllm.inputs", "vllm.utils")}
-    empty["vllm"].SamplingParams = SimpleNamespace  # type: ignore[attr-defined]
-    empty["vllm.inputs"].TokensPrompt = dict  # type: ignore[attr-defined]
-    empty["vllm.utils"].random_uuid = None  # type: ignore[attr-defined]
-    there = {name: sys.modules.get(name) for name in empty}
-    sys.modules.update(empty)
-    from openrlhf.trainer.ray import vllm_engine
+VLLM = {"__init__": "from types import SimpleNamespace as SamplingParams", "inputs": "TokensPrompt = dict", "utils": "random_uuid = None"}
+ENGINE = """
+import asyncio, random
+from types import SimpleNamespace
+from openrlhf.trainer.ray.vllm_engine import RolloutRayActor, _load_agent_executor
 
-    yield vllm_engine
-    for name, module in there.items():
-        if module is None:
-            del sys.modules[name]
-        else:
-            sys.modules[name] = module
+class Engine(RolloutRayActor.__ray_metadata__.modified_class):
+    def __init__(self, executor, tokenizer, asked):
+        self.executor = _load_agent_executor(executor) if isinstance(executor, str) else executor
+        self.tokenizer, self.rng, self.texts = tokenizer, random.Random(0), {}
+        for prompt, _, texts in asked:
+            self.texts.setdefault(tuple(tokenizer(prompt, add_special_tokens=False).input_ids), []).extend(texts)
+
+    async def generate(self, prompt_token_ids, sampling_params, multi_modal_data=None):
+        await asyncio.sleep(0.02 * self.rng.random())
+        tokens = self.tokenizer(self.texts[tuple(prompt_token_ids)].pop(0), add_special_tokens=False).input_ids
+        tokens = [*tokens, self.tokenizer.eos_token_id]
+        return SimpleNamespace(outputs=[SimpleNamespace(token_ids=tokens, finish_reason="stop", logprobs=None)])
+"""
+
+
+@pytest.fixture(scope="module")
+def rollout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """OpenRLHF's module of the rollout actor, which imports vLLM, and on the path an actor of it that replays texts."""
+    folder = tmp_path_factory.mktemp("path")
+    (folder / "vllm").mkdir()
+    for name, text in VLLM.items():
+        (folder / "vllm" / f"{name}.py").write_text(text)
+    (folder / "replaying.py").write_text(ENGINE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        from openrlhf.trainer.ray import vllm_engine
+
+        yield vllm_engine
 
 
 @pytest.fixture
@@ -69,30 +86,21 @@ def chat(question: str) -> str:
     return f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def generated(rollout: Any, executor: Any, tokenizer: Any, asked: list[tuple[str, Any, list[str]]]) -> list[list[dict[str, Any]]]:
+Asked: TypeAlias = list[tuple[str, Any, list[str]]]
+
+
+def call(asked: Asked, tokenizer: Any) -> list[tuple[Any, ...]]:
+    """The arguments of a rollout actor's ``generate_responses`` for each prompt."""
+    return [(prompt, label, SimpleNamespace(max_tokens=16, logprobs=None), 512, tokenizer, len(texts)) for prompt, label, texts in asked]
+
+
+def generated(executor: Any, tokenizer: Any, asked: Asked) -> list[list[dict[str, Any]]]:
     """What the rollout actor gives for prompts with labels that come at the same time; completions end in any order."""
-    rng = random.Random(0)
-
-    class Engine(rollout.RolloutRayActor.__ray_metadata__.modified_class):  # type: ignore[misc,name-defined]
-        def __init__(self) -> None:
-            self.executor = executor() if isinstance(executor, type) else executor
-            self.texts: dict[Any, list[str]] = {}
-            for prompt, _, texts in asked:
-                self.texts.setdefault(tuple(tokenizer(prompt, add_special_tokens=False).input_ids), []).extend(texts)
-
-        async def generate(self, prompt_token_ids: Any, sampling_params: Any, multi_modal_data: Any = None) -> Any:
-            await asyncio.sleep(0.02 * rng.random())
-            tokens = tokenizer(self.texts[tuple(prompt_token_ids)].pop(0), add_special_tokens=False).input_ids
-            tokens = [*tokens, tokenizer.eos_token_id]
-            return SimpleNamespace(outputs=[SimpleNamespace(token_ids=tokens, finish_reason="stop", logprobs=None)])
+    from replaying import Engine
 
     async def main() -> Any:
-        engine = Engine()
-        jobs = [
-            engine.generate_responses(prompt, label, SimpleNamespace(max_tokens=16, logprobs=None), 512, tokenizer, len(texts))
-            for prompt, label, texts in asked
-        ]
-        return await asyncio.gather(*jobs)
+        engine = Engine(executor(), tokenizer, asked)
+        return await asyncio.gather(*(engine.generate_responses(*one) for one in call(asked, tokenizer)))
 
     found: list[list[dict[str, Any]]] = asyncio.run(main())
     return found
@@ -114,7 +122,7 @@ def test_the_executor_gives_each_sample_its_place_in_its_group(rollout: Any, tok
     file = reward_file()
     asked = [(chat(question), {"prompt": question}, texts) for question, texts in GROUPS.items()]
     for (question, texts), responses in zip(
-        GROUPS.items(), generated(rollout, agent_executor(file, collect_seconds=60), tokenizer, asked), strict=True
+        GROUPS.items(), generated(agent_executor(file, collect_seconds=60), tokenizer, asked), strict=True
     ):
         found = answers(tokenizer, responses)
         assert sorted(found) == sorted(texts)
@@ -127,16 +135,14 @@ def test_the_executor_gives_each_sample_its_place_in_its_group(rollout: Any, tok
 def test_one_prompt_in_two_rows_is_two_groups(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
     file = reward_file()
     two = [(chat("37+48"), {"prompt": "37+48"}, GROUPS["37+48"][:4]), (chat("37+48"), {"prompt": "37+48"}, GROUPS["37+48"][4:])]
-    for responses in generated(rollout, agent_executor(file, collect_seconds=60), tokenizer, two):
+    for responses in generated(agent_executor(file, collect_seconds=60), tokenizer, two):
         values = [one.value for one in wanted(file, "37+48", answers(tokenizer, responses))]
         assert [one["reward"] for one in responses] == pytest.approx(values)
 
 
 def test_undecided_ones_have_the_mean_of_their_group(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
     file = reward_file("budget: 2\ncache: false\n")
-    [responses] = generated(
-        rollout, agent_executor(file), tokenizer, [(chat("12+30"), {"prompt": "12+30"}, ["42", "52", "41", "24", "32"])]
-    )
+    [responses] = generated(agent_executor(file), tokenizer, [(chat("12+30"), {"prompt": "12+30"}, ["42", "52", "41", "24", "32"])])
     known = [one["reward"] for one in responses if not one["extra_logs"]["adjudge_undecided"]]
     undecided = [one["reward"] for one in responses if one["extra_logs"]["adjudge_undecided"]]
     assert known
@@ -172,14 +178,14 @@ def test_a_reward_function_waits_for_more_siblings_than_asyncio_has_threads(
 
     file = reward_file()
     texts, several = GROUPS["37+48"], 6
-    asked: list[tuple[str, Any, list[str]]] = [(chat(f"{n}+48"), {"prompt": f"{n}+48"}, list(texts)) for n in range(37, 37 + several)]
+    asked: Asked = [(chat(f"{n}+48"), {"prompt": f"{n}+48"}, list(texts)) for n in range(37, 37 + several)]
     asked.append((chat("20+21"), {"prompt": "20+21", "group_size": 1}, ["41"]))
 
     class Loaded(SingleTurnAgentExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(page["reward.py"])
 
-    *groups, alone = generated(rollout, Loaded, tokenizer, asked)
+    *groups, alone = generated(Loaded, tokenizer, asked)
     assert [one["extra_logs"]["adjudge_undecided"] for one in alone] == [1.0]
     for (_, label, _), responses in zip(asked, groups, strict=False):
         values = [one.value for one in wanted(file, label["prompt"], answers(tokenizer, responses))]
@@ -233,10 +239,30 @@ def kept(rollout: Any, groups: list[list[dict[str, Any]]]) -> int:
 
 
 @pytest.mark.slow
+def test_groups_on_an_actor_of_ray(local_ray: None, rollout: Any, tokenizer: Any, reward_file: Any, page: dict[str, str]) -> None:
+    """Two rows of one prompt, and an evaluation's sample alone, in the actor that OpenRLHF runs and with the file of the documentation."""
+    import ray
+    from replaying import Engine
+
+    file = reward_file()
+    Path(page["agent.py"]).write_text(Path(page["agent.py"]).read_text().replace("reward.yaml", str(file)))
+    two = GROUPS["37+48"]
+    asked: Asked = [(chat("37+48"), {"prompt": "37+48"}, two[:4]), (chat("37+48"), {"prompt": "37+48"}, two[4:])]
+    asked.append((chat("20+21"), {"prompt": "20+21"}, ["41"]))
+    actor = ray.remote(Engine).remote(page["agent.py"], tokenizer, asked)
+    *groups, [alone] = ray.get([actor.generate_responses.remote(*one) for one in call(asked, tokenizer)])
+    for responses in groups:
+        values = [one.value for one in wanted(file, "37+48", answers(tokenizer, responses))]
+        assert [one["reward"] for one in responses] == pytest.approx(values)
+    assert alone["extra_logs"] == {"adjudge_undecided": 1.0}
+    ray.kill(actor)
+
+
+@pytest.mark.slow
 def test_the_dynamic_filter_looks_at_absolute_scores(local_ray: None, rollout: Any, tokenizer: Any, reward_file: Any) -> None:
     texts = ["42", "52", "41", "24"]
-    asked: list[tuple[str, Any, list[str]]] = [(chat(f"{n}+30"), {"prompt": f"{n}+30"}, list(texts)) for n in (12, 13, 14, 15)]
-    groups = generated(rollout, agent_executor(reward_file()), tokenizer, asked)
+    asked: Asked = [(chat(f"{n}+30"), {"prompt": f"{n}+30"}, list(texts)) for n in (12, 13, 14, 15)]
+    groups = generated(agent_executor(reward_file()), tokenizer, asked)
     assert kept(rollout, groups) == 4, "without anchors nothing says that a prompt is too easy or too hard"
     relative = [[{**one, "scores": one["reward"]} for one in group] for group in groups]
     assert kept(rollout, relative) < 4, "rewards around 0 are what the filter takes for prompts that nobody can solve"
@@ -246,7 +272,7 @@ def test_the_dynamic_filter_looks_at_absolute_scores(local_ray: None, rollout: A
         (prompt, {**label, "solution": anchor}, texts)
         for (prompt, label, texts), anchor in zip(asked, ["42", "42", "43", "43"], strict=True)
     ]
-    groups = generated(rollout, agent_executor(file), tokenizer, anchored)
+    groups = generated(agent_executor(file), tokenizer, anchored)
     means = []
     for (_, label, _), responses in zip(anchored, groups, strict=True):
         found = answers(tokenizer, responses)
