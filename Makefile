@@ -9,7 +9,7 @@ TORCH_ARGS ?=
 # The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-policy test test-vllm fast check docs bench clean
+.PHONY: demo demo-policy test test-vllm test-rewards fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
@@ -22,6 +22,9 @@ test: $(VENV)/installed check  ## the whole suite, slow trainings included
 
 test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environment of its own
 	$(VLLM)/bin/pytest tests/vllm
+
+test-rewards: $(VENV)/installed  ## each RL framework's adapter against that framework, in environments of their own below .venv-rewards
+	$(BIN)/python benchmarks/reward_adapters.py
 
 fast: $(VENV)/installed  ## the suite without the trainings
 	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow"
@@ -62,4 +65,4 @@ $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) runs build dist
+	rm -rf $(VENV) $(VLLM) .venv-rewards runs build dist

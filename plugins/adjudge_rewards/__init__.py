@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .cohorts import Cohorts, SlotTaken
     from .config import RewardConfig, open_reward, read_reward
     from .group_reward import GroupReward, SampleReward
-    from .together import from_main, gathered, rank
+    from .ranks import from_main, gathered, rank
     from .trl import TrlReward
     from .undecided import Undecided, decided
 

@@ -21,8 +21,11 @@ def tested_with(package: str, versions: str, install: str) -> None:
         raise ConfigError(f"{package} is not installed here.\n  Remedy: {install}.")
     try:
         version = metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return
+    except metadata.PackageNotFoundError:  # the distribution may have another name, as ms-swift has
+        names = metadata.packages_distributions().get(package)
+        if not names:
+            return
+        version = metadata.version(names[0])
     from packaging.specifiers import SpecifierSet
 
     if package not in _told and not SpecifierSet(versions).contains(version, prereleases=True):

@@ -18,7 +18,7 @@ from .config import RewardConfig, open_reward, read_reward, whole
 from .conversations import Said, prompt_text
 from .framework import tested_with
 from .group_reward import GroupReward
-from .together import from_main, gathered, rank
+from .ranks import from_main, gathered, rank
 from .undecided import Undecided, decided
 
 

@@ -29,6 +29,12 @@ def test_a_version_within_the_range_says_nothing(caplog: pytest.LogCaptureFixtur
     assert not caplog.messages
 
 
+def test_a_package_whose_distribution_has_another_name_has_a_version(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "adjudge"):
+        needs("yaml", ">=99", "pip install PyYAML")
+    assert ">=99" in caplog.text
+
+
 def test_an_adapter_says_which_framework_it_misses() -> None:
     try:
         import verl  # noqa: F401
