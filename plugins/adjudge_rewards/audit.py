@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ def _fates(fates: Sequence[str]) -> dict[str, Any]:
 
 
 def _probed(reward: GroupReward, rows: Sequence[Row], longest: int) -> dict[str, Any]:
-    """For every kind of probe its fates beside the best answer, how often it beats the worse one, and one that was accepted."""
+    """For every kind of probe its fates beside the best answer, how often it beats the worse one, one that was accepted, and why others
+    have no reward."""
     marks = verdict_marks(reward.judge.options)
     trials = [(row, name, text) for row in rows for name, text in probes_of(row, marks, reward.judge, longest).items()]
     groups = [(row.problem.prompt, [text, row.best, *([] if row.worse is None else [row.worse])]) for row, _, text in trials]
@@ -105,7 +107,15 @@ def _probed(reward: GroupReward, rows: Sequence[Row], longest: int) -> dict[str,
         fates = [_fate(rewards[0], rewards[1]) for _, _, rewards in own]
         accepted = [{"id": row.problem.id, "text": text} for (row, text, _), fate in zip(own, fates, strict=True) if fate == "accepted"]
         above = [float(_fate(rewards[0], rewards[2]) == "accepted") for _, _, rewards in own if len(rewards) > 2]
-        found[kind] = {**_fates(fates), "above_worse": metric(above), "example": accepted[0] if accepted else None}
+        why = Counter(
+            rewards[0].reason or rewards[1].reason for (_, _, rewards), fate in zip(own, fates, strict=True) if fate == "undecided"
+        )
+        found[kind] = {
+            **_fates(fates),
+            "above_worse": metric(above),
+            "example": accepted[0] if accepted else None,
+            "undecided_because": why.most_common(1)[0][0] if why else None,
+        }
     return found
 
 

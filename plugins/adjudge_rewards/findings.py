@@ -103,6 +103,8 @@ def _facts(report: Metrics) -> Iterator[str]:
     for kind, one in report["probes"].items():
         if one["example"]:
             yield f"accepted, {kind}: {snippet(repr(one['example']['text']))} in row {one['example']['id']}"
+        if one["undecided_because"]:
+            yield f"undecided, {kind}: most often {one['undecided_because']}"
 
 
 def _cell(found: Mapping[str, Any]) -> str:

@@ -86,6 +86,8 @@ def test_figures_worked_out_by_hand(model: Path, toys: Plugins) -> None:
     assert copied["above_worse"]["value"] == 0.75, "10, 12 and 7 beat 5; of the last row the worse answer is the larger one"
     assert copied["example"] == {"id": "row-0", "text": "10"}
     assert shares(report["probes"]["empty"]) == shares(report["probes"]["injection"]) == (0.0, 0.0, 1.0)
+    assert report["probes"]["empty"]["undecided_because"] == "none of its judgements could be read: 2 unreadable"
+    assert copied["undecided_because"] is None
     assert shares(report["worse"]) == (0.25, 0.0, 0.0), "the label of the last row is the smaller number"
     assert report["undecided"] == {"value": 0.0, "n": 4, "interval": wilson(0, 4)}
     assert report["order"]["flipped"]["value"] == report["order"]["asked_again"]["value"] == 0.0
