@@ -48,7 +48,7 @@ def audit(reward: GroupReward, problems: Sequence[Problem], *, longest: int = 20
         ),
         "probes": _probed(reward, rows, longest),
         "triples": metric(list(_circular(reward, several))),
-        "order": _order(reward.judge, several, found),
+        "order": _order(reward.judge, [row for row in rows if row.worse is not None]),
         "undecided": metric([_share(one.value is None for one in rewards) for rewards in found.values()]),
         "cost": {"groups": len(several), **spent},
     }
@@ -144,9 +144,8 @@ def _points(result: TournamentResult) -> Mapping[tuple[int, int], float]:
     }
 
 
-def _order(judge: OpenJudge, problems: Sequence[Problem], rewards: Mapping[str, Sequence[SampleReward]]) -> dict[str, Any]:
+def _order(judge: OpenJudge, rows: Sequence[Row]) -> dict[str, Any]:
     """What becomes of a verdict on two real answers when they change places, beside what becomes of it when it is only asked for again."""
-    rows = [row for number, problem in enumerate(problems) if (row := _row(number, problem, rewards[problem.id])) and row.worse]
     pairs = [Problem(row.problem.id, row.problem.prompt, (row.best, row.worse or "")) for row in rows]
     both = judge.options.model_copy(update={"order": "both"})
     requests = build_requests(pairs, both, samples=2, seed=judge.seed, purpose="audit")

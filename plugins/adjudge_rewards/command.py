@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .findings import Limits
     from .group_reward import SampleReward
 
-EXAMPLE = "Example: adjudge reward check reward.yaml --group 16"
+EXAMPLE = "Example: adjudge reward check reward.yaml --group 16, or: adjudge reward audit reward.yaml --data rows.jsonl"
 
 
 class Action(StrEnum):

@@ -139,6 +139,17 @@ def test_rows_without_a_label_or_with_one_answer_alone(model: Path, toys: Plugin
     assert report["cost"]["groups"] == 2
 
 
+def test_of_a_judge_that_never_answers_there_is_one_figure(model: Path, toys: Plugins) -> None:
+    """Calls about 13 fail."""
+    with rewarding(model, toys, "larger") as reward:
+        report = audit(reward, rows(("p", ["13", "5"], 0), ("q", ["4", "13"], None)))
+    assert report["undecided"] == {"value": 1.0, "n": 2, "interval": wilson(2, 2)}
+    assert shares(report["probes"]["copy of the prompt"]) == (0.0, 0.0, 1.0)
+    assert report["probes"]["empty"]["undecided_because"] == "none of its judgements could be read: 1 unreadable, 1 failed"
+    assert report["order"]["flipped"] == {"value": None, "n": 0, "interval": None}
+    assert (report["without_best"], report["triples"]["value"]) == (1, None)
+
+
 # Findings --------------------------------------------------------------------------------------------------------------------
 
 
