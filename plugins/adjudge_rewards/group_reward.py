@@ -65,7 +65,7 @@ class GroupReward:
         voting: Mapping[str, Any] | None = None,
     ) -> None:
         rules = {"on_unreadable": "drop", **(voting or {})}
-        self.how = reward
+        self.judge, self.how, self.rules = judge, reward, rules
         self.metrics: dict[str, float] = {}
         self._play: Play = judge.ranking(aggregator, budget, rules)
         self._against: Callable[[int], Play] = lambda anchors: judge.ranking(Against(anchors=anchors), None, rules)
