@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-OPENED = re.compile(r"(?:<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]|◁think▷)\s*$", re.IGNORECASE)
-"""What the end of a prompt looks like where a chat template opens the thinking itself."""
 CLOSES = re.compile(r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷", re.IGNORECASE)
 OPEN, CLOSE = "<think>", "</think>"
 SAID = ("text", "output_text")

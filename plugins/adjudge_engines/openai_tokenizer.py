@@ -6,10 +6,10 @@ import json
 from pathlib import Path as FilePath
 
 from adjudge import ConfigError
+from adjudge_judges import opened_by_template
 
 from .folder import TOKENIZER_FILES
 from .installed import require
-from .openai_content import OPENED
 from .openai_options import OpenAiEngine
 from .texts import Texts
 
@@ -32,13 +32,5 @@ def opens_thinking(options: OpenAiEngine, texts: Texts | None) -> bool:
     """Whether the prompt ends with the beginning of the thinking: as the options say, else as the tokenizer's template has it."""
     if options.opens_thinking is not None:
         return options.opens_thinking
-    if texts is None or texts.tokenizer.chat_template is None:
-        return False
     arguments = options.extra.get("chat_template_kwargs")
-    shown = texts.tokenizer.apply_chat_template(
-        [{"role": "user", "content": "37+48"}],
-        add_generation_prompt=True,
-        tokenize=False,
-        **(arguments if isinstance(arguments, dict) else {}),
-    )
-    return OPENED.search(shown) is not None or bool(texts.opened and not arguments)
+    return texts is not None and bool(opened_by_template(texts.tokenizer, arguments if isinstance(arguments, dict) else {}))

@@ -34,13 +34,16 @@ class Texts:
         self.token_offsets = TokenOffsets(tokenizer)
         self.opened = opened_by_template(tokenizer)
         """What the chat template writes before a judgement, where it begins the thinking itself."""
-        self._told = False
-        """Whether it has been said that judgements get less room than `max_new_tokens`."""
+        self._told = self._told_none = False
+        """Whether it has been said that judgements get less room than `max_new_tokens`, or none."""
 
     def prompts(self, chats: Sequence[list[Message]], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
         """Token ids of every chat, and how many tokens its judgement may take: 0 where there is no room for one."""
         ids = encode(self.tokenizer, chats)
         rooms = [max_new_tokens if self.context is None else max(0, min(max_new_tokens, self.context - len(one))) for one in ids]
+        if (none := rooms.count(0)) and not self._told_none:
+            self._told_none = True
+            log.warning("%d of %d prompts leave no room for a judgement in the model's %d tokens, and fail", none, len(ids), self.context)
         fewer = [room for room in rooms if 0 < room < max_new_tokens]
         if fewer and not self._told:
             self._told = True

@@ -227,7 +227,9 @@ def _print_ranking(row: Mapping[str, Any]) -> None:
     from adjudge import print_table, snippet
 
     if row["order"] is None:
-        return typer.echo(f"{row['id']}: {snippet(row['prompt'])}\nnot ranked: no vote could be read; {_summary(row)}")
+        votes = {vote for match in row["matches"] for vote in match["votes"]}
+        why = "no judgement came back" if votes == {"failed"} else "no vote could be read"
+        return typer.echo(f"{row['id']}: {snippet(row['prompt'])}\nnot ranked: {why}; {_summary(row)}")
     columns = {"rating": [f"{rating:.6g}" for rating in row["ratings"]]}
     if row["intervals"] is not None:
         columns["95% interval"] = [f"{low:.4g} to {high:.4g}" for low, high in row["intervals"]]

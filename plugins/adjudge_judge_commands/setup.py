@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
@@ -12,6 +13,8 @@ from adjudge import ConfigError, Engine, JobError, Judge, Options, Plugins, boun
 from .opened_judge import OpenJudge, open_judge
 from .progress import showing
 from .sources import from_yaml
+
+log = logging.getLogger("adjudge.judging")
 
 
 class JudgingOptions(Protocol):
@@ -65,8 +68,8 @@ def check_judge(config: Any) -> None:
 def opened(config: JudgingOptions, folder: FilePath, *, cache: bool = True, to_score: int = 0) -> Iterator[OpenJudge]:
     """The judge of a configuration with its model loaded; progress is shown meanwhile.
 
-    Raises `JobError` at the end when every call failed. `to_score` is how many paths will be scored, for a command that does so rather
-    than judge; it counts them in `OpenJudge.session.done`.
+    Raises `JobError` at the end when every call failed, and warns when some did. `to_score` is how many paths will be scored, for a
+    command that does so rather than judge; it counts them in `OpenJudge.session.done`.
     """
     with open_judge(folder, engine=config.engine, judge=config.judge, seed=config.seed, cache=cache) as judge:
         judge.session.total = to_score
@@ -75,3 +78,6 @@ def opened(config: JudgingOptions, folder: FilePath, *, cache: bool = True, to_s
     session = judge.session
     if session.failed and session.failed == session.done:
         raise JobError(f"all {session.failed} calls to engine {config.engine.use!r} failed, the last with: {session.last_error}")
+    if session.failed:
+        told = (session.failed, session.done, config.engine.use, session.last_error)
+        log.warning("%d of %d calls to engine %r failed, the last with: %s", *told)

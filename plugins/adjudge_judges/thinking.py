@@ -8,7 +8,7 @@ A mark with another name is known from the chat template: `opened_by` reads what
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adjudge import Message
@@ -102,13 +102,16 @@ def opened_by(render: Callable[[Sequence[Message], bool], str]) -> str:
     return opened if known else f"{_BY_TEMPLATE}{opened}"
 
 
-def opened_by_template(tokenizer: Any) -> str:
-    """The beginning of thinking that a tokenizer's chat template writes itself before the answer; nothing where it writes none."""
+def opened_by_template(tokenizer: Any, arguments: Mapping[str, Any] | None = None) -> str:
+    """The beginning of thinking that a tokenizer's chat template writes itself before the answer; nothing where it writes none.
+
+    `arguments` are those that the template is given beside the chat.
+    """
     if getattr(tokenizer, "chat_template", None) is None:
         return ""
 
     def render(chat: Sequence[Message], ask: bool) -> str:
-        return str(tokenizer.apply_chat_template(list(chat), add_generation_prompt=ask, tokenize=False))
+        return str(tokenizer.apply_chat_template(list(chat), add_generation_prompt=ask, tokenize=False, **(arguments or {})))
 
     return opened_by(render)
 

@@ -152,6 +152,22 @@ def test_the_job_failed_when_every_call_did(call: Call, model: Path) -> None:
     assert "all 1 calls to engine 'oracle' failed, the last with: timeout" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["judge", "eval", "rank"])
+def test_some_failed_calls_are_told_with_the_reason(
+    call: Call, model: Path, tmp_path: Path, command: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (trouble := tmp_path / "trouble").write_text("never?")
+    (rows := tmp_path / "rows.jsonl").write_text(
+        "".join(f'{{"prompt": "{prompt}", "answers": ["12", "7"], "label": 0}}\n' for prompt in ("never?", "larger?"))
+    )
+    result = call(command, rows, "-m", model, "--engine", f"{{use: oracle, trouble: {trouble}}}")
+    assert result.exit_code == 0
+    calls = {"judge": "1 of 2", "eval": "1 of 2", "rank": "2 of 3"}[command]  # a match that nobody could read is played again
+    assert f"{calls} calls to engine 'oracle' failed, the last with: timeout" in caplog.messages
+    if command == "rank":
+        assert "not ranked: no judgement came back" in result.stdout
+
+
 def test_long_work_shows_progress_in_plain_lines(call: Call, model: Path) -> None:
     rows = "".join(f'{{"prompt": "larger?", "answers": ["7", "{n}"]}}\n' for n in range(20, 24))
     result = call("judge", "-m", model, "--engine", "{use: oracle, seconds: 0.6}", "--json", stdin=rows)

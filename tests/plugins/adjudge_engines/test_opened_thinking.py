@@ -9,6 +9,8 @@ import pytest
 
 from adjudge import Outcome, as_row, read_verdict
 from adjudge_engines import load_tokenizer
+from adjudge_engines.openai_options import OpenAiEngine
+from adjudge_engines.openai_tokenizer import opens_thinking
 from adjudge_engines.texts import Texts
 from adjudge_engines.token_offsets import TokenOffsets
 from adjudge_judges import Rrm
@@ -39,6 +41,18 @@ def test_a_verdict_in_thinking_that_the_template_opened_is_none(tokenizer: Any, 
     assert not one.truncated
     assert as_row(one)["opened"] == one.opened
     assert read_verdict(Rrm(), one).outcome == Outcome.UNREADABLE
+
+
+@pytest.mark.parametrize("opened", ["<think>\n", "[THINK]", "<ponder>"])
+def test_an_endpoint_s_template_may_open_the_thinking_by_its_arguments_alone(tokenizer: Any, opened: str) -> None:
+    texts = texts_with(tokenizer, CHAT + "{% if enable_thinking is defined and enable_thinking %}" + opened + "{% endif %}{% endif %}")
+
+    def told(**extra: Any) -> bool:
+        return opens_thinking(OpenAiEngine(base_url="http://127.0.0.1:1/v1", model="m", extra=extra), texts)
+
+    assert told(chat_template_kwargs={"enable_thinking": True})
+    assert not told(chat_template_kwargs={"enable_thinking": False})
+    assert not told()
 
 
 def test_without_such_a_template_nothing_changes(tokenizer: Any) -> None:
