@@ -49,10 +49,28 @@ class SampleReward:
     """Why it is undecided."""
 
 
+@dataclass(frozen=True, slots=True)
+class RewardCall:
+    """What one call hands over; see `GroupReward.judged`."""
+
+    prompts: Sequence[Said]
+    completions: Sequence[Said]
+    groups: Sequence[Hashable] | None = None
+    anchors: Sequence[Said | Sequence[Said] | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewardAnswer:
+    """What one call comes to."""
+
+    rewards: list[SampleReward]
+    metrics: dict[str, float]
+
+
 class GroupReward:
     """A function from prompts and completions to rewards; `OpenJudge.group_reward` and ``reward.yaml`` make one.
 
-    It may be called from several threads, one call after the other being judged. `metrics` are of the last call.
+    It may be called from several threads, one call after the other being judged. `metrics` are of the last call; `judge` is who judges.
     """
 
     def __init__(
@@ -65,7 +83,7 @@ class GroupReward:
         voting: Mapping[str, Any] | None = None,
     ) -> None:
         rules = {"on_unreadable": "drop", **(voting or {})}
-        self.how = reward
+        self.judge, self.how = judge, reward
         self.metrics: dict[str, float] = {}
         self._play: Play = judge.ranking(aggregator, budget, rules)
         self._against: Callable[[int], Play] = lambda anchors: judge.ranking(Against(anchors=anchors), None, rules)
@@ -100,18 +118,24 @@ class GroupReward:
         ranked among them. Completions of a group that say the same are judged once and rewarded alike. Raises `DataError` for lists of
         different lengths, two prompts in one group, and what is neither a text nor messages.
         """
-        texts = said(prompts, completions)
-        if groups is not None and len(groups) != len(texts):
-            raise DataError(f"there are {len(texts)} completions and {len(groups)} groups.\n  Remedy: name the group of each.")
-        made = _grouped(texts, groups, _anchor_texts(anchors, len(texts)))
-        found: dict[int, SampleReward] = {}
+        [answer] = self.judged_together([RewardCall(prompts, completions, groups, anchors)])
+        return answer.rewards
+
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+        """Several calls at once, which share the engine's batches; a group belongs to one call. `metrics` are of all together."""
+        made = [_groups_of(call) for call in calls]
+        every = [group for groups in made for group in groups]
         with self._lock:
             started = time.monotonic()
-            self._judge(made)
-            self.metrics = {**_counted(made), "seconds": time.monotonic() - started}
-        for group in made:
-            found.update(zip(group.places, group.rewards, strict=True))
-        return [found[place] for place in range(len(texts))]
+            self._judge(every)
+            took = {"seconds": time.monotonic() - started}
+            self.metrics = {**_counted(every), **took}
+        return [RewardAnswer(_in_place(groups), {**_counted(groups), **took}) for groups in made]
+
+    def rank(self, problems: Sequence[Problem]) -> list[TournamentResult]:
+        """Rankings of problems' answers by the same rules, in order."""
+        with self._lock:
+            return self._play(problems)
 
     def _judge(self, groups: Sequence[_Group]) -> None:
         """Play all groups at once, then all matches against anchors, and make the rewards."""
@@ -197,6 +221,19 @@ class _Group:
     @property
     def played(self) -> list[MatchResult]:
         return [one for result in (self.result, self.met) if result is not None for one in result.played]
+
+
+def _groups_of(call: RewardCall) -> list[_Group]:
+    texts = said(call.prompts, call.completions)
+    if call.groups is not None and len(call.groups) != len(texts):
+        raise DataError(f"there are {len(texts)} completions and {len(call.groups)} groups.\n  Remedy: name the group of each.")
+    return _grouped(texts, call.groups, _anchor_texts(call.anchors, len(texts)))
+
+
+def _in_place(groups: Sequence[_Group]) -> list[SampleReward]:
+    """The rewards of all groups of a call, in the order of its completions."""
+    found = {place: one for group in groups for place, one in zip(group.places, group.rewards, strict=True)}
+    return [found[place] for place in range(len(found))]
 
 
 def _grouped(texts: Sequence[tuple[str, str]], groups: Sequence[Hashable] | None, anchors: Sequence[Sequence[str]]) -> list[_Group]:

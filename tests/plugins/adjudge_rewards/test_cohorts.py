@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge import DataError, JobError, Plugins
-from adjudge_rewards import Cohorts, GroupReward, SampleReward, SlotTaken, open_reward
+from adjudge_rewards import Cohorts, GroupReward, RewardAnswer, RewardCall, SampleReward, SlotTaken, open_reward
 
 
 class Counted:
@@ -23,14 +23,14 @@ class Counted:
         self.calls: list[list[str]] = []
         self.error = error
 
-    def judged(self, prompts: Sequence[str], texts: Sequence[str], *, groups: Sequence[Any], anchors: Any) -> list[SampleReward]:
-        self.calls.append(list(texts))
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+        self.calls.append([str(text) for call in calls for text in call.completions])
         if self.error is not None:
             raise self.error
-        members: dict[Any, list[str]] = {}
-        for text, group in zip(texts, groups, strict=True):
-            members.setdefault(group, []).append(text)
-        return [SampleReward(float(sorted(members[group]).index(text))) for text, group in zip(texts, groups, strict=True)]
+        return [
+            RewardAnswer([SampleReward(float(sorted(map(str, call.completions)).index(str(text)))) for text in call.completions], {})
+            for call in calls
+        ]
 
 
 def run(work: Callable[[Cohorts], Any], reward: Any = None, **options: Any) -> Any:
