@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .batches import Batches
     from .cohort import Failure, Told
     from .cohort_store import CohortStore
-    from .cohorts import Cohorts, SlotTaken, TakesNoMore
+    from .cohorts import EVALUATED, Cohorts, SlotTaken, TakesNoMore
     from .config import RewardConfig, open_reward, read_reward
     from .conversations import Said, answer_text, prompt_text
     from .group_reward import GroupReward, RewardAnswer, RewardCall, SampleReward
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .undecided import Undecided, decided
 
 __all__ = [
-    "Batches", "CohortStore", "Cohorts", "Failure", "GroupReward", "RewardAnswer", "RewardCall", "RewardConfig", "Said",
+    "EVALUATED", "Batches", "CohortStore", "Cohorts", "Failure", "GroupReward", "RewardAnswer", "RewardCall", "RewardConfig", "Said",
     "SampleReward", "SlotTaken", "TakesNoMore", "Told", "TrlReward", "Undecided", "answer_text", "decided", "open_reward",
     "prompt_text", "read_reward",
 ]  # fmt: skip

@@ -41,12 +41,13 @@ class CohortStore:
         self._soon: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cohorts")
         try:
+            file.touch(mode=0o600)  # it holds what a policy wrote
             self._disk = sqlite3.connect(file, check_same_thread=False, isolation_level=None, timeout=1)
             self._disk.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._disk.execute("PRAGMA journal_mode = WAL")
             self._disk.execute("PRAGMA synchronous = NORMAL")
             self._begin(reward)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             if "locked" in str(error):
                 raise ConfigError(f"{file}: another server uses it.\n  Remedy: stop that one, or name another file.") from None
             raise ConfigError(f"{file}: cannot keep groups there: {error}.\n  Remedy: name a file of a folder that is there.") from None

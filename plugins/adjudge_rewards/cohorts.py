@@ -20,6 +20,9 @@ from .conversations import Said, answer_text, prompt_text
 from .group_reward import RewardCall, SampleReward
 from .undecided import NEUTRALS, Undecided, decided
 
+EVALUATED = ("test", "val", "valid", "validation", "dev", "eval")
+"""What the split of a row is called where its group is as large as in evaluation."""
+
 
 class SlotTaken(DataError):
     """Another completion came under this slot of this group."""
@@ -131,10 +134,9 @@ class Cohorts:
                 cohort.free(("stopped", "the server stops; ask again once it is back"))
         self.collecting = {}
 
-    @property
-    def waiting(self) -> int:
-        """Completions of groups that are not complete."""
-        return sum(len(cohort.texts) for cohort in self.collecting.values())
+    def knows(self, group: Hashable) -> bool:
+        """Whether the group is under way, or remembered."""
+        return group in self.collecting or group in self._of_group
 
     def _again(self, group: Hashable, size: int, prompt: str, text: str, slot: Hashable) -> tuple[Cohort, int] | None:
         """The completion that this is, if it has been handed over before."""

@@ -65,6 +65,8 @@ class RewardAnswer:
 
     rewards: list[SampleReward]
     metrics: dict[str, float]
+    matches: tuple[tuple[int, int, float | None], ...] = ()
+    """Who met whom within a group, as places in the call, and the first one's share of the point; None where nothing could be read."""
 
 
 class GroupReward:
@@ -130,7 +132,10 @@ class GroupReward:
             self._judge(every)
             took = {"seconds": time.monotonic() - started}
             self.metrics = {**_counted(every), **took}
-        return [RewardAnswer(_in_place(groups), {**_counted(groups), **took}) for groups in made]
+        return [
+            RewardAnswer(_in_place(groups), {**_counted(groups), **took}, tuple(match for group in groups for match in group.met_whom()))
+            for groups in made
+        ]
 
     def rank(self, problems: Sequence[Problem]) -> list[TournamentResult]:
         """Rankings of problems' answers by the same rules, in order."""
@@ -198,6 +203,18 @@ class _Group:
         self.rewards = [
             SampleReward(value, shares.get(text), "" if value is not None else self._reason(text))
             for text, value in zip(self.texts, values[: len(self.texts)], strict=True)
+        ]
+
+    def met_whom(self) -> list[tuple[int, int, float | None]]:
+        """The matches among the group's own, by their places in the call."""
+        if self.result is None or len(self.contestants) < 2:
+            return []
+        place = {text: self.places[number] for number, text in reversed(list(enumerate(self.texts)))}
+        met = [(self.contestants[one.match.first], self.contestants[one.match.second], one) for one in self.result.played]
+        return [
+            (place[first], place[second], None if one.undecided else one.outcome.points)
+            for first, second, one in met
+            if first != second and first in place and second in place
         ]
 
     def _of_all(self, result: TournamentResult) -> TournamentResult:

@@ -22,12 +22,9 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from adjudge import ConfigError, stable_id
 
-from .cohorts import Cohorts
+from .cohorts import EVALUATED, Cohorts
 from .config import open_reward, read_reward
 from .group_reward import SampleReward
-
-EVALUATED = ("test", "val", "valid", "validation", "dev", "eval")
-"""What ``extra_info.split`` of a row says where its group is as large as `rollout.val_kwargs.n`."""
 
 
 class GroupsActor:
