@@ -72,6 +72,10 @@ class CohortStore:
         self._thread.shutdown()
         self._disk.close()
 
+    async def flush(self) -> None:
+        """Wait until all is written."""
+        await asyncio.wrap_future(self._write(_nothing))
+
     async def load(self) -> list[tuple[Cohort, list[int]]]:
         """Every group, with the numbers of those completions of a complete one that came without a slot and may not have been answered."""
         return await asyncio.wrap_future(self._thread.submit(self._load))
@@ -94,7 +98,7 @@ class CohortStore:
     async def complete(self, cohort: Cohort) -> None:
         """Keep all completions of a group, before it is judged."""
         self.add(cohort, list(cohort.texts))
-        await asyncio.wrap_future(self._write(_nothing))
+        await self.flush()
 
     async def judged(self, cohort: Cohort, rewards: Sequence[SampleReward]) -> None:
         """Keep the rewards of a group, before anybody is told."""

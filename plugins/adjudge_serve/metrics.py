@@ -26,7 +26,7 @@ class Counts:
     """The counters of one server, in a registry of its own."""
 
     def __init__(self, service: Service) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._sums = {name: Counter(f"adjudge_{name}", said, registry=self.registry) for name, said in COUNTED.items()}
