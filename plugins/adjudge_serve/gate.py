@@ -8,12 +8,13 @@ import ipaddress
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from adjudge import ConfigError
 
+from .direct import Endpoint, refusal_of
 from .service import Refused, Service
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -57,29 +58,29 @@ def read_token(file: Path | None, variable: str | None, *, needed: bool) -> str 
 
 
 class Gate:
-    """An ASGI application around the one with the routes."""
+    """An ASGI application: what is posted goes to `direct`, the rest to `app`."""
 
-    def __init__(self, app: App, service: Service) -> None:
-        self.app, self.service, self.token = app, service, service.settings.token
+    def __init__(self, app: App, direct: dict[str, Endpoint], service: Service) -> None:
+        self.app, self.direct, self.service, self.token = app, direct, service, service.settings.token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def counted(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                self.service.counts.answered(getattr(scope.get("route"), "path", "none"), message["status"])
-            await send(message)
-
-        headers = dict(scope["headers"])
+            return await self.app(scope, receive, send)
+        headers, reply = dict(scope["headers"]), b""
+        refused: Refused | None = None
         try:
             self._let_in(scope, headers)
+            endpoint = self.direct.get(scope["path"]) if scope["method"] == "POST" else None
+            if endpoint is None:
+                return await self.app(scope, receive, send)
             body = await self._body(receive, headers)
-        except Refused as refused:
-            await answer(counted, refused)
-            return
-        await _until_gone(self.app, scope, body, receive, counted)
+            reply = await _unless_gone(endpoint(body, scope["query_string"]), receive)
+        except _Gone:
+            return None
+        except Exception as error:
+            refused = refusal_of(error)
+        self.service.counts.answered(scope["path"] if scope["path"] in self.direct else "other", refused.status if refused else 200)
+        return await answer(send, reply, refused)
 
     def _let_in(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """Check the token, in the header or the path, and take it out of the path."""
@@ -100,6 +101,9 @@ class Gate:
 
     async def _body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         most = self.service.settings.max_body
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if kind != b"application/json":  # what a form of a web page cannot send
+            raise Refused(422, "invalid_request", "the content type has to be application/json")
         told = headers.get(b"content-length", b"0")
         if told.isdigit() and int(told) > most:
             raise _too_large(most)
@@ -125,40 +129,34 @@ def _names_this_machine(host: bytes) -> bool:
     return not name or is_loopback(bare)
 
 
-async def _until_gone(app: App, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-    """Run the application, and cancel it when its client goes away."""
-    sent = False
+class _Gone(Exception):
+    """The client has closed its connection."""
 
-    async def replay() -> MutableMapping[str, Any]:
-        nonlocal sent
-        if sent:
-            await asyncio.Event().wait()  # the end of the connection is seen below
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
 
-    work = asyncio.ensure_future(app(scope, replay, send))
-    gone = asyncio.ensure_future(receive())
+async def _unless_gone(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
+    """What the work comes to; it is cancelled when its client goes away."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise _Gone
     finally:
-        left = not work.done()
-        for task in (work, gone):
-            task.cancel()
-    if left:
-        await asyncio.wait((work,))
-    else:
-        work.result()
+        gone.cancel()
+        task.cancel()
 
 
-async def answer(send: Send, refused: Refused) -> None:
-    """Send an error as the routes do."""
-    body = json.dumps({"error": {"kind": refused.kind, "message": str(refused)}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refused.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if refused.status == 413:
-        headers.append((b"connection", b"close"))
-    if refused.retry_after is not None:
-        headers.append((b"retry-after", str(refused.retry_after).encode()))
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def answer(send: Send, reply: bytes, refused: Refused | None) -> None:
+    """Send a reply, or why there is none."""
+    headers = [(b"content-type", b"application/json")]
+    if refused is not None:
+        reply = json.dumps({"error": {"kind": refused.kind, "message": str(refused)}}).encode()
+        if refused.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        if refused.status == 413:
+            headers.append((b"connection", b"close"))
+        if refused.retry_after is not None:
+            headers.append((b"retry-after", str(refused.retry_after).encode()))
+    headers.append((b"content-length", str(len(reply)).encode()))
+    await send({"type": "http.response.start", "status": 200 if refused is None else refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply})

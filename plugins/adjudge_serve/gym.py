@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from adjudge import DataError, stable_id
@@ -73,7 +72,7 @@ def routes(service: Service) -> APIRouter:
         return {}
 
     @router.post("/verify", response_model=VerifyReply)
-    async def verify(body: VerifyRequest) -> JSONResponse:
+    async def verify(body: VerifyRequest) -> dict[str, Any]:
         """The reward of one rollout, once its group is complete."""
         row = body.model_dump(by_alias=True, exclude_unset=True)
         asked = body.responses_create_params.get("input")
@@ -81,7 +80,7 @@ def routes(service: Service) -> APIRouter:
         size = service.size_of(body.group_size, body.split)
         group, slot = _place(body, prompt, size)
         told = await service.ask(prompt, response_text(body.response), group, size, slot, anchors_in(row, service.anchor))
-        return JSONResponse({**row, **_verdict(told)})
+        return {**row, **_verdict(told)}
 
     @router.post("/compare")
     async def compare(body: CompareRequest) -> CompareReply:

@@ -46,8 +46,8 @@ class Counts:
         """Count what was judged at once."""
         for name, counter in self._sums.items():
             counter.inc(metrics.get(name, 0))
-        self._undecided.inc(metrics["undecided"] * metrics["samples"])
-        self._unreadable.inc(metrics["unreadable"] * metrics["votes"])
+        self._undecided.inc(round(metrics["undecided"] * metrics["samples"]))
+        self._unreadable.inc(round(metrics["unreadable"] * metrics["votes"]))
 
     def failed(self, kind: Failure) -> None:
         self._failures.labels(kind).inc()

@@ -14,7 +14,7 @@ from adjudge_rewards import Told
 
 from .chats import answer_of, conversation
 from .labels import anchors_in, of_label
-from .service import Refused, Service, number
+from .service import Refused, Service, Size, number
 
 
 class OpenRlhfRequest(BaseModel):
@@ -38,7 +38,7 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["frameworks"])
 
     @router.post("/openrlhf")
-    async def openrlhf(body: OpenRlhfRequest, n: int | None = None, run: str = "") -> OpenRlhfReply:
+    async def openrlhf(body: OpenRlhfRequest, n: Size = None, run: str = "") -> OpenRlhfReply:
         """Rewards of OpenRLHF's completions, each once its group is complete. `n` is the group's size, `run` keeps trainings apart."""
         labels = body.labels or [""] * len(body.query)
         if not len(body.query) == len(body.prompts) == len(labels):

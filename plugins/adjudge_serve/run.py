@@ -20,7 +20,6 @@ from adjudge import ConfigError, Plugins, dump, stable_id
 from adjudge_rewards import CohortStore, RewardConfig, open_reward
 
 from .app import make_app
-from .gate import Gate
 from .service import Service, Settings
 
 GRACE = 5
@@ -49,7 +48,7 @@ def run(
         url = f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}"
         told = f"Serving at {url}" + (f"\nToken: {settings.token}" if show_token and settings.token else "")
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            runner.run(_serve(service, make_app(service, anchors), place, told))
+            runner.run(serve(service, anchors, place, told))
         service.close()
         if service.batches.waiting:  # its thread hangs in the judge, which would hold up the end of this process for ever
             typer.echo("The judge did not come back in time; what it was asked is asked again when its clients are.", err=True)
@@ -83,10 +82,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(service: Service, app: Gate, place: socket.socket, told: str) -> None:
+async def serve(service: Service, anchors: dict[str, list[str]], place: socket.socket, told: str) -> None:
+    """Answer at this socket until a signal comes; `told` is printed once requests are taken."""
     await service.cohorts.restore()
     config = uvicorn.Config(
-        app, access_log=False, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=GRACE, backlog=2048
+        make_app(service, anchors),
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        backlog=2048,
     )  # no access log, for a path may hold a token
     server, stop = _Server(config), asyncio.Event()
     loop = asyncio.get_running_loop()

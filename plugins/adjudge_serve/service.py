@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
 
 from adjudge import DataError
 from adjudge_rewards import EVALUATED, Batches, Cohorts, CohortStore, Failure, GroupReward, RewardAnswer, RewardCall, Said, Told
@@ -40,6 +42,8 @@ class Refused(Exception):
         self.status, self.kind, self.retry_after = status, kind, retry_after
 
 
+Size: TypeAlias = Annotated[int | None, Field(ge=1)]
+"""How many completions a group has, where the URL says it."""
 FAILURES: dict[Failure, str] = {
     "incomplete": "incomplete_group",
     "late": "judging_late",

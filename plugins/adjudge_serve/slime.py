@@ -13,7 +13,7 @@ from adjudge_rewards import Said, prompt_text
 
 from .chats import answer_of, conversation
 from .labels import anchors_in, of_label
-from .service import Service, number
+from .service import Service, Size, number
 
 
 class SlimeRequest(BaseModel):
@@ -29,7 +29,7 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["frameworks"])
 
     @router.post("/slime")
-    async def slime(body: SlimeRequest, n: int | None = None, run: str = "") -> float:
+    async def slime(body: SlimeRequest, n: Size = None, run: str = "") -> float:
         """The reward of one of slime's completions, once its group is complete; the mean of the group where it is undecided."""
         prompt: Said = conversation(body.prompt) if isinstance(body.prompt, str) else body.prompt
         said = of_label(body.label)

@@ -48,17 +48,13 @@ class Server:
     process: subprocess.Popen[str] | None = None
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(256))
 
-    def call(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """A process of the command, with the plugin of this folder."""
-        command = [sys.executable, "-m", "adjudge", "serve", "reward.yaml", *arguments]
-        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
-        return subprocess.Popen(
-            command, cwd=self.folder, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}, **options
-        )
-
     def start(self) -> None:
+        command = [sys.executable, "-m", "adjudge", "serve", "reward.yaml", "--port", str(self.port), *self.arguments]
+        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
         with (self.folder / "errors").open("a") as errors:
-            self.process = self.call("--port", str(self.port), *self.arguments, stderr=errors)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "PYTHONPATH": path}
+            )
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
         assert first.startswith("Serving at "), first + (self.folder / "errors").read_text()
