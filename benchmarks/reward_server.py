@@ -66,6 +66,12 @@ def openrlhf(path: str, size: int) -> Bodies:
     return body
 
 
+def processor_seconds(process: subprocess.Popen[str]) -> float:
+    """What a server has used of the processor until now."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def throughput(port: int, bodies: Bodies, connections: int, seconds: float) -> float:
     """Completions a second, with as many requests under way as there are connections."""
     end, numbers, done = time.perf_counter() + seconds, itertools.count(next(PHASES)), 0
@@ -142,7 +148,9 @@ def measure(peer: Path | None, seconds: float, turns: int) -> dict[str, Any]:
             loads.append(os.getloadavg()[0])
             try:
                 asyncio.run(throughput(port, bodies, connections, 1))
+                before = processor_seconds(process)
                 rate = asyncio.run(throughput(port, bodies, connections, seconds))
+                used = processor_seconds(process) - before
                 size, many = bodies(0)[2], 4 * connections
                 half = asyncio.run(latencies(port, bodies, many, seconds, rate / size / 2))
                 steady = asyncio.run(latencies(port, bodies, many, seconds, AIM / size / 2))
@@ -150,6 +158,7 @@ def measure(peer: Path | None, seconds: float, turns: int) -> dict[str, Any]:
                 process.kill()
             told = {
                 "samples_per_second": rate,
+                "processor_ms": 1000 * used / (rate * seconds),
                 "p50_half": at(half, 0.5),
                 "p99_half": at(half, 0.99),
                 "p50": at(steady, 0.5),
@@ -157,20 +166,21 @@ def measure(peer: Path | None, seconds: float, turns: int) -> dict[str, Any]:
             }
             for key, value in told.items():
                 found[name].setdefault(key, []).append(value)
-            print(name, {key: round(value, 1) for key, value in told.items()}, flush=True)
+            print(name, {key: round(value, 3) for key, value in told.items()}, flush=True)
     return {"seconds": seconds, "turns": turns, "load_average": loads, "peer": "openrlhf 0.11.2" if peer else None, "sides": found}
 
 
 async def _soak(port: int, minutes: float, clients: int, pause: float) -> dict[str, Any]:
     end, told, wrong, errors = time.monotonic() + 60 * minutes, 0, 0, 0
-    groups = clients // 8
+    groups, begun = clients // 8, dict[int, int]()
 
     async def member(team: int, slot: int) -> None:
         nonlocal told, wrong, errors
         connection = await Connection.open(port)
         for turn in range(10**9):
-            if time.monotonic() > end:
+            if time.monotonic() > end and begun.get(team, -1) < turn:
                 break
+            begun[team] = turn  # the rest of the team takes part in what one of them has begun
             label = {"group": f"{team}-{turn}", "slot": slot, "answer": "9"}
             prompt = f"{PROMPT}{team}-{turn}"
             sent = request("/openrlhf?n=8", {"query": [f"{prompt}{ANSWER}{slot}"], "prompts": [prompt], "labels": [label]})
@@ -184,22 +194,23 @@ async def _soak(port: int, minutes: float, clients: int, pause: float) -> dict[s
     memory: list[float] = []
 
     async def watch() -> None:
-        connection = await Connection.open(port)
         while time.monotonic() < end:
             await asyncio.sleep(min(20, 6 * minutes))
-            memory.append((await metrics(connection))["process_resident_memory_bytes"] / 2**20)
+            memory.append((await metrics(port))["process_resident_memory_bytes"] / 2**20)
 
     members = [member(team, slot) for team in range(groups) for slot in range(8)]
     await asyncio.gather(watch(), *members)
-    counted = await metrics(await Connection.open(port))
+    counted = await metrics(port)
     return {
         "clients": groups * 8, "minutes": minutes, "pause_seconds": pause, "requests": told, "errors": errors, "wrong_rewards": wrong,
         "groups": told // 8, "groups_judged": counted["adjudge_groups_total"], "memory_mib": memory,
     }  # fmt: skip
 
 
-async def metrics(connection: Connection) -> dict[str, float]:
+async def metrics(port: int) -> dict[str, float]:
+    connection = await Connection.open(port)
     _, text = await connection.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    connection.close()
     lines = [line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in lines}
 
@@ -219,15 +230,24 @@ def shown(data: dict[str, Any]) -> str:
     for name, found in data.get("speed", {}).get("sides", {}).items():
         middle = {key: statistics.median(values) for key, values in found.items()}
         times = [f"{middle[key]:.1f} ms" for key in ("p50", "p99", "p50_half", "p99_half")]
-        rows.append([name, f"{middle['samples_per_second']:,.0f}", *times])
+        rows.append([name, f"{middle['samples_per_second']:,.0f}", f"{middle['processor_ms']:.3f} ms", *times])
     if rows:
         speed = data["speed"]
         load = statistics.median(speed["load_average"])
         parts.append(
             f"Medians of {speed['turns']} turns of {speed['seconds']:g} s on {os.cpu_count()} cores, which the clients use too; "
-            f"load average of the machine {load:.1f} before each turn."
+            f"load average of the machine {load:.1f} before each turn. One completion to a request waits for its siblings: "
+            f"{GROUP} of them come within {1000 * GROUP / (AIM / 2):.1f} ms at 1,250/s."
         )
-        head = ["server and request", "samples/s", "p50 at 1,250/s", "p99 at 1,250/s", "p50 at half load", "p99 at half load"]
+        head = [
+            "server and request",
+            "samples/s",
+            "processor time a sample",
+            "p50 at 1,250/s",
+            "p99 at 1,250/s",
+            "p50 at half load",
+            "p99 at half load",
+        ]
         parts.append(table(head, rows))
     if (one := data.get("soak")) is not None:
         memory = one["memory_mib"]

@@ -54,6 +54,8 @@ class Batches:
         def turn() -> None:
             result: Any = None
             error: BaseException | None = None
+            if done.cancelled():
+                return
             try:
                 result = work()
             except BaseException as raised:

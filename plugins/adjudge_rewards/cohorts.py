@@ -135,8 +135,8 @@ class Cohorts:
         self.collecting = {}
 
     def knows(self, group: Hashable) -> bool:
-        """Whether the group is under way, or remembered."""
-        return group in self.collecting or group in self._of_group
+        """Whether the group is under way, or somebody may come again for a reward of it."""
+        return group in self.collecting or any(one.slots or one.away or one.rewards is None for one in self._of_group.get(group, ()))
 
     def _again(self, group: Hashable, size: int, prompt: str, text: str, slot: Hashable) -> tuple[Cohort, int] | None:
         """The completion that this is, if it has been handed over before."""

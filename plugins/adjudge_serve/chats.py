@@ -21,7 +21,7 @@ ROLES = {"model": "assistant"}
 
 def answer_of(text: str) -> str:
     """A completion without the marks that end it."""
-    return ENDS.sub("", text)
+    return ENDS.sub("", text) if text.rstrip().endswith(">") else text
 
 
 def turns_of(text: str) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from .service import Service, number
 class VerifyRequest(BaseModel):
     """A row of the data set, with what was asked and the response; all of it is given back."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(extra="allow")
     responses_create_params: dict[str, Any]
     response: dict[str, Any]
     group_id: str | int | None = Field(None, alias="_ng_group_id")
@@ -25,7 +25,7 @@ class VerifyRequest(BaseModel):
     rollout_index: int | None = Field(None, alias="_ng_rollout_index")
     task_index: int | None = Field(None, alias="_ng_task_index")
     group_size: int | None = Field(None, ge=1)
-    split: str | None = None
+    split: Any = None
 
 
 class VerifyReply(BaseModel):

@@ -91,6 +91,8 @@ async def serve(service: Service, anchors: dict[str, list[str]], place: socket.s
         log_level="warning",
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,  # a client that is slow to generate finds its connection again
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )  # no access log, for a path may hold a token

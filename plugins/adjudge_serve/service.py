@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import asyncio
+from collections.abc import Coroutine, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import Field
 
@@ -42,6 +43,7 @@ class Refused(Exception):
         self.status, self.kind, self.retry_after = status, kind, retry_after
 
 
+Result = TypeVar("Result")
 Size: TypeAlias = Annotated[int | None, Field(ge=1)]
 """How many completions a group has, where the URL says it."""
 FAILURES: dict[Failure, str] = {
@@ -72,8 +74,18 @@ class Service:
 
     async def judged(self, call: RewardCall) -> RewardAnswer:
         """What the reward says of whole groups."""
-        with self.admitted(len(call.prompts)):
-            return await self.batches.judged(call)
+        return await self.in_time(len(call.prompts), self.batches.judged(call))
+
+    async def in_time(self, samples: int, work: Coroutine[Any, Any, Result]) -> Result:
+        """What the judge says to work on that many completions, unless too many wait or it takes too long."""
+        try:
+            with self.admitted(samples):
+                async with asyncio.timeout(self.settings.judge_seconds):
+                    return await work
+        except TimeoutError:
+            raise Refused(503, "judging_late", f"not judged within {self.settings.judge_seconds:g} s", retry_after=1) from None
+        finally:
+            work.close()
 
     async def ask(self, prompt: Said, completion: Said, group: Hashable, size: int, slot: Hashable, anchors: Sequence[Said]) -> Told:
         """What one completion is worth, once its group is there."""

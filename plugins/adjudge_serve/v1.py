@@ -22,16 +22,14 @@ def routes(service: Service) -> APIRouter:
     async def judge(body: Pair | Pairs) -> Outcomes:
         """Which of two answers is better, for a pair or for several."""
         pairs = [_problem(pair.prompt, pair.answers) for pair in (body.pairs if isinstance(body, Pairs) else [body])]
-        with service.admitted(2 * len(pairs)):
-            verdicts = await service.batches.run(lambda: service.reward.judge.judge(pairs))
+        verdicts = await service.in_time(2 * len(pairs), service.batches.run(lambda: service.reward.judge.judge(pairs)))
         return Outcomes(verdicts=[_outcome(verdict) for verdict in verdicts])
 
     @router.post("/rank")
     async def rank(body: Answers) -> Ranked:
         """The answers to one prompt in order, by the reward's own aggregator, votes and budget."""
         problem = _problem(body.prompt, body.answers)
-        with service.admitted(len(body.answers)):
-            [result] = await service.batches.run(lambda: service.reward.rank([problem]))
+        [result] = await service.in_time(len(body.answers), service.batches.run(lambda: service.reward.rank([problem])))
         return _ranked(result, as_reward(result, service.reward.how))
 
     @router.post("/reward")

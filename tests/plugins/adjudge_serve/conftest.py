@@ -19,9 +19,6 @@ from typing import Any
 
 import pytest
 
-for needed in ("fastapi", "uvicorn", "prometheus_client"):
-    pytest.importorskip(needed, reason="the extra 'serve' is not installed")
-
 
 @dataclass
 class Reply:
@@ -122,6 +119,12 @@ class Server:
         """The pairs that the judge was asked about."""
         log = self.folder / "log"
         return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _extra() -> None:
+    for needed in ("fastapi", "uvicorn", "prometheus_client"):
+        pytest.importorskip(needed, reason="the extra 'serve' is not installed")
 
 
 Make = Callable[..., Server]

@@ -136,6 +136,7 @@ def test_clocks_run_out_for_who_waits_for_siblings_or_for_the_judge(make_server:
     (server.folder / "hold").touch()
     late = [one.result() for one in server.all("/openrlhf", [openrlhf("3"), openrlhf("9")])]
     assert [(one.status, one.json["error"]["kind"]) for one in late] == [(503, "judging_late")] * 2
+    assert server.ask("/v1/rank", {"prompt": "p", "answers": ["1", "2"]}).json["error"]["kind"] == "judging_late"
     (server.folder / "hold").unlink()
     server.wait_for("adjudge_groups_total", 1)
     assert values(server.all("/openrlhf", [openrlhf("9"), openrlhf("3")])) == [1.0, 0.0], "what came late is not lost"
