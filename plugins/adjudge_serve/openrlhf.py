@@ -57,7 +57,7 @@ async def _one(service: Service, query: str, prompt: str, label: Any, n: int | N
         raise DataError("a query does not begin with its prompt.\n  Remedy: send both as one tokenizer decodes them.")
     said = of_label(label)
     group = ("openrlhf", run, said.group or stable_id(prompt, json.dumps(label, sort_keys=True)))
-    size = service.size_of(said.size or n, said.split)
+    size = service.size_of(said.size, said.split, n)
     anchors = anchors_in(label, service.anchor)
     return await service.ask(conversation(prompt), answer_of(query[len(prompt) :]), group, size, said.slot, anchors)
 

@@ -108,10 +108,10 @@ class Service:
                 raise Refused(429, "queue_full", f"{self.waiting} completions wait already", retry_after=1)
         return Admitted(self, samples)
 
-    def size_of(self, asked: int | None, split: Any = None) -> int:
-        """How many completions a group has."""
+    def size_of(self, row: int | None, split: Any = None, url: int | None = None) -> int:
+        """How many completions a group has: what its row says, or the server's setting for evaluation, or the URL, or the server's."""
         evaluated = self.settings.eval_group_size if str(split).lower() in EVALUATED else None
-        size = asked or evaluated or self.settings.group_size
+        size = row or evaluated or url or self.settings.group_size
         if size is None:
             raise DataError(
                 "nobody says how many completions a prompt has.\n  Remedy: start the server with --group-size, or add ?n=8 to the URL."

@@ -34,7 +34,7 @@ def routes(service: Service) -> APIRouter:
         prompt: Said = conversation(body.prompt) if isinstance(body.prompt, str) else body.prompt
         said = of_label(body.label)
         known = stable_id(prompt_text(prompt, "prompt"), json.dumps(body.label, sort_keys=True))
-        group, size = ("slime", run, said.group or known), service.size_of(said.size or n, said.split)
+        group, size = ("slime", run, said.group or known), service.size_of(said.size, said.split, n)
         anchors = anchors_in(body.label, service.anchor)
         return number(await service.ask(prompt, answer_of(body.response), group, size, said.slot, anchors))
 

@@ -82,7 +82,7 @@ def test_openrlhfs_filter_sees_shares_against_reference_answers_and_drops_groups
 
 def test_a_group_has_the_size_that_the_request_tells(server: Server) -> None:
     evaluated = [openrlhf(text, {"split": "eval"}) for text in ("3", "9")]
-    assert [one.result().json["rewards"] for one in server.all("/openrlhf", evaluated)] == [[0.0], [1.0]]
+    assert [one.result().json["rewards"] for one in server.all("/openrlhf?n=3", evaluated)] == [[0.0], [1.0]]
     named = [openrlhf(text, {"group_size": 2, "group": "own"}) for text in ("3", "9")]
     assert [one.result().json["rewards"] for one in server.all("/openrlhf", named)] == [[0.0], [1.0]]
     assert [one.result().json["rewards"] for one in server.all("/openrlhf?n=2&run=a", [openrlhf(one) for one in "39"])] == [[0.0], [1.0]]
