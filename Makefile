@@ -50,7 +50,7 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,gguf,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,gguf,serve,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/qlora --no-deps bitsandbytes
 	touch $@
 

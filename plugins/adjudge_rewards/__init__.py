@@ -9,16 +9,21 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
-    from .cohorts import Cohorts, SlotTaken
+    from .batches import Batches
+    from .cohort import Failure, Told
+    from .cohort_store import CohortStore
+    from .cohorts import EVALUATED, Cohorts, SlotTaken, TakesNoMore
     from .config import RewardConfig, open_reward, read_reward
-    from .group_reward import GroupReward, SampleReward
+    from .conversations import Said, answer_text, prompt_text
+    from .group_reward import GroupReward, RewardAnswer, RewardCall, SampleReward
     from .ranks import from_main, gathered, rank
     from .trl import TrlReward
     from .undecided import Undecided, decided
 
 __all__ = [
-    "Cohorts", "GroupReward", "RewardConfig", "SampleReward", "SlotTaken", "TrlReward", "Undecided", "decided", "from_main", "gathered",
-    "open_reward", "rank", "read_reward",
+    "EVALUATED", "Batches", "CohortStore", "Cohorts", "Failure", "GroupReward", "RewardAnswer", "RewardCall", "RewardConfig", "Said",
+    "SampleReward", "SlotTaken", "TakesNoMore", "Told", "TrlReward", "Undecided", "answer_text", "decided", "from_main", "gathered",
+    "open_reward", "prompt_text", "rank", "read_reward",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -1,59 +1,67 @@
 """Puts the completions of one prompt together where a framework hands them over one at a time, and waits for each one's reward.
 
 Whoever asks first opens a cohort; it is judged once, when as many completions as the group has are there. Cohorts that are complete at the
-same time are judged in one call. Nobody waits for ever: a cohort that is not complete in time, and one whose judging fails, frees all who
-wait, with a reason in place of a number.
+same time are judged in one call. Nobody waits for ever: a cohort that is not complete in time, one that is not judged in time, and one
+whose judging fails free all who wait, with a reason in place of a number. With a `CohortStore` all of this outlives the process.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from adjudge import DataError, JobError
 
+from .batches import Batches, Judges
+from .cohort import Cohort, Failure, Told
+from .cohort_store import CohortStore
 from .conversations import Said, answer_text, prompt_text
-from .group_reward import GroupReward, SampleReward
-from .undecided import Undecided, decided
+from .group_reward import RewardCall, SampleReward
+from .undecided import NEUTRALS, Undecided, decided
+
+EVALUATED = ("test", "val", "valid", "validation", "dev", "eval")
+"""What the split of a row is called where its group is as large as in evaluation."""
 
 
 class SlotTaken(DataError):
     """Another completion came under this slot of this group."""
 
 
-@dataclass
-class _Cohort:
-    group: Hashable
-    size: int
-    prompt: str
-    texts: dict[Hashable, str] = field(default_factory=dict)
-    anchors: dict[Hashable, Sequence[Said]] = field(default_factory=dict)
-    rewards: dict[Hashable, asyncio.Future[SampleReward]] = field(default_factory=dict)
-    waiting: dict[Hashable, int] = field(default_factory=dict)
-    """How many wait for each slot."""
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def complete(self) -> bool:
-        return len(self.texts) == self.size
+class TakesNoMore(JobError):
+    """No new group is begun: the process is about to end."""
 
 
 class Cohorts:
     """Groups under way, in one process and one event loop.
 
     `undecided` is what is said of completions that nobody could judge, whose `reason` stays; with ``raise`` they get a `JobError`.
-    `collect_seconds` is how long the first completion of a group waits for the last; `keep` how many judged groups are remembered, for
-    who asks again under a slot of theirs.
+    `collect_seconds` is how long the first completion of a group waits for the last, `judge_seconds` how long a complete group waits for
+    the judge, `retry_seconds` how long a client that went away without its answer may take to come back with the same completion, and
+    `keep` how many judged groups are remembered. `store` keeps them on disk; call `restore()` first.
     """
 
-    def __init__(self, reward: GroupReward, *, undecided: Undecided = "none", collect_seconds: float = 600, keep: int = 1000) -> None:
-        self.reward, self.undecided, self.collect_seconds, self.keep = reward, undecided, collect_seconds, keep
-        self.collecting: dict[Hashable, _Cohort] = {}
-        self.closed: dict[Hashable, _Cohort] = {}
-        """The last cohort of every group that takes no more completions: being judged, judged, or given up."""
-        self._ready: list[_Cohort] = []
-        self._task: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        reward: Judges | Batches,
+        *,
+        undecided: Undecided = "none",
+        collect_seconds: float = 600,
+        judge_seconds: float = 3600,
+        retry_seconds: float = 120,
+        keep: int = 1000,
+        store: CohortStore | None = None,
+    ) -> None:
+        self.batches = reward if isinstance(reward, Batches) else Batches(reward)
+        self.undecided, self.keep, self.store = undecided, keep, store
+        self.collect_seconds, self.judge_seconds, self.retry_seconds = collect_seconds, judge_seconds, retry_seconds
+        self.neutral = NEUTRALS.get(getattr(self.batches.reward, "how", ""), 0.0)
+        self.collecting: dict[Hashable, Cohort] = {}
+        self.closed: dict[int, Cohort] = {}
+        """Groups that take no more completions, being judged or judged, in the order in which they were complete."""
+        self.takes_new = True
+        self._of_group: dict[Hashable, list[Cohort]] = {}
+        self._next_id = 1
 
     async def ask(
         self,
@@ -67,97 +75,193 @@ class Cohorts:
     ) -> SampleReward:
         """The reward of this completion, once all `size` of its group are there and judged.
 
-        Under a `slot` of its own a completion may be handed over again, and waits for the same reward or has it at once; without, every
-        call is another completion, and one that is cancelled before the group is complete takes its completion along. Raises `SlotTaken`
-        for another text in the same slot, and `DataError` for another prompt or size than the group has.
+        Under a `slot` of its own a completion may be handed over again, and waits for the same reward or has it at once. Without, a text
+        that equals one whose client went away unanswered is that client's, come again; every other is another completion. One that is
+        cancelled before the group is complete takes its completion along. Raises `SlotTaken` for another text in the same slot, and
+        `DataError` for another prompt or size than the group has.
         """
+        told = await self.ask_with_group(prompt, completion, group=group, size=size, slot=slot, anchors=anchors)
+        if told.reward.value is None and self.undecided == "raise":
+            raise JobError(f"a completion has no reward: {told.reward.reason}.")
+        return told.reward
+
+    async def ask_with_group(
+        self,
+        prompt: Said,
+        completion: Said,
+        *,
+        group: Hashable,
+        size: int,
+        slot: Hashable = None,
+        anchors: Sequence[Said] = (),
+    ) -> Told:
+        """The same, with the rewards of its whole group, or the kind of failure."""
         asked, text = prompt_text(prompt, "the prompt"), answer_text(completion, "the completion")
-        cohort = self._cohort(group, size, asked, slot)
-        place = object() if slot is None else slot
-        if place in cohort.texts:
-            if cohort.texts[place] != text:
-                raise SlotTaken(f"group {group!r}: another completion came as {slot!r}.\n  Remedy: give each a slot of its own.")
-        else:
-            self._add(cohort, place, text, anchors)
-        cohort.waiting[place] = cohort.waiting.get(place, 0) + 1
+        cohort, number = self._again(group, size, asked, text, slot) or self._new(group, size, asked, text, slot, anchors)
+        cohort.away.pop(number, None)
+        cohort.waiting[number] = cohort.waiting.get(number, 0) + 1
+        answered, failure = False, None
         try:
-            return await asyncio.shield(cohort.rewards[place])
+            if cohort.rewards is None:
+                failure = await asyncio.shield(self._result(cohort))
+            answered = cohort.rewards is not None
         finally:
-            cohort.waiting[place] -= 1
-            if slot is None and not cohort.complete and not cohort.waiting[place]:
-                self._withdraw(cohort, place)
+            cohort.waiting[number] -= 1
+            if slot is None:
+                self._left(cohort, number, answered)
+        if failure is not None and not answered:
+            return Told(SampleReward(None, reason=failure[1]), failure=failure[0])
+        return cohort.told(number)
 
-    def _cohort(self, group: Hashable, size: int, prompt: str, slot: Hashable) -> _Cohort:
-        if slot is not None and (done := self.closed.get(group)) is not None and slot in done.texts:
-            return _fitting(done, size, prompt)
+    async def restore(self) -> None:
+        """Take up the groups that the store has from an earlier process."""
+        if self.store is None:
+            return
+        until = asyncio.get_running_loop().time() + self.retry_seconds
+        for cohort, unanswered in await self.store.load():
+            self._next_id = max(self._next_id, cohort.id + 1)
+            if cohort.complete:
+                cohort.away = dict.fromkeys(unanswered, until)
+                self._remember(cohort)
+            else:
+                self._collect(cohort)
+
+    def stop(self) -> None:
+        """Free everybody who still waits; what the store has goes on with the next process."""
+        self.takes_new = False
+        for cohort in [*self.collecting.values(), *self.closed.values()]:
+            if cohort.rewards is None:
+                cohort.free(("stopped", "the server stops; ask again once it is back"))
+        self.collecting = {}
+
+    def knows(self, group: Hashable) -> bool:
+        """Whether the group is under way, or somebody may come again for a reward of it."""
+        return group in self.collecting or any(one.slots or one.away or one.rewards is None for one in self._of_group.get(group, ()))
+
+    def _again(self, group: Hashable, size: int, prompt: str, text: str, slot: Hashable) -> tuple[Cohort, int] | None:
+        """The completion that this is, if it has been handed over before."""
+        known = [*self._of_group.get(group, ())][::-1]
+        if slot is None:
+            now = asyncio.get_running_loop().time()
+            for cohort in known:
+                for number in cohort.with_text(text):
+                    if cohort.away.get(number, 0) > now:
+                        cohort.check(size, prompt)
+                        return cohort, number
+            return None
+        if (collecting := self.collecting.get(group)) is not None:
+            known.insert(0, collecting)
+        for cohort in known:
+            if (number := cohort.slots.get(slot, -1)) >= 0:
+                cohort.check(size, prompt)
+                if not cohort.says(number, text):
+                    raise SlotTaken(f"group {group!r}: another completion came as {slot!r}.\n  Remedy: give each a slot of its own.")
+                return cohort, number
+        return None
+
+    def _new(self, group: Hashable, size: int, prompt: str, text: str, slot: Hashable, anchors: Sequence[Said]) -> tuple[Cohort, int]:
         if (cohort := self.collecting.get(group)) is None:
-            cohort = self.collecting[group] = _Cohort(group, size, prompt)
-            cohort.timer = asyncio.get_running_loop().call_later(self.collect_seconds, self._give_up, cohort)
-        return _fitting(cohort, size, prompt)
-
-    def _add(self, cohort: _Cohort, place: Hashable, text: str, anchors: Sequence[Said]) -> None:
-        cohort.texts[place], cohort.anchors[place] = text, anchors
-        cohort.rewards[place] = asyncio.get_running_loop().create_future()
+            if not self.takes_new:
+                raise TakesNoMore("the server stops, and begins no new group.\n  Remedy: ask again once it is back.")
+            cohort, self._next_id = Cohort(self._next_id, group, size, prompt), self._next_id + 1
+            self._collect(cohort)
+        cohort.check(size, prompt)
+        number = max(cohort.texts, default=-1) + 1
+        cohort.texts[number], cohort.anchors[number] = text, anchors
+        if slot is not None:
+            cohort.slots[slot] = number
+            if self.store is not None:
+                self.store.add(cohort, [number])
         if cohort.complete:
             self._close(cohort)
-            self._ready.append(cohort)
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._judge_ready())
+        return cohort, number
 
-    def _withdraw(self, cohort: _Cohort, place: Hashable) -> None:
-        cohort.texts.pop(place, None)
-        if not cohort.texts and self.collecting.get(cohort.group) is cohort:
-            self._close(cohort)
+    def _collect(self, cohort: Cohort) -> None:
+        loop = asyncio.get_running_loop()
+        self.collecting[cohort.group], cohort.done = cohort, loop.create_future()
+        cohort.timer = loop.call_later(self.collect_seconds, self._give_up, cohort)
 
-    def _close(self, cohort: _Cohort) -> None:
+    def _left(self, cohort: Cohort, number: int, answered: bool) -> None:
+        """What becomes of a completion without a slot when somebody no longer waits for it."""
+        if cohort.waiting[number] or number not in cohort.texts:
+            return
+        if answered:
+            if self.store is not None:
+                self.store.answered(cohort, number)
+        elif self.collecting.get(cohort.group) is cohort:
+            del cohort.texts[number], cohort.anchors[number]
+            if not cohort.texts:
+                self._drop(cohort)
+        else:
+            cohort.away[number] = asyncio.get_running_loop().time() + self.retry_seconds
+
+    def _drop(self, cohort: Cohort) -> None:
+        """Forget a cohort that is not complete."""
         if cohort.timer is not None:
             cohort.timer.cancel()
         del self.collecting[cohort.group]
-        self.closed.pop(cohort.group, None)
-        if cohort.texts:
-            self.closed[cohort.group] = cohort
-        while len(self.closed) > self.keep:
-            del self.closed[next(iter(self.closed))]
+        if self.store is not None:
+            self.store.drop(cohort)
 
-    def _give_up(self, cohort: _Cohort) -> None:
-        """What an incomplete group comes to: no number for any of its completions."""
-        self._close(cohort)
-        reason = f"{len(cohort.texts)} of the {cohort.size} completions of its group came within {self.collect_seconds:g} s"
-        self._settle(cohort, [SampleReward(None, reason=reason)] * len(cohort.texts))
+    def _close(self, cohort: Cohort) -> None:
+        """A complete one takes no more completions."""
+        del self.collecting[cohort.group]
+        self._judge_soon(cohort)
+        self._remember(cohort)
 
-    async def _judge_ready(self) -> None:
-        while self._ready:
-            cohorts, self._ready = self._ready, []
-            places = [(cohort, place) for cohort in cohorts for place in cohort.texts]
-            try:
-                found = await asyncio.to_thread(
-                    self.reward.judged,
-                    [cohort.prompt for cohort, _ in places],
-                    [cohort.texts[place] for cohort, place in places],
-                    groups=[id(cohort) for cohort, _ in places],
-                    anchors=[list(cohort.anchors[place]) for cohort, place in places],
-                )
-            except Exception as error:  # whatever it is, nobody may wait for ever; it is told in every reason
-                found = [SampleReward(None, reason=f"judging failed: {error}")] * len(places)
-            rewards = iter(found)
-            for cohort in cohorts:
-                self._settle(cohort, [next(rewards) for _ in cohort.texts])
+    def _remember(self, cohort: Cohort) -> None:
+        self.closed[cohort.id] = cohort
+        self._of_group.setdefault(cohort.group, []).append(cohort)
+        idle = (one for one in self.closed.values() if one.task is None or one.task.done())
+        if len(self.closed) > self.keep and (oldest := next(idle, None)) is not None:
+            del self.closed[oldest.id]
+            self._of_group[oldest.group].remove(oldest)
+            if not self._of_group[oldest.group]:
+                del self._of_group[oldest.group]
+            if self.store is not None:
+                self.store.drop(oldest)
 
-    def _settle(self, cohort: _Cohort, rewards: Sequence[SampleReward]) -> None:
-        values = decided(rewards, [0] * len(rewards), "mean" if self.undecided == "mean" else "none")
-        for place, reward, value in zip(cohort.texts, rewards, values, strict=True):
-            if value is None and self.undecided == "raise":
-                cohort.rewards[place].set_exception(JobError(f"a completion has no reward: {reward.reason}."))
-            else:
-                cohort.rewards[place].set_result(replace(reward, value=value))
+    def _give_up(self, cohort: Cohort) -> None:
+        """Time is up. Answers that got lost on their way are given again; of other completions there is no number."""
+        self._drop(cohort)
+        for earlier in self._of_group.get(cohort.group, [])[::-1]:
+            found = {number: earlier.with_text(text) for number, text in cohort.texts.items()}
+            if earlier.rewards is not None and not cohort.slots and all(found.values()):
+                cohort.rewards = {number: earlier.rewards[places[0]] for number, places in found.items()}
+                return cohort.free(None)
+        here = f"{len(cohort.texts)} of the {cohort.size} completions of its group came within {self.collect_seconds:g} s"
+        return cohort.free(("incomplete", here))
 
+    def _result(self, cohort: Cohort) -> asyncio.Future[tuple[Failure, str] | None]:
+        """What to wait for; a complete group without rewards is judged again, unless it still is being judged."""
+        if cohort.done is None or cohort.done.done():
+            self._judge_soon(cohort)
+        assert cohort.done is not None
+        return cohort.done
 
-def _fitting(cohort: _Cohort, size: int, prompt: str) -> _Cohort:
-    """The cohort, if it is of this prompt and size."""
-    if cohort.size != size:
-        raise DataError(
-            f"group {cohort.group!r} has {cohort.size} completions, and this one says {size}.\n  Remedy: give all the same size."
-        )
-    if cohort.prompt != prompt:
-        raise DataError(f"group {cohort.group!r} has another prompt.\n  Remedy: give every prompt a group of its own.")
-    return cohort
+    def _judge_soon(self, cohort: Cohort) -> None:
+        loop = asyncio.get_running_loop()
+        if cohort.timer is not None:
+            cohort.timer.cancel()
+        if cohort.done is None or cohort.done.done():
+            cohort.done = loop.create_future()
+        late = f"its group was not judged within {self.judge_seconds:g} s"
+        cohort.timer = loop.call_later(self.judge_seconds, lambda: cohort.free(("late", late)))
+        if cohort.task is None or cohort.task.done():
+            cohort.task = asyncio.create_task(self._judge(cohort))
+
+    async def _judge(self, cohort: Cohort) -> None:
+        texts, size = list(cohort.texts.values()), cohort.size
+        call = RewardCall([cohort.prompt] * size, texts, [0] * size, [list(anchors) for anchors in cohort.anchors.values()])
+        try:
+            if self.store is not None:
+                await self.store.complete(cohort)
+            rewards = (await self.batches.judged(call)).rewards
+            values = decided(rewards, [0] * size, "mean" if self.undecided == "mean" else "none", self.neutral)
+            rewards = [replace(reward, value=value) for reward, value in zip(rewards, values, strict=True)]
+            if self.store is not None:
+                await self.store.judged(cohort, rewards)
+        except Exception as error:  # whatever it is, nobody may wait for ever; it is told in every reason
+            return cohort.free(("failed", f"judging failed: {error}"))
+        cohort.judged(rewards)
+        return cohort.free(None)

@@ -49,10 +49,30 @@ class SampleReward:
     """Why it is undecided."""
 
 
+@dataclass(frozen=True, slots=True)
+class RewardCall:
+    """What one call hands over; see `GroupReward.judged`."""
+
+    prompts: Sequence[Said]
+    completions: Sequence[Said]
+    groups: Sequence[Hashable] | None = None
+    anchors: Sequence[Said | Sequence[Said] | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewardAnswer:
+    """What one call comes to."""
+
+    rewards: list[SampleReward]
+    metrics: dict[str, float]
+    matches: tuple[tuple[int, int, float | None], ...] = ()
+    """Who met whom within a group, as places in the call, and the first one's share of the point; None where nothing could be read."""
+
+
 class GroupReward:
     """A function from prompts and completions to rewards; `OpenJudge.group_reward` and ``reward.yaml`` make one.
 
-    It may be called from several threads, one call after the other being judged. `metrics` are of the last call.
+    It may be called from several threads, one call after the other being judged. `metrics` are of the last call; `judge` is who judges.
     """
 
     def __init__(
@@ -100,18 +120,27 @@ class GroupReward:
         ranked among them. Completions of a group that say the same are judged once and rewarded alike. Raises `DataError` for lists of
         different lengths, two prompts in one group, and what is neither a text nor messages.
         """
-        texts = said(prompts, completions)
-        if groups is not None and len(groups) != len(texts):
-            raise DataError(f"there are {len(texts)} completions and {len(groups)} groups.\n  Remedy: name the group of each.")
-        made = _grouped(texts, groups, _anchor_texts(anchors, len(texts)))
-        found: dict[int, SampleReward] = {}
+        [answer] = self.judged_together([RewardCall(prompts, completions, groups, anchors)])
+        return answer.rewards
+
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+        """Several calls at once, which share the engine's batches; a group belongs to one call. `metrics` are of all together."""
+        made = [_groups_of(call) for call in calls]
+        every = [group for groups in made for group in groups]
         with self._lock:
             started = time.monotonic()
-            self._judge(made)
-            self.metrics = {**_counted(made), "seconds": time.monotonic() - started}
-        for group in made:
-            found.update(zip(group.places, group.rewards, strict=True))
-        return [found[place] for place in range(len(texts))]
+            self._judge(every)
+            took = {"seconds": time.monotonic() - started}
+            self.metrics = {**_counted(every), **took}
+        return [
+            RewardAnswer(_in_place(groups), {**_counted(groups), **took}, tuple(match for group in groups for match in group.met_whom()))
+            for groups in made
+        ]
+
+    def rank(self, problems: Sequence[Problem]) -> list[TournamentResult]:
+        """Rankings of problems' answers by the same rules, in order."""
+        with self._lock:
+            return self._play(problems)
 
     def _judge(self, groups: Sequence[_Group]) -> None:
         """Play all groups at once, then all matches against anchors, and make the rewards."""
@@ -176,6 +205,18 @@ class _Group:
             for text, value in zip(self.texts, values[: len(self.texts)], strict=True)
         ]
 
+    def met_whom(self) -> list[tuple[int, int, float | None]]:
+        """The matches among the group's own, by their places in the call."""
+        if self.result is None or len(self.contestants) < 2:
+            return []
+        place = {text: self.places[number] for number, text in reversed(list(enumerate(self.texts)))}
+        met = [(self.contestants[one.match.first], self.contestants[one.match.second], one) for one in self.result.played]
+        return [
+            (place[first], place[second], None if one.undecided else one.outcome.points)
+            for first, second, one in met
+            if first != second and first in place and second in place
+        ]
+
     def _of_all(self, result: TournamentResult) -> TournamentResult:
         """The tournament of the contestants as one of all answers, in which equal ones stand where the first of them does."""
         at = [self.contestants.index(answer) for answer in self.answers]
@@ -197,6 +238,19 @@ class _Group:
     @property
     def played(self) -> list[MatchResult]:
         return [one for result in (self.result, self.met) if result is not None for one in result.played]
+
+
+def _groups_of(call: RewardCall) -> list[_Group]:
+    texts = said(call.prompts, call.completions)
+    if call.groups is not None and len(call.groups) != len(texts):
+        raise DataError(f"there are {len(texts)} completions and {len(call.groups)} groups.\n  Remedy: name the group of each.")
+    return _grouped(texts, call.groups, _anchor_texts(call.anchors, len(texts)))
+
+
+def _in_place(groups: Sequence[_Group]) -> list[SampleReward]:
+    """The rewards of all groups of a call, in the order of its completions."""
+    found = {place: one for group in groups for place, one in zip(group.places, group.rewards, strict=True)}
+    return [found[place] for place in range(len(found))]
 
 
 def _grouped(texts: Sequence[tuple[str, str]], groups: Sequence[Hashable] | None, anchors: Sequence[Sequence[str]]) -> list[_Group]:

@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -17,7 +17,7 @@ from adjudge import Plugins
 
 from .cohorts import Cohorts
 from .config import RewardConfig, open_reward, read_reward, whole
-from .group_reward import GroupReward, SampleReward
+from .group_reward import GroupReward, RewardAnswer, RewardCall
 
 Given: TypeAlias = str | FilePath | dict[str, Any] | RewardConfig | GroupReward
 """A reward's file, what stands in it, or a reward that is open already."""
@@ -35,19 +35,19 @@ class LazyReward(GroupReward):
         self._reward: GroupReward | None = None
         self._config: RewardConfig | None = None
         if isinstance(given, GroupReward):
-            self._reward = given
+            self._reward, self.how = given, given.how
         else:
             self._config = read_reward(given) if isinstance(given, str | FilePath) else whole(given, "the reward", Plugins.load())
-            self.anchor = self._config.anchor
+            self.anchor, self.how = self._config.anchor, self._config.reward
 
-    def judged(self, *args: Any, **more: Any) -> list[SampleReward]:
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
         with self._lock:
             if self._reward is None:
                 assert self._config is not None
                 opened = ExitStack()
                 self._reward = opened.enter_context(open_reward(self._config))
                 atexit.register(opened.close)
-        found = self._reward.judged(*args, **more)
+        found = self._reward.judged_together(calls)
         self.metrics = self._reward.metrics
         return found
 

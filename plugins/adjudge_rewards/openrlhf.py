@@ -15,7 +15,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from adjudge import DataError
 
 from .cohorts import Cohorts
 from .framework import tested_with
-from .group_reward import SampleReward
+from .group_reward import RewardAnswer, RewardCall, SampleReward
 from .in_process import CLOSING_MARKS, Given, LazyReward, Together
 
 # ruff: noqa: E402 – what is missing is told before it is imported
@@ -44,13 +44,18 @@ THREADS = 4096
 class _Scored(LazyReward):
     """Every completion has an absolute number: its own, the mean of its group's, or `EVEN`."""
 
-    def judged(self, prompts: Any, completions: Any, *, groups: Any = None, anchors: Any = None) -> list[SampleReward]:
-        found = super().judged(prompts, completions, groups=groups, anchors=anchors)
-        known: dict[Any, list[float]] = {}
-        for one, group in zip(found, groups, strict=True):
-            known.setdefault(group, []).extend([] if one.absolute is None else [one.absolute])
-        means = {group: sum(some) / len(some) if some else EVEN for group, some in known.items()}
-        return [one if one.absolute is not None else replace(one, absolute=means[group]) for one, group in zip(found, groups, strict=True)]
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+        found = super().judged_together(calls)
+        return [replace(answer, rewards=_scored(answer.rewards, call.groups)) for call, answer in zip(calls, found, strict=True)]
+
+
+def _scored(rewards: Sequence[SampleReward], groups: Sequence[Hashable] | None) -> list[SampleReward]:
+    names = groups if groups is not None else [0] * len(rewards)
+    known: dict[Hashable, list[float]] = {}
+    for one, group in zip(rewards, names, strict=True):
+        known.setdefault(group, []).extend([] if one.absolute is None else [one.absolute])
+    means = {group: sum(some) / len(some) if some else EVEN for group, some in known.items()}
+    return [one if one.absolute is not None else replace(one, absolute=means[group]) for one, group in zip(rewards, names, strict=True)]
 
 
 def agent_executor(reward: Given, *, collect_seconds: float = 1800) -> type[Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from adjudge import ConfigError, stable_id
 
-from .cohorts import Cohorts
+from .cohorts import EVALUATED, Cohorts
 from .config import open_reward, read_reward
 from .framework import tested_with
 from .group_reward import SampleReward
@@ -29,9 +29,6 @@ import ray
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
-
-EVALUATED = ("test", "val", "valid", "validation", "dev", "eval")
-"""What ``extra_info.split`` of a row says where its group is as large as `rollout.val_kwargs.n`."""
 
 
 class GroupsActor:

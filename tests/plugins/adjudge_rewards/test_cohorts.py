@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge import DataError, JobError, Plugins
-from adjudge_rewards import Cohorts, GroupReward, SampleReward, SlotTaken, open_reward
+from adjudge_rewards import Cohorts, GroupReward, RewardAnswer, RewardCall, SampleReward, SlotTaken, open_reward
 
 
 class Counted:
@@ -23,14 +23,14 @@ class Counted:
         self.calls: list[list[str]] = []
         self.error = error
 
-    def judged(self, prompts: Sequence[str], texts: Sequence[str], *, groups: Sequence[Any], anchors: Any) -> list[SampleReward]:
-        self.calls.append(list(texts))
+    def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+        self.calls.append([str(text) for call in calls for text in call.completions])
         if self.error is not None:
             raise self.error
-        members: dict[Any, list[str]] = {}
-        for text, group in zip(texts, groups, strict=True):
-            members.setdefault(group, []).append(text)
-        return [SampleReward(float(sorted(members[group]).index(text))) for text, group in zip(texts, groups, strict=True)]
+        return [
+            RewardAnswer([SampleReward(float(sorted(map(str, call.completions)).index(str(text)))) for text in call.completions], {})
+            for call in calls
+        ]
 
 
 def run(work: Callable[[Cohorts], Any], reward: Any = None, **options: Any) -> Any:
@@ -176,3 +176,45 @@ def test_what_is_remembered_is_bounded() -> None:
         return len(cohorts.closed)
 
     assert run(work, keep=5) == 5
+
+
+def test_an_answer_that_got_lost_is_given_again_when_its_group_does_not_come_together() -> None:
+    reward = Counted()
+
+    async def work(cohorts: Cohorts) -> None:
+        await asyncio.gather(*(cohorts.ask("p", text, group="g", size=3) for text in "abb"))
+        told = await cohorts.ask_with_group("p", "b", group="g", size=3)
+        assert (told.reward.value, told.failure) == (1.0, None)
+        told = await cohorts.ask_with_group("p", "other", group="g", size=3)
+        assert (told.reward.value, told.failure) == (None, "incomplete")
+
+    run(work, reward, collect_seconds=0.02)
+    assert reward.calls == [["a", "b", "b"]]
+
+
+def test_equal_siblings_are_siblings_while_somebody_waits_for_each() -> None:
+    reward = Counted()
+
+    async def work(cohorts: Cohorts) -> None:
+        first = asyncio.create_task(cohorts.ask("p", "a", group="g", size=3))
+        second = asyncio.create_task(cohorts.ask("p", "a", group="g", size=3))
+        await asyncio.sleep(0)
+        second.cancel()  # and asks again
+        await asyncio.sleep(0)
+        found = await asyncio.gather(first, *(cohorts.ask("p", text, group="g", size=3) for text in "ab"))
+        assert [one.value for one in found] == [0.0, 0.0, 2.0]
+
+    run(work, reward)
+    assert reward.calls == [["a", "a", "b"]]
+
+
+def test_of_a_group_in_which_nothing_is_decided_all_have_what_equals_have(model: Path, toys: Plugins) -> None:
+    async def work(cohorts: Cohorts) -> list[SampleReward]:
+        return await asyncio.gather(*(cohorts.ask("p", text, group="g", size=2) for text in ("13", "9")))
+
+    for how, neutral in (("win-rate", 0.5), ("rank", 0.5), ("standardised", 0.0)):
+        config = {"model": str(model), "engine": "larger", "aggregator": "round-robin", "reward": how}
+        with open_reward(config, toys) as reward:
+            found = run(work, reward, undecided="mean")
+        assert [one.value for one in found] == [neutral] * 2
+        assert all(one.reason for one in found)

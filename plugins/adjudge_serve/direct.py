@@ -1,0 +1,76 @@
+"""Answers POST requests by the functions of the routes alone; through FastAPI, which describes them, it costs much more."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from adjudge import AdjudgeError, DataError
+from adjudge_rewards import SlotTaken, TakesNoMore
+
+from .service import Refused
+
+log = logging.getLogger("adjudge.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route's function: its body is the first parameter, the others come from the query."""
+
+    work: Callable[..., Awaitable[Any]]
+    body: TypeAdapter[Any] | None
+    query: dict[str, TypeAdapter[Any]]
+
+    async def __call__(self, content: bytes, query: bytes) -> bytes:
+        given = () if self.body is None else (self.body.validate_json(content),)
+        reply = await self.work(*given, **self._named(query))
+        return reply.__pydantic_serializer__.to_json(reply) if isinstance(reply, BaseModel) else json.dumps(reply).encode()
+
+    def _named(self, query: bytes) -> dict[str, Any]:
+        if not query or not self.query:
+            return {}
+        return {name: self.query[name].validate_python(value) for name, value in parse_qsl(query.decode("latin-1")) if name in self.query}
+
+
+def endpoints(routers: Iterable[APIRouter]) -> dict[str, Endpoint]:
+    """The functions of all routes that are posted to, by path."""
+    return {route.path: _endpoint(route.endpoint) for router in routers for route in router.routes if isinstance(route, APIRoute)}
+
+
+def _endpoint(work: Callable[..., Any]) -> Endpoint:
+    hints = get_type_hints(work, include_extras=True)
+    names = list(inspect.signature(work).parameters)
+    body = TypeAdapter(hints[names[0]]) if names else None
+    return Endpoint(work, body, {name: TypeAdapter(hints[name]) for name in names[1:]})
+
+
+KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
+    (SlotTaken, 409, "slot_taken", None),
+    (TakesNoMore, 503, "stopping", 5),
+    (DataError, 422, "invalid_request", None),
+    (AdjudgeError, 503, "judging_failed", 1),
+)
+"""Errors with the status, the kind and the seconds of Retry-After that a client is told; the first that fits."""
+
+
+def refusal_of(error: Exception) -> Refused:
+    """What a client is told of an error."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, ValidationError):  # where and what, without the texts
+        found = [(".".join(["body", *map(str, one["loc"])]), one["msg"]) for one in error.errors(include_input=False, include_url=False)]
+        return Refused(422, "invalid_request", "; ".join(f"{place}: {said}" for place, said in found[:10]))
+    for kind, status, name, after in KINDS:
+        if isinstance(error, kind):
+            return Refused(status, name, str(error), after)
+    log.error("a request failed for a fault of the server's", exc_info=error)
+    return Refused(500, "internal", f"{type(error).__name__}; the server's log has more")
