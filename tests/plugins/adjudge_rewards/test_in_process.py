@@ -74,7 +74,7 @@ def test_a_file_has_one_judge_in_a_process_and_one_meeting_place_in_a_loop(tmp_p
     async def here() -> Any:
         first = cohorts_of("reward.yaml", collect_seconds=7)
         assert cohorts_of(tmp_path / "reward.yaml") is first
-        assert first.reward is reward_of("reward.yaml")
+        assert first.batches.reward is reward_of("reward.yaml")
         return first
 
     assert asyncio.run(here()) is not asyncio.run(here())
