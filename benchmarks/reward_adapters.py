@@ -39,6 +39,8 @@ class Framework:
     """As in ``tests/plugins/adjudge_rewards/test_NAME.py``."""
     packages: tuple[str, ...]
     """Whose versions are told."""
+    python: str = ""
+    """Its Python's minor version, where it cannot do with this one; ``pythonX.Y`` has to be on the path."""
     alone: bool = False
     """Whether its environment has everything, adjudge's dependencies too; else it sees this project's below its own."""
     checkout: str = ""
@@ -59,6 +61,11 @@ FRAMEWORKS = (
     Framework("verifiers", ("verifiers", "uv", "openai", "torch")),
     Framework("swift", ("ms-swift", "trl", "transformers", "torch"), alone=True),
     Framework("tinker", ("tinker-cookbook", "tinker", "transformers", "torch")),
+    Framework("rllm", ("transformers", "torch"), checkout="ADJUDGE_SRC_RLLM", source="rllm-org/rllm@9beb6e0"),
+    Framework(
+        "open_instruct", ("ray", "transformers", "torch"), checkout="ADJUDGE_SRC_OPEN_INSTRUCT", source="allenai/open-instruct@e6c3044"
+    ),
+    Framework("skyrl", ("skyrl", "skyrl-gym", "transformers", "torch"), alone=True, python="3.12"),
 )
 
 
@@ -95,8 +102,9 @@ def tried(one: Framework) -> dict[str, Any]:
     if (PINS / f"{one.name}.txt").exists():
         try:
             python = built(one)
-        except subprocess.CalledProcessError as error:
-            return {**row, "failed": 1, "outcome": f"not run: its environment cannot be built: {error.stderr.strip().splitlines()[-1]}"}
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            return {**row, "failed": 1, "outcome": f"not run: its environment cannot be built: {said[-1]}"}
     paths = [ROOT / "core", ROOT / "plugins", *([Path(folder).absolute() / one.within] if folder else [])]
     environment = {
         **os.environ,
@@ -121,7 +129,7 @@ def built(one: Framework) -> Path:
     if stamp.exists() and stamp.read_text() == pins.read_text():
         return python
     print(f"{one.name}: building its environment", flush=True)
-    silently([sys.executable, "-m", "venv", "--clear", str(place)])
+    silently([f"python{one.python}" if one.python else sys.executable, "-m", "venv", "--clear", str(place)])
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     silently([*install, "-r", str(pins)])
     if one.alone:
@@ -139,9 +147,12 @@ def silently(command: list[str]) -> str:
 
 def versions(one: Framework, python: Path, environment: dict[str, str], folder: str) -> dict[str, str]:
     """The versions that the tests see, and of a checkout its commit."""
-    script = "import json, sys; from importlib.metadata import version; print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
+    script = (
+        "import json, platform, sys; from importlib.metadata import version; "
+        "print(json.dumps({'python': platform.python_version(), **{name: version(name) for name in sys.argv[1:]}}))"
+    )
     done = subprocess.run([str(python), "-c", script, *one.packages], env=environment, check=True, capture_output=True, text=True)
-    found: dict[str, str] = {"python": sys.version.split()[0], **json.loads(done.stdout)}
+    found: dict[str, str] = json.loads(done.stdout)
     if folder:
         done = subprocess.run(["git", "-C", folder, "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True)
         found[one.source.split("@")[0]] = done.stdout.strip() or "a folder that does not say its commit"

@@ -22,7 +22,12 @@ pytest.importorskip("verifiers", reason="verifiers is not installed")
 
 from adjudge_rewards import open_reward
 
-ANSWERS = {"37+48": ["75", "85", "86", "85"], "12+30": ["42", "FAIL", "41", "52"], "20+20": ["40", "FAIL", "FAIL", "FAIL"]}
+ANSWERS = {
+    "37+48": ["75", "85", "86", "85"],
+    "12+30": ["42", "FAIL", "41", "52"],
+    "20+20": ["40", "FAIL", "FAIL", "FAIL"],
+    "1+1": ["I do not know."],
+}
 """What the endpoint says to each prompt, one after the other; FAIL is a request that it refuses."""
 TASKSET = """
 import verifiers.v1 as vf
@@ -52,7 +57,7 @@ class Endpoint(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = str(body["messages"][-1]["content"])
-        text = ANSWERS[prompt][self.asked[prompt] % 4]
+        text = ANSWERS[prompt][self.asked[prompt] % len(ANSWERS[prompt])]
         self.asked[prompt] += 1
         self.send_response(400 if text == "FAIL" else 200)
         self.send_header("Content-Type", "text/event-stream" if body.get("stream") else "application/json")
@@ -163,3 +168,32 @@ def test_a_judge_compares_each_attempt_with_the_reference(evaluate: Callable[...
         wanted = [one.absolute for one in reward.judged(["37+48"] * 4, texts, groups=[0, 1, 2, 3], anchors=["85"] * 4)]
     assert [trace["rewards"]["judged_sums"]["score"] for trace in traces] == wanted
     assert len(set(wanted)) > 1
+
+
+@pytest.mark.slow
+def test_what_the_judge_cannot_read_is_an_error_too(evaluate: Callable[..., list[dict[str, Any]]]) -> None:
+    """verifiers then drops what other rewards gave, and would read 0: the attempt is marked, so nobody trains on it."""
+    how = "aggregator: round-robin\nreward: win-rate\nanchor: solution\n"
+    judges = json.dumps([{"id": "judged_sums", "reward": "reward.yaml"}])
+    [episode] = evaluate(["1+1"], "--env.taskset.task.judges", judges, reward=how)
+    [trace] = episode["traces"]
+    assert not trace["ok"]
+    assert trace["rewards"]["judged_sums"] is None
+    assert "the attempt has no reward" in trace["errors"][-1]["message"]
+
+
+def test_a_prompt_of_messages_is_shown_with_who_speaks() -> None:
+    import verifiers.v1 as vf
+
+    from adjudge import ConfigError, DataError
+    from adjudge_rewards.verifiers import asked, references
+
+    said = [vf.UserMessage(content="37+48"), vf.AssistantMessage(content="75"), vf.UserMessage(content="again")]
+    turns = [("system", "Be brief."), ("user", "37+48"), ("assistant", "75"), ("user", "again")]
+    assert asked(vf.TaskData(prompt=said, system_prompt="Be brief.")) == [{"role": role, "content": text} for role, text in turns]
+    assert asked(vf.TaskData(prompt="37+48")) == "37+48"
+    with pytest.raises(DataError, match="has no prompt"):
+        asked(vf.TaskData())
+    assert references(vf.TaskData(prompt="p", name="85"), "name") == ["85"]
+    with pytest.raises(ConfigError, match="no field 'solution'"):
+        references(vf.TaskData(prompt="p"), "solution")
