@@ -17,7 +17,7 @@ if [ -z "$python" ]; then
     python=$folder/venv/bin/python
     # torch first and by itself; TORCH_ARGS may name an index with CPU builds. Whatever asks for torch later is then content.
     "$python" -m pip install --quiet --disable-pip-version-check ${TORCH_ARGS:-} torch==2.13.0 || exit 2
-    "$python" -m pip install --quiet --disable-pip-version-check transformers==5.23.0 datasets==5.2.0 pydantic sniffio protobuf rich || exit 2
+    "$python" -m pip install --quiet --disable-pip-version-check transformers==5.23.0 datasets==5.2.0 pydantic sniffio protobuf rich urllib3 || exit 2
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps $bare || exit 2
 fi
 case $python in /*) ;; */*) python=$PWD/$python ;; esac
