@@ -20,7 +20,7 @@ pytest.importorskip("trl")
 TRAINING = """
 import json, os, sys
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
 from adjudge_rewards import TrlReward
 
@@ -38,10 +38,11 @@ class Watched(TrlReward):
 reward.__class__ = Watched
 rows = Dataset.from_list([{"prompt": f"{n}+30"} for n in range(10, 18)])
 common = dict(output_dir=f"{out}/model", max_steps=2, logging_steps=1, report_to="none", use_cpu=True, bf16=False, save_strategy="no")
-if kind == "grpo":
+if kind in ("grpo", "rloo"):
     share = 4 // int(os.environ.get("WORLD_SIZE", "1"))
-    config = GRPOConfig(**common, per_device_train_batch_size=share, num_generations=4, max_completion_length=4, temperature=1.5)
-    trainer = GRPOTrainer(model, reward, config, rows)
+    Config, Trainer = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}[kind]
+    config = Config(**common, per_device_train_batch_size=share, num_generations=4, max_completion_length=4, temperature=1.5)
+    trainer = Trainer(model, reward, config, rows)
 else:
     config = OnlineDPOConfig(**common, per_device_train_batch_size=2, max_new_tokens=4, missing_eos_penalty=None)
     from transformers import AutoTokenizer
@@ -81,10 +82,10 @@ def train(tmp_path: Path, embedded: Path, reward_file: Path) -> Callable[..., li
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
-def test_grpo_trains_on_it(train: Callable[..., list[Any]], reward_file: Path, tmp_path: Path, processes: int) -> None:
+@pytest.mark.parametrize(("kind", "processes"), [("grpo", 1), ("grpo", 2), ("rloo", 1)])
+def test_grpo_and_rloo_train_on_it(train: Callable[..., list[Any]], reward_file: Path, tmp_path: Path, kind: str, processes: int) -> None:
     """A group that lies on two processes is judged once, as a whole; each gets its own part of what one process would have got."""
-    seen = train("grpo", processes)
+    seen = train(kind, processes)
     assert [len(calls) for calls in seen] == [2] * processes
     with open_reward(reward_file) as reward:
         for parts in zip(*seen, strict=True):
