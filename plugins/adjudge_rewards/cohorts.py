@@ -83,6 +83,8 @@ class Cohorts:
         told = await self.ask_with_group(prompt, completion, group=group, size=size, slot=slot, anchors=anchors)
         if told.reward.value is None and self.undecided == "raise":
             raise JobError(f"a completion has no reward: {told.reward.reason}.")
+        if told.reward.value is None and self.undecided == "mean":  # of a group that failed as a whole
+            return replace(told.reward, value=self.neutral)
         return told.reward
 
     async def ask_with_group(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,25 @@ def test_a_judge_that_fails_frees_everybody() -> None:
 
     for one in run(work, Counted(JobError("the endpoint is down"))):
         assert (one.value, one.reason) == (None, "judging failed: the endpoint is down")
+
+
+@pytest.mark.parametrize("failure", ["incomplete", "failed", "late"])
+def test_where_there_is_no_mask_a_group_without_rewards_is_all_alike(failure: str) -> None:
+    """A framework without a mask is never handed None, whatever became of the group."""
+
+    class Slow(Counted):
+        def judged_together(self, calls: Sequence[RewardCall]) -> list[RewardAnswer]:
+            time.sleep(0.3)
+            return super().judged_together(calls)
+
+    async def work(cohorts: Cohorts) -> list[SampleReward]:
+        size = 3 if failure == "incomplete" else 2
+        return await asyncio.gather(*(cohorts.ask("p", text, group="g", size=size) for text in ("3", "9")))
+
+    reward = {"incomplete": Counted(), "failed": Counted(RuntimeError("no judge")), "late": Slow()}[failure]
+    found = run(work, reward, undecided="mean", collect_seconds=0.1, judge_seconds=0.05 if failure == "late" else 60)
+    assert [one.value for one in found] == [0.0, 0.0]
+    assert all(one.reason for one in found)
 
 
 def test_where_there_is_no_mask_an_undecided_one_has_the_mean_of_its_group(model: Path, toys: Plugins) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,7 +59,9 @@ def train(tmp_path: Path, embedded: Path) -> Callable[..., list[Any]]:
         ]  # fmt: skip
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "MODELSCOPE_CACHE": str(tmp_path / "cache")}
         if processes > 1:
-            environment |= {"NPROC_PER_NODE": str(processes), "MASTER_PORT": "29871"}
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                environment |= {"NPROC_PER_NODE": str(processes), "MASTER_PORT": str(free.getsockname()[1])}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=500)
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
         return [[json.loads(line) for line in file.read_text().splitlines()] for file in sorted(tmp_path.glob("seen-*.jsonl"))]
