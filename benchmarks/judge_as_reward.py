@@ -64,7 +64,9 @@ def trained(name: str, seed: int, judges: Path, out: Path) -> dict[str, Any]:
         kind: [json.loads(line) for line in (folder / "records" / f"1-policy-{kind}.jsonl").read_text().splitlines()]
         for kind in ("curve", "steps")
     }
-    curve = [{key: row[key] for key in ("step", "right", "judge", "undecided")} for row in rows["curve"]]
+    curve = [
+        {"step": row["step"], "right": row["share_right"], "judge": row["judge"], "undecided": row["undecided"]} for row in rows["curve"]
+    ]
     return {"curve": curve, "judge_tokens": [row["judge_tokens"] for row in rows["steps"]]}
 
 

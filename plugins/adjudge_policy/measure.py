@@ -51,7 +51,7 @@ class Measurements(TrainerCallback):  # type: ignore[misc]
         shares = [share for share in self.judged.against_start(answers) if share is not None]
         right = sum(answer.right for answer in answers)
         self.curve.append(
-            {"id": f"step-{step}", "step": step, "right": right / len(answers), "interval": list(wilson(right, len(answers))),
+            {"id": f"step-{step}", "step": step, "share_right": right / len(answers), "interval": list(wilson(right, len(answers))),
              "judge": sum(shares) / len(shares) if shares else None, "undecided": 1 - len(shares) / len(answers), "n": len(answers),
              "texts": texts}
         )  # fmt: skip
@@ -84,5 +84,5 @@ class Measurements(TrainerCallback):  # type: ignore[misc]
         if not rows:
             return {}
         first, last = rows[0], rows[-1]
-        found = {"right_before": first["right"], "right_after": last["right"]}
+        found = {"right_before": first["share_right"], "right_after": last["share_right"]}
         return found | {f"judge_{when}": row["judge"] for when, row in (("before", first), ("after", last)) if row["judge"] is not None}

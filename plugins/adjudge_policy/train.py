@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from contextlib import ExitStack
@@ -155,6 +156,8 @@ def reinforce(options: Policy, own: StageContext, tokenizer: Any, questions: Que
     start = whole_start(own, own.model, options.trl) if options.beta > 0 and options.lora is None else own.model
     model, adapters = load(own, start, options.lora, options.trl)
 
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_is_news)
+
     def make() -> PolicyTrainer:
         return PolicyTrainer(
             model=model,
@@ -174,6 +177,11 @@ def reinforce(options: Policy, own: StageContext, tokenizer: Any, questions: Que
     if own.process_group.is_main_process:
         (folder / "judge.json").unlink(missing_ok=True)  # a policy does not judge
     return {"steps": options.steps, "policy": str(folder.relative_to(own.folder.parent)), **measurements.first_and_last(), **judged.totals}
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """TRL prints every answer without a reward; the step's record has their share."""
+    return "All reward functions returned None" not in record.getMessage()
 
 
 def rows_of(options: Policy, own: StageContext, problems: list[Problem]) -> Rows:

@@ -136,7 +136,7 @@ def curve_plot(stage: str, rows: Sequence[Mapping[str, Any]]) -> str:
         steps = [row["step"] for row in rows]
         lows, highs = zip(*(row["interval"] for row in rows), strict=True)
         plot.axes.fill_between(steps, lows, highs, color=COLOUR["s0"], alpha=0.18, linewidth=0)
-        plot.axes.plot(steps, [row["right"] for row in rows], color=COLOUR["s0"], marker="o", markersize=3.5)
+        plot.axes.plot(steps, [row["share_right"] for row in rows], color=COLOUR["s0"], marker="o", markersize=3.5)
         told = [(row["step"], row["judge"]) for row in rows if row["judge"] is not None]
         plot.axes.plot([step for step, _ in told], [share for _, share in told], color=COLOUR["s1"], marker="s", markersize=3.5)
         plot.axes.set_ylim(-0.03, 1.03)

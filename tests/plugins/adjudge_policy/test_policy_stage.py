@@ -62,8 +62,8 @@ def test_a_stopped_stage_goes_on_and_everything_is_recorded_once(tmp_path: FileP
             assert one["right"] == (one["text"].strip() == right[one["prompt"]])
             assert {other["reward"] for other in group if other["text"] == one["text"]} == {one["reward"]}
     first, last = records(made, "curve")[0], records(made, "curve")[-1]
-    assert result.metrics["right_before"] == first["right"]
-    assert result.metrics["right_after"] == last["right"]
+    assert result.metrics["right_before"] == first["share_right"]
+    assert result.metrics["right_after"] == last["share_right"]
     assert 0 <= last["judge"] <= 1
     saved = made.folder / result.metrics["policy"]
     assert (saved / "model.safetensors").read_bytes() != (find_model(SMALL["model"]) / "model.safetensors").read_bytes()
