@@ -130,10 +130,13 @@ def built(one: Framework) -> Path:
         return python
     print(f"{one.name}: building its environment", flush=True)
     silently([f"python{one.python}" if one.python else sys.executable, "-m", "venv", "--clear", str(place)])
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    silently([*install, "-r", str(pins)])
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if one.alone:  # torch brings what its build needs, which differs from build to build
+        torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
+        silently([*install, *os.environ.get("TORCH_ARGS", "").split(), torch])
+    silently([*install, "--no-deps", "-r", str(pins)])
     if one.alone:
-        silently([*install, "-e", str(ROOT)])
+        silently([*install, "--no-deps", "-e", str(ROOT)])
     else:
         own = silently([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip()
         (Path(own) / "adjudge_below.pth").write_text(sysconfig.get_path("purelib") + "\n")

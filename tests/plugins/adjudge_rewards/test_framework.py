@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
@@ -35,11 +37,20 @@ def test_a_package_whose_distribution_has_another_name_has_a_version(caplog: pyt
     assert ">=99" in caplog.text
 
 
-def test_an_adapter_says_which_framework_it_misses() -> None:
-    try:
-        import verl  # noqa: F401
-    except ImportError:
-        with pytest.raises(ConfigError, match="pip install verl"):
-            import adjudge_rewards.verl  # noqa: F401
-    else:
-        pytest.skip("verl is installed here")
+@pytest.mark.parametrize(
+    ("adapter", "package", "remedy"),
+    [
+        ("verl", "verl", "pip install verl"),
+        ("verifiers", "verifiers", "pip install verifiers"),
+        ("swift", "swift", "pip install ms-swift==4.6.0 msgspec"),
+        ("tinker", "tinker_cookbook", "pip install tinker-cookbook"),
+        ("rllm", "rllm", "a checkout of rllm-org/rllm"),
+        ("open_instruct", "open_instruct", "a checkout of allenai/open-instruct"),
+        ("skyrl", "skyrl", "pip install skyrl skyrl-gym"),
+    ],
+)
+def test_an_adapter_says_which_framework_it_misses(adapter: str, package: str, remedy: str) -> None:
+    if find_spec(package) is not None:
+        pytest.skip(f"{package} is installed here")
+    with pytest.raises(ConfigError, match=f"(?s){package} is not installed.*{remedy}"):
+        import_module(f"adjudge_rewards.{adapter}")

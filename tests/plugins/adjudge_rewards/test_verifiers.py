@@ -171,11 +171,11 @@ def test_a_judge_compares_each_attempt_with_the_reference(evaluate: Callable[...
 
 
 @pytest.mark.slow
-def test_what_the_judge_cannot_read_is_an_error_too(evaluate: Callable[..., list[dict[str, Any]]]) -> None:
-    """verifiers then drops what other rewards gave, and would read 0: the attempt is marked, so nobody trains on it."""
-    how = "aggregator: round-robin\nreward: win-rate\nanchor: solution\n"
+def test_a_verdict_that_cannot_be_read_is_an_error_too(evaluate: Callable[..., list[dict[str, Any]]]) -> None:
+    """Of a judge that is cut off. verifiers would read 0, were the attempt not marked."""
+    how = "aggregator: round-robin\nreward: win-rate\nanchor: solution\njudge: {max_new_tokens: 1}\n"
     judges = json.dumps([{"id": "judged_sums", "reward": "reward.yaml"}])
-    [episode] = evaluate(["1+1"], "--env.taskset.task.judges", judges, reward=how)
+    [episode] = evaluate(["37+48"], "--env.taskset.task.judges", judges, reward=how)
     [trace] = episode["traces"]
     assert not trace["ok"]
     assert trace["rewards"]["judged_sums"] is None
