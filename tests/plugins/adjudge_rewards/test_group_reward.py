@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,16 @@ def test_equal_completions_are_judged_once_and_rewarded_alike(reward: Any, model
     assert asked(model) == 0, "three equal ones are nobody's judgement"
     if how == "standardised":
         assert same == [0.0] * 3
+
+
+@pytest.mark.parametrize("aggregator", ["knockout", "round-robin", "elo", "copeland", "vote", "active"])
+@pytest.mark.parametrize("how", ["rating", "win-rate", "rank", "minmax", "standardised"])
+def test_a_group_of_draws_has_no_spread_in_32_bits(reward: Any, how: str, aggregator: str) -> None:
+    """TRL's ``normalize_then_sum`` and ms-swift's ``gdpo`` divide by it, and pay draws by rounding where it is not 0."""
+    for size in (2, 3, 7, 16):
+        values = numpy.array(reward(how, aggregator)(["p"] * size, ["3"] * size), dtype=numpy.float32)
+        assert values.std() == 0
+        assert (values == values.mean()).all()
 
 
 def test_standardised_rewards_count_every_completion(reward: Any) -> None:
