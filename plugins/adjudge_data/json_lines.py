@@ -69,7 +69,9 @@ def object_in(line: str) -> dict[str, Any]:
         row = json.loads(line, object_pairs_hook=_each_once)
         if "\\ud" in line or "\\uD" in line:  # else there is no half of a surrogate pair in it
             json.dumps(row, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:  # not JSON, half a surrogate pair, an integer of thousands of digits
+    except UnicodeEncodeError as error:
+        raise RowError(f"holds half of a character, {error.object[error.start]!r}, which no text can hold") from None
+    except (ValueError, RecursionError) as error:  # not JSON, or an integer of thousands of digits
         raise RowError(f"is not JSON ({error})") from None
     if not isinstance(row, dict):
         raise RowError(f"is a {type(row).__name__}, not an object")
