@@ -69,6 +69,9 @@ def verl(ranked: Iterable[Ranked], rules: Rules) -> Iterator[Row]:
         values = rewards_of(one, rules.reward)
         known = [(value, -place) for place, value in enumerate(values) if value is not None]
         best = one.problem.label if one.problem.label is not None or not known else -max(known)[1]
+        if one.problem.label is None and sum(value == max(known)[0] for value, _ in known) > 1:
+            rules.left_out["ties"] += 1  # there is no one best answer
+            continue
         if best is None:
             rules.left_out["prompts without a judgement"] += 1
             continue

@@ -31,7 +31,7 @@ class BestResponse(WordedJudge):
 
     use: Literal["best-response"] = "best-response"
     expects = "'Best Response: [A]' or [B]"
-    verdicts = ("Best Response: [A]", "Best Response: [B]", "Best Response: A", "Best Response: B")
+    verdicts = ("Best Response: [A]", "Best Response: [B]")
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         return [{"role": "user", "content": filled("best_response.user.txt", problem, order)}]

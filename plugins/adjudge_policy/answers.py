@@ -32,7 +32,7 @@ class AnswerRewards:
             answers,
         )
         self.stage = stage
-        self.last: dict[str, float] = {}
+        self.last: dict[str, float | None] = {}
         """What the step record says of the last call."""
 
     def __call__(
@@ -59,9 +59,10 @@ class AnswerRewards:
                  "text": answer.text, "reward": value, "right": answer.right, "tokens": tokens}
             )  # fmt: skip
         known = [value for value in values if value is not None]
+        labelled = [answer.right for answer in answers if answer.right is not None]
         self.last = {
-            "reward": sum(known) / max(1, len(known)),
-            "accuracy": sum(answer.right for answer in answers) / len(answers),
+            "reward": sum(known) / len(known) if known else None,
+            "accuracy": sum(labelled) / len(labelled) if labelled else None,
             "undecided": 1 - len(known) / len(values),
             "tokens": sum(tokens for _, tokens, _ in made) / len(made),
             "judge_tokens": self.judged.totals["judge_tokens"],

@@ -49,7 +49,7 @@ class Measurements(TrainerCallback):  # type: ignore[misc]
             for place, (problem, text) in enumerate(zip(self.problems, texts, strict=True))
         ]
         shares = [share for share in self.judged.against_start(answers) if share is not None]
-        right = sum(answer.right for answer in answers)
+        right = sum(bool(answer.right) for answer in answers)
         self.curve.append(
             {"id": f"step-{step}", "step": step, "share_right": right / len(answers), "interval": list(wilson(right, len(answers))),
              "judge": sum(shares) / len(shares) if shares else None, "undecided": 1 - len(shares) / len(answers), "n": len(answers),

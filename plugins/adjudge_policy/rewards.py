@@ -26,10 +26,10 @@ class Answer:
     """What the first policy answers, greedily."""
 
     @property
-    def right(self) -> bool:
-        """Whether it is the labelled answer, but for spaces around it."""
+    def right(self) -> bool | None:
+        """Whether it is the labelled answer, but for spaces around it; None without a label."""
         label = self.problem.label
-        return label is not None and self.text.strip() == self.problem.answers[label].strip()
+        return None if label is None else self.text.strip() == self.problem.answers[label].strip()
 
 
 Values = list[float | None]
@@ -92,7 +92,7 @@ def reward_function(source: RewardSource, judged: Judged) -> RewardFunction:
 
 
 def by_label(answers: Sequence[Answer]) -> Values:
-    return [float(one.right) for one in answers]
+    return [None if one.right is None else float(one.right) for one in answers]
 
 
 def by_majority(answers: Sequence[Answer]) -> Values:

@@ -199,11 +199,19 @@ class _Group:
     def reward(self, how: Reward) -> None:
         """Make the rewards of what was played."""
         values = [None] * len(self.answers) if self.result is None else as_reward(self._of_all(self.result), how)
-        shares = {} if self.met is None else dict(zip(self.met.problem.answers, as_reward(self.met, "win-rate"), strict=True))
+        shares = self._shares_against_anchors()
         self.rewards = [
             SampleReward(value, shares.get(text), "" if value is not None else self._reason(text))
             for text, value in zip(self.texts, values[: len(self.texts)], strict=True)
         ]
+
+    def _shares_against_anchors(self) -> dict[str, float]:
+        """Of each text its share of points in its own matches, whatever its siblings and equal anchors made of theirs."""
+        points: dict[str, list[float]] = {}
+        for one in () if self.met is None else self.met.played:
+            if not one.undecided:
+                points.setdefault(self.distinct[one.match.first], []).append(one.outcome.points)
+        return {text: sum(won) / len(won) for text, won in points.items()}
 
     def met_whom(self) -> list[tuple[int, int, float | None]]:
         """The matches among the group's own, by their places in the call."""

@@ -31,6 +31,13 @@ def test_each_verdict_is_read_and_kept_in_judge_json(use: str) -> None:
     assert judge(**json.loads(json.dumps(dump(found)))).stop == found.verdicts
 
 
+@pytest.mark.parametrize("use", WORDED)
+def test_no_verdict_begins_another_text_of_the_other_meaning(use: str) -> None:
+    """A text is cut where a verdict's words end; so these may not be the beginning of other words, as "A" is of "Assistant B"."""
+    found = judge(use=use, stop="verdict")
+    assert all(not one[-1].isalnum() for one in found.stop)
+
+
 def test_strings_stay_as_they_are_given() -> None:
     assert judge(use="rrm", stop=["###"]).stop == ("###",)
     assert judge(use="rrm").stop == ()

@@ -30,7 +30,7 @@ def policy(**options: object) -> Policy:
 
 def test_the_label_rewards_the_right_answer_alone() -> None:
     assert by_label(answers("85", " 85\n", "75", "", "085")) == [1, 1, 0, 0, 0]
-    assert by_label([Answer(Problem("q", "37+48", ("75", "85")), "85", 0, "")]) == [0]
+    assert by_label([Answer(Problem("q", "37+48", ("75", "85")), "85", 0, "")]) == [None]
 
 
 def test_the_majority_rewards_what_most_of_the_own_group_say() -> None:

@@ -179,6 +179,14 @@ def test_anchors_make_an_absolute_number_beside_the_relative_one(reward: Any, mo
     assert asked(model) == 3 + 6
 
 
+@pytest.mark.parametrize("siblings", [[], ["9"], ["3"], ["3", "9", "1"]])
+def test_an_absolute_number_does_not_depend_on_the_siblings(reward: Any, siblings: list[str]) -> None:
+    """Of a completion that says what the anchor says, which draws with it, too."""
+    texts = ["5", *siblings]
+    found = reward().judged(["p"] * len(texts), texts, anchors=["5"] * len(texts))
+    assert [one.absolute for one in found] == [0.5, *(float(int(text) > 5) for text in siblings)]
+
+
 def test_one_alone_is_ranked_among_its_anchors(reward: Any) -> None:
     above, below = reward(), reward("standardised")
     assert above.judged(["p"], ["7"], anchors=[["4", "8"]])[0] == SampleReward(0.5, 0.5)
