@@ -258,7 +258,10 @@ class Cohorts:
         try:
             if self.store is not None:
                 await self.store.complete(cohort)
-            rewards = (await self.batches.judged(call)).rewards
+            answer = await self.batches.judged(call)
+            if answer.metrics.get("failed") == 1:  # that is no word on the completions; asked again, it is judged again
+                raise JobError(next((one.reason for one in answer.rewards if one.reason), "every call to the judge failed"))
+            rewards = answer.rewards
             values = decided(rewards, [0] * size, "mean" if self.undecided == "mean" else "none", self.neutral)
             rewards = [replace(reward, value=value) for reward, value in zip(rewards, values, strict=True)]
             if self.store is not None:

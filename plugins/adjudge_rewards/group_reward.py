@@ -306,5 +306,6 @@ def _counted(groups: Sequence[_Group]) -> dict[str, float]:
         "matches": len(played),
         "votes": len(votes),
         "unreadable": sum(not vote.decided for vote in votes) / max(1, len(votes)),
+        "failed": sum(vote is Outcome.FAILED for vote in votes) / max(1, len(votes)),
         "tokens": sum(one.tokens for one in played),
     }

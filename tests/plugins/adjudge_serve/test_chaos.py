@@ -53,6 +53,14 @@ def test_an_engine_that_is_down_is_an_error_and_the_retry_has_the_reward(make_se
     assert server.metric("adjudge_failures_total") == 2
 
 
+def test_where_every_call_about_a_group_fails_there_is_no_number_and_nothing_is_stored(make_server: Make) -> None:
+    server = make_server("--group-size", "2", "--state", "groups.db", failing=1.0)
+    for _ in range(2):  # the second time, too: what failed is not remembered as judged
+        replies = [one.result() for one in server.all("/openrlhf", [openrlhf(text) for text in ("3", "9")])]
+        assert [(one.status, one.json["error"]["kind"]) for one in replies] == [(503, "judging_failed")] * 2
+    assert server.metric("adjudge_failures_total") == 4
+
+
 def test_a_server_that_is_killed_in_mid_group_answers_the_retries(make_server: Make) -> None:
     server = make_server("--group-size", "3", "--state", "groups.db")
     early = server.all("/verify", [verify("3", "g", 0), verify("9", "g", 1)], until_answered=True)
