@@ -5,6 +5,7 @@ A verdict on a pair is a ranking of two with a match for every sample, so whatev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -33,7 +34,7 @@ from adjudge import (
 
 KEPT = ("rankings", "judgements")
 """Records of ``adjudge rank --out``, and of ``judge`` and ``eval``."""
-LABELS: dict[Any, int] = {"first": 0, "second": 1}
+LABELS: dict[Any, int | None] = {"first": 0, "second": 1, "tie": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +143,16 @@ def _short(error: Exception) -> str:
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:
-    label: Any = row.get("label")
-    answers = tuple(map(str, row["answers"]))
+    if not isinstance(row["answers"], list) or not all(isinstance(one, str) for one in (row["prompt"], *row["answers"])):
+        raise ValueError("its prompt and answers are not all texts")
+    answers = tuple(row["answers"])
     if len(answers) < 2:
         raise ValueError(f"it has {len(answers)} answers")
-    return Problem(str(row["id"]), str(row["prompt"]), answers, LABELS.get(label, label))
+    said: Any = row.get("label")
+    label = LABELS.get(said, said) if isinstance(said, str) else said
+    if label is not None and (type(label) is not int or not 0 <= label < len(answers)):
+        raise ValueError(f"its label is {said!r}, and its {len(answers)} answers have the indices 0 to {len(answers) - 1}")
+    return Problem(str(row["id"]), row["prompt"], answers, label)
 
 
 def _ranking(row: Mapping[str, Any]) -> TournamentResult:
@@ -154,8 +160,8 @@ def _ranking(row: Mapping[str, Any]) -> TournamentResult:
     problem = _problem(row)
     size = len(problem.answers)
     order, ratings = row["order"] or range(size), row["ratings"] or [0.0] * size
-    if sorted(order) != list(range(size)) or len(ratings) != size:
-        raise ValueError(f"its order and ratings are not those of {size} answers")
+    if sorted(order) != list(range(size)) or len(ratings) != size or not all(map(math.isfinite, ratings)):
+        raise ValueError(f"its order and ratings are not those of {size} answers, each a number")
     ranking = Ranking(tuple(order), tuple(map(float, ratings)))
     return TournamentResult(problem, ranking, [_match(problem, one) for one in row["matches"]], row.get("stopped"), row["rated_by"])
 

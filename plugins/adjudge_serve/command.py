@@ -75,7 +75,7 @@ def serve(
         judge_seconds=judge_seconds,
         max_queue=max_queue,
         max_samples=max_samples,
-        max_body=int(max_body * 1_000_000),
+        max_body=int(min(max_body, 10**6) * 1_000_000),
         drain_seconds=drain_seconds,
         token=read_token(token_file, os.environ.get(TOKEN_VARIABLE), needed=not is_loopback(host)),
         loopback=is_loopback(host),

@@ -222,3 +222,31 @@ def test_a_parquet_file_without_pyarrow_is_told(judged: Path, tmp_path: Path, mo
     done = called("export", str(judged / "ranked"), "--to", "verl", "--out", str(tmp_path / "rows.parquet"))
     assert done.exit_code == 2
     assert "pip install 'adjudge[data]'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"label": 7}, "its label is 7, and its 2 answers have the indices 0 to 1"),
+        ({"label": -1}, "its label is -1"),
+        ({"label": "y"}, "its label is 'y'"),
+        ({"answers": "xy"}, "not all texts"),
+        ({"answers": [None, "y"]}, "not all texts"),
+    ],
+)
+def test_a_row_that_says_what_cannot_be_is_told(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "a", "prompt": "p", "answers": ["x", "y"], "outcome": "first", **more}) + "\n")
+    done = called("export", str(rows), "--to", "verl")
+    assert done.exit_code == 2, done.output
+    assert message in " ".join(done.output.split())
+
+
+def test_a_tie_is_no_ground_truth(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    one, other = (
+        {"id": ident, "prompt": ident, "answers": ["x", "y"], "outcome": outcome} for ident, outcome in (("a", "tie"), ("b", "second"))
+    )
+    rows.write_text(json.dumps(one) + "\n" + json.dumps(other) + "\n")
+    [row] = [json.loads(line) for line in called("export", str(rows), "--to", "verl").stdout.splitlines()]
+    assert row["reward_model"]["ground_truth"] == "y"
