@@ -115,6 +115,18 @@ def test_a_prompt_without_room_fails_alone(session: Session) -> None:
     assert not failed.text
 
 
+def test_prompts_without_room_are_told_once_before_anything_is_sampled(embedded: FilePath, caplog: pytest.LogCaptureFixture) -> None:
+    longer: list[Message] = [{"role": "user", "content": PROMPTS[0][0]["content"] + "1" * 400}]
+    with HfEngine().open(embedded) as session:
+        first = next(iter(session.sample([longer, PROMPTS[1]], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=3)))
+        assert [one.message for one in caplog.records if "leave no room" in one.message] == [
+            "1 of 2 prompts leave no room for a judgement in the model's 256 tokens, and fail"
+        ]
+        assert first[1].error is not None
+        sample(session, [longer], [0])
+    assert sum("leave no room" in one.message for one in caplog.records) == 1
+
+
 def test_a_judgement_gets_the_room_that_is_left_which_is_told_once(embedded: FilePath, caplog: pytest.LogCaptureFixture) -> None:
     """No row leaves the model's context, whatever it is batched with, and what it says does not change."""
     with HfEngine().open(embedded) as session:
