@@ -14,7 +14,7 @@ from .version import __version__ as __version__
 # isort: off
 if TYPE_CHECKING:
     from .api.hooks import hookimpl
-    from .api.kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule, Session
+    from .api.kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule, Session, check_ranking
     from .api.options import Component, Options, did_you_mean, dump, field_docs, named_once, validate
     from .api.stages import KINDS, Launcher, Probe, ProcessGroup, RecordFile, Reporter, RunInfo, StageContext, StageTrainer
     from .api.values import ReasoningPath as Path
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
     from .store.records import Records, as_row, join_parts, reader_of
     from .store.run_files import read_run_file
     from .store.run_folder import RunFolder
-    from .tournament.budget import Budget
-    from .tournament.match import MatchResult
-    from .tournament.play import TournamentResult, play
-    from .tournament.ratings import Ratings, bradley_terry
-    from .tournament.voting import Voting, majority
 
     from adjudge_data import RowError, held_out, not_empty, object_in, open_lines, problem_in, read_rows, text_field, unique_ids
     from adjudge_engines import escape_special_tokens
@@ -56,7 +51,9 @@ if TYPE_CHECKING:
     )
     from adjudge_report import duration, snippet
     from adjudge_rstar import score_paths
-    from adjudge_tournament import Reward, as_reward
+    from adjudge_tournament import (
+        Budget, MatchResult, Ratings, Reward, TournamentResult, Voting, as_reward, bradley_terry, majority, play,
+    )
     from adjudge_trl import sigterm_put_off
 
 __all__ = [  # noqa: RUF022
@@ -68,7 +65,7 @@ __all__ = [  # noqa: RUF022
     "Ratings", "ReasoningPath", "RecordFile", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument", "Run",
     "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption", "Span",
     "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
-    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs",
+    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs", "check_ranking",
     "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration", "escape_special_tokens",
     "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems", "held_out", "hookimpl",
     "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority", "mean_reward", "mean_tokens", "measures", "named_once",

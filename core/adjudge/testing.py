@@ -12,10 +12,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .api.kinds import Aggregator, Judge, PathScorer, RewardRule
+from .api.kinds import Aggregator, Judge, PathScorer, RewardRule, check_ranking
 from .api.options import Component, field_docs
 from .api.values import Completion, Match, Outcome, Problem, Ranking, ReasoningPath, Verdict, stable_id
-from .tournament.play import check_ranking
 
 Decide = Callable[[int, int], Outcome]
 """Which of two candidates, by index, wins."""

@@ -1,4 +1,4 @@
-"""Tournaments: schemes that turn pairwise verdicts into a ranking, from `round-robin` to `active`, and rewards from rankings."""
+"""Tournaments: their driver, schemes that turn pairwise verdicts into a ranking, Bradley-Terry ratings, and rewards from rankings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ if TYPE_CHECKING:
     from adjudge import Aggregator
 
     from .active import Active
+    from .budget import Budget
     from .copeland import Copeland
+    from .driver import TournamentResult, play
     from .elo import Elo
     from .knockout import Knockout
+    from .match import MatchResult
+    from .ratings import Ratings, bradley_terry
     from .rewards import Reward, as_reward
     from .round_robin import RoundRobin
     from .vote import Vote
+    from .voting import Voting, majority
 
-__all__ = ["Active", "Copeland", "Elo", "Knockout", "Reward", "RoundRobin", "Vote", "as_reward", "register_aggregators"]
+__all__ = [
+    "Active", "Budget", "Copeland", "Elo", "Knockout", "MatchResult", "Ratings", "Reward", "RoundRobin", "TournamentResult", "Vote",
+    "Voting", "as_reward", "bradley_terry", "majority", "play", "register_aggregators",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 

@@ -20,7 +20,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking, Ratings, bradley_terry
+from adjudge import Aggregator, Match, Outcome, Ranking
+
+from .ratings import Ratings, bradley_terry
 
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""

@@ -16,8 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking, Ratings, bradley_terry
+from adjudge import Aggregator, Match, Outcome, Ranking
 
+from .ratings import Ratings, bradley_terry
 from .round_robin import all_pairs
 
 Result = tuple[Match, Outcome]

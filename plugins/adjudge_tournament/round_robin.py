@@ -17,7 +17,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Interval, Match, Outcome, Ranking, Ratings, bradley_terry
+from adjudge import Aggregator, Interval, Match, Outcome, Ranking
+
+from .ratings import Ratings, bradley_terry
 
 
 class RoundRobin(Aggregator):

@@ -46,7 +46,7 @@ LAYERS = (
     ("errors", "version", "lazy", "stopping", "api"),
     ("host",),
     ("store", "judging"),
-    ("tournament", "run"),
+    ("run",),
     ("cli", "testing"),
     ("__main__",),
 )

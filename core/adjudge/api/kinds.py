@@ -4,6 +4,7 @@ To write a component, subclass a kind, give `use` a literal name, add options as
 verb. The kinds that train and watch are in `stages`.
 """
 
+import math
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -12,6 +13,8 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field
+
+from adjudge.errors import PluginError, number_or_none
 
 from .options import Component
 from .values import Completion, Json, Match, Message, Order, Outcome, Problem, Ranking, ReasoningPath, Score, Verdict
@@ -83,6 +86,20 @@ class Aggregator(Component):
         A match that no vote decided comes as a tie. Where a budget is spent, or such matches are dropped, the ranking is made from
         the matches that were read instead; on a spent budget the generator is closed at a `yield` and nothing is sent."""
         raise NotImplementedError
+
+
+def check_ranking(aggregator: Aggregator, ranking: Ranking, size: int) -> Ranking:
+    """A ranking that names every candidate once, with a finite rating for each, and with an interval for each or for none."""
+    fits = isinstance(ranking, Ranking) and sorted(ranking.order) == list(range(size)) and len(ranking.ratings) == size
+    ends = [(0.0, 0.0)] * size if not fits or ranking.intervals is None else ranking.intervals
+    if not (fits and all(map(math.isfinite, ranking.ratings)) and len(ends) == size and all(low <= high for low, high in ends)):
+        raise PluginError(
+            f"aggregator {aggregator.use!r} returned {ranking!r}, not a ranking of {size} candidates.\n  Remedy: return a Ranking with"
+            " every candidate once, with a finite rating for each; intervals are (low, high) for each, or None."
+        )
+    ratings = tuple(number_or_none(aggregator, "tournament", rating) or 0.0 for rating in ranking.ratings)
+    intervals = None if ranking.intervals is None else tuple((float(low), float(high)) for low, high in ranking.intervals)
+    return Ranking(tuple(map(int, ranking.order)), ratings, intervals)
 
 
 class Engine(Component):

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adjudge.api.kinds import Judge
-from adjudge.api.values import JudgeRequest, Match, Outcome, Problem, ReasoningPath
-from adjudge.judging.paths import combine
-from adjudge.judging.requests import build_requests
+from adjudge import Judge, JudgeRequest, Match, Outcome, Problem, ReasoningPath, build_requests, combine
 
 from .voting import Voting, disagree, majority, usual_failure
 

@@ -7,9 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from adjudge.api.options import Options
-from adjudge.api.values import Outcome, ReasoningPath
-from adjudge.judging.paths import combine
+from adjudge import Options, Outcome, ReasoningPath, combine
 
 
 class Voting(Options):

@@ -5,10 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from adjudge.api.kinds import Judge
-from adjudge.api.options import Options
-from adjudge.api.values import ReasoningPath
-from adjudge.errors import ConfigError
+from adjudge import ConfigError, Judge, Options, ReasoningPath
 
 
 class Budget(Options):

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from adjudge.api.values import Interval, Match, Outcome
-from adjudge.judging.metrics import Z
+from adjudge import Interval, Match, Outcome
 
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
 
 # Shapes: N candidates, S spreads.
 
+Z = 1.959963984540054
+"""Two-sided 95% point of the normal distribution."""
 SPREADS = tuple(10 ** (step / 4.5 - 1) for step in range(10))
 """Standard deviations of skills, 0.1 to 10 nats, among which results decide when no prior is given."""
 Result: TypeAlias = tuple[Match, Outcome]

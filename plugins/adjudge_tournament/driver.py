@@ -1,14 +1,25 @@
 """Drives aggregators with a judge: one engine batch per wave for all groups; order swaps, votes, replays and budgets for every scheme."""
 
-import math
 import random
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adjudge.api.kinds import Aggregator, Judge, Session
-from adjudge.api.values import JudgeRequest, Match, Outcome, Problem, Ranking, ReasoningPath, stable_seed
-from adjudge.errors import PluginError, boundary, number_or_none
-from adjudge.judging.paths import sample_paths
+from adjudge import (
+    Aggregator,
+    Judge,
+    JudgeRequest,
+    Match,
+    Outcome,
+    PluginError,
+    Problem,
+    Ranking,
+    ReasoningPath,
+    Session,
+    boundary,
+    check_ranking,
+    sample_paths,
+    stable_seed,
+)  # fmt: skip
 
 from .budget import Budget, BudgetTracker, StopReason
 from .match import MatchResult, OpenMatch
@@ -154,17 +165,3 @@ def _check_matches(aggregator: Aggregator, yielded: Iterable[Match], size: int) 
     if not matches:
         raise PluginError(f"{who} yielded a round without matches.\n  Remedy: return the ranking instead.")
     return matches
-
-
-def check_ranking(aggregator: Aggregator, ranking: Ranking, size: int) -> Ranking:
-    """A ranking that names every candidate once, with a finite rating for each, and with an interval for each or for none."""
-    fits = isinstance(ranking, Ranking) and sorted(ranking.order) == list(range(size)) and len(ranking.ratings) == size
-    ends = [(0.0, 0.0)] * size if not fits or ranking.intervals is None else ranking.intervals
-    if not (fits and all(map(math.isfinite, ranking.ratings)) and len(ends) == size and all(low <= high for low, high in ends)):
-        raise PluginError(
-            f"aggregator {aggregator.use!r} returned {ranking!r}, not a ranking of {size} candidates.\n  Remedy: return a Ranking with"
-            " every candidate once, with a finite rating for each; intervals are (low, high) for each, or None."
-        )
-    ratings = tuple(number_or_none(aggregator, "tournament", rating) or 0.0 for rating in ranking.ratings)
-    intervals = None if ranking.intervals is None else tuple((float(low), float(high)) for low, high in ranking.intervals)
-    return Ranking(tuple(map(int, ranking.order)), ratings, intervals)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from scipy.stats import beta
 
 from adjudge import Outcome, Voting, majority
-from adjudge.tournament.voting import leads
+from adjudge_tournament.voting import leads
 
 FIRST, SECOND, TIE, UNREADABLE = Outcome.FIRST, Outcome.SECOND, Outcome.TIE, Outcome.UNREADABLE
 ballots = st.lists(st.sampled_from(Outcome), min_size=1, max_size=15)
