@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .store.files import write_json, write_whole
     from .store.manifest import describe_machine, hash_of_folder, hash_of_problems
     from .store.model_folder import find_model, load_judge, save_judge
-    from .store.records import Records, as_row, join_parts, reader_of
+    from .store.records import Records, RecordSequence, as_row, join_parts, reader_of, succeeded, token_files, tokens_back
     from .store.run_files import read_run_file
     from .store.run_folder import RunFolder
 
@@ -62,17 +62,18 @@ __all__ = [  # noqa: RUF022
     "Json", "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
     "ModelOption", "NoCacheOption", "OpenJudge", "Options", "Order", "OrderOption", "Outcome", "PairVerdict", "Path", "PathScorer",
     "PluginError", "Plugins", "PriceInOption", "PriceOutOption", "Probe", "Problem", "ProcessGroup", "PromptTooLong", "Ranking",
-    "Ratings", "ReasoningPath", "RecordFile", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument", "Run",
-    "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption", "Span",
-    "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
-    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs", "check_ranking",
-    "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration", "escape_special_tokens",
-    "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems", "held_out", "hookimpl",
-    "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority", "mean_reward", "mean_tokens", "measures", "named_once",
-    "not_empty", "number", "number_or_none", "object_in", "open_judge", "open_lines", "outcome_rates", "override", "play",
-    "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict", "reader_of", "sample_paths", "save_judge", "score_paths",
-    "sigterm_put_off", "snippet", "stable_id", "stable_seed", "summarise", "text_field", "unique_ids", "validate", "wilson",
-    "with_logprobs", "write_json", "write_whole",
+    "Ratings", "ReasoningPath", "RecordFile", "RecordSequence", "Records", "Reporter", "Reward", "RewardRule", "RowError",
+    "RowsArgument", "Run", "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption",
+    "SkipBadLinesOption", "Span", "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated",
+    "TournamentResult", "Verdict", "Voting", "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests",
+    "came_back", "check_pairs", "check_ranking", "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean",
+    "dump", "duration", "escape_special_tokens", "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder",
+    "hash_of_problems", "held_out", "hookimpl", "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority",
+    "mean_reward", "mean_tokens", "measures", "named_once", "not_empty", "number", "number_or_none", "object_in", "open_judge",
+    "open_lines", "outcome_rates", "override", "play", "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict",
+    "reader_of", "sample_paths", "save_judge", "score_paths", "sigterm_put_off", "snippet", "stable_id", "stable_seed", "succeeded",
+    "summarise", "text_field", "token_files", "tokens_back", "unique_ids", "validate", "wilson", "with_logprobs", "write_json",
+    "write_whole",
 ]
 # isort: on
 # fmt: on

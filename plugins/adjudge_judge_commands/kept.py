@@ -25,9 +25,13 @@ def kept_records(
         return
     data = {} if problems is None else {"data": hash_of_problems(problems)}
     folder = RunFolder(out, config, Plugins.load(), {"model": hash_of_folder(model), **data})
+    records = None
     try:
-        yield Records(out / "records" / f"{name}.jsonl")
+        records = Records(out / "records" / f"{name}.jsonl")
+        yield records
     finally:
+        if records is not None:
+            records.close()
         folder.close()
 
 
@@ -35,7 +39,9 @@ def kept_paths(records: Records | None) -> dict[str, ReasoningPath]:
     """The judgements that were kept, by id; calls that failed are dropped, to be made again."""
     if records is None:
         return {}
-    records.keep(lambda record: record["completion"]["error"] is None)
+    from adjudge import succeeded
+
+    records.keep(succeeded)
     return {path.id: path for path in records.load(ReasoningPath)}
 
 

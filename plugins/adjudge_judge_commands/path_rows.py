@@ -24,6 +24,7 @@ from adjudge import (
     reader_of,
     stable_id,
     text_field,
+    tokens_back,
 )
 from adjudge_data import Columns, IdenticalAnswersError, named
 
@@ -65,7 +66,8 @@ def read_path_rows(
     file: FilePath, problems: Mapping[str, Problem], *, skip_bad_lines: bool, columns: Columns | None = None
 ) -> list[PathRow]:
     """All judgements of a file, each with an id of its own; rows without a prompt are about one of these problems."""
-    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(named(row, columns or {}), problems)))
+    joined = tokens_back(file)
+    rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(joined(named(row, columns or {})), problems)))
     found = [one for row in not_empty(rows, name_of(file)) for one in row]
     return [replace(one, id=ident) for one, ident in zip(found, own_ids([one.id for one in found], name_of(file)), strict=True)]
 

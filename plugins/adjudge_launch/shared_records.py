@@ -15,7 +15,8 @@ class ReadRecords(Records):
     """A record file that the main process writes, as the others see it: they write nothing, and read after a barrier."""
 
     def __init__(self, file: FilePath) -> None:
-        self.file, self.ids = file, set()
+        self.file = file
+        self.open(write=False)
 
     def append(self, record: Any, **more: Json) -> None:
         """Nothing: the main process appends the same."""
@@ -37,7 +38,7 @@ class SharedRecords(ReadRecords):
             join_parts(file)
             Records(file).keep(wanted)
         process_group.barrier()
-        self.ids = {record["id"] for record in self}
+        self.open(write=False)
         self._own = Records(file if process_group.size == 1 else file.with_name(f"{file.name}.part{process_group.rank}"), written)
 
     def append(self, record: Any, **more: Json) -> None:
@@ -51,7 +52,7 @@ class SharedRecords(ReadRecords):
         if self.process_group.is_main_process:
             Records(self.file).keep(wanted)
         self.process_group.barrier()
-        self.ids = {record["id"] for record in self}
+        self.open(write=False)
 
     def join(self) -> None:
         """Make one file of all parts, once every process is done with its own."""
@@ -59,4 +60,4 @@ class SharedRecords(ReadRecords):
         if self.process_group.is_main_process:
             join_parts(self.file)
         self.process_group.barrier()
-        self.ids = {record["id"] for record in self}
+        self.open(write=False)

@@ -39,9 +39,12 @@ class StageFiles:
 
     def records(self, name: str) -> Iterator[dict[str, Any]]:
         """Records of one name; none when there is no such file."""
-        file = self.records_folder / f"{self.name}-{name}.jsonl"
-        if file.exists():
+        if (file := self.record_file(name)).exists():
             yield from _whole_lines(file)
+
+    def record_file(self, name: str) -> FilePath:
+        """Where the stage's records of this name are."""
+        return self.records_folder / f"{self.name}-{name}.jsonl"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise, zip_longest
 from typing import Any
 
-from adjudge import Outcome, stable_id
+from adjudge import Outcome, stable_id, tokens_back
 
 from .gather import RunFiles, StageFiles
 
@@ -41,7 +41,8 @@ class ExampleJudgement:
 
     @property
     def tokens(self) -> int:
-        return len(self.record["completion"]["token_ids"])
+        made = self.record["completion"]
+        return int(made["tokens"]) if "tokens" in made else len(made["token_ids"])
 
     @property
     def probability(self) -> float | None:
@@ -77,10 +78,15 @@ def sample_judgements(run: RunFiles, size: int) -> list[ExampleJudgement]:
         for kind in CLASSES:
             mine = (one for one in _judgements(run, stage) if one.kind == kind)
             drawn[kind].append(heapq.nsmallest(size, mine, key=lambda one: stable_id(seed, one.stage, one.record["id"])))
+    by_name = {stage.name: stage for stage in run.stages}
     queues = [list(_take_turns(of_stages)) for of_stages in drawn.values()]
-    chosen = list(_take_turns(queues))[:size]
+    chosen = [_with_tokens(one, by_name[one.stage]) for one in list(_take_turns(queues))[:size]]
     place = {stage.name: index for index, stage in enumerate(run.stages)}
     return sorted(chosen, key=lambda one: (place[one.stage], run.sets.index(one.set), CLASSES.index(one.kind)))
+
+
+def _with_tokens(judgement: ExampleJudgement, stage: StageFiles) -> ExampleJudgement:
+    return replace(judgement, record=tokens_back(stage.record_file(f"evaluation-{judgement.set}"))(judgement.record))
 
 
 def _judgements(run: RunFiles, stage: StageFiles) -> Iterator[ExampleJudgement]:

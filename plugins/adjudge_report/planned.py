@@ -52,8 +52,7 @@ def _likely(likely: float | None, most: float | None, show: Any) -> str:
 
 
 def _taken(stage: StageFiles) -> Taken:
-    rows = [row for name in stage.record_files() for row in stage.records(name)]
-    counts = [_tokens(row) for row in rows if "outcome" in row]
+    counts = [_tokens(row) for name in stage.record_files() for row in stage.records(name) if "outcome" in row]
     known = [count for count in counts if count is not None]
     seconds = stage.result["seconds"] if stage.result else None
     steps = len(list(stage.records("steps")))
@@ -65,4 +64,5 @@ def _tokens(row: Mapping[str, Any]) -> int | None:
     completion = row.get("completion")
     if completion is None:
         return row.get("tokens")
-    return None if completion["text"] and not completion["token_ids"] else len(completion["token_ids"])
+    count = completion["tokens"] if "tokens" in completion else len(completion["token_ids"])
+    return None if completion["text"] and not count else count

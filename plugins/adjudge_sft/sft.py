@@ -82,3 +82,5 @@ class Sft(StageTrainer):
         from adjudge_trl import drop_checkpoints
 
         drop_checkpoints(stage)
+        for file in stage.folder.glob("rows-*.arrow"):
+            file.unlink()

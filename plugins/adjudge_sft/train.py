@@ -7,10 +7,13 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset as Rows
+from datasets import Features, Value
+from datasets import Sequence as ListOf
+from datasets.arrow_writer import ArrowWriter
 from transformers import TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
-from adjudge import ReasoningPath, RecordFile, StageContext, StageResult, escape_special_tokens, stable_seed
+from adjudge import Problem, ReasoningPath, RecordFile, StageContext, StageResult, escape_special_tokens, stable_seed
 from adjudge_engines import load_tokenizer
 from adjudge_trl import (
     StopsWhenNotFinite,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .sft import Sft
 
 IGNORED = -100
+FEATURES = Features({"input_ids": ListOf(Value("int32")), "labels": ListOf(Value("int32"))})
 
 
 def train(options: Sft, stage: StageContext) -> StageResult:
@@ -53,9 +57,7 @@ def fine_tune(options: Sft, stage: StageContext, start: FilePath, tokenizer: Any
     total = options.epochs * -(-len(chosen) // options.batch)
     steps = stage.records("steps", total)
     steps.keep(lambda record: record["step"] <= done)
-    rows = rows_of(chosen, stage, tokenizer)
-    if stage.process_group.size > 1:
-        rows = whole_steps(rows, options.batch)
+    rows = rows_of(chosen, stage, tokenizer, options.batch if stage.process_group.size > 1 else None)
     model, adapters = load(stage, start, options.lora, options.trl)
 
     def make() -> FiniteSFTTrainer:
@@ -78,26 +80,32 @@ class FiniteSFTTrainer(StopsWhenNotFinite, SFTTrainer):  # type: ignore[misc]
     """TRL's trainer, which stops where the loss is no number."""
 
 
-def rows_of(chosen: Sequence[ReasoningPath], stage: StageContext, tokenizer: Any) -> Rows:
-    """Prompt tokens, left out of the loss, and the path's own tokens; only an engine without tokens has its text tokenised."""
-    by_id = {problem.id: problem for problem in stage.problems}
-    rows = []
-    for path in chosen:
-        messages = escape_special_tokens(stage.judge.render(by_id[path.problem_id], path.order), tokenizer)
-        prompt = list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
-        sampled = list(path.completion.token_ids)
-        sampled = sampled or [*tokenizer(path.completion.text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        rows.append({"input_ids": prompt + sampled, "labels": [IGNORED] * len(prompt) + sampled})
-    return Rows.from_list(rows)
+def rows_of(chosen: Sequence[ReasoningPath], stage: StageContext, tokenizer: Any, batch: int | None = None) -> Rows:
+    """Prompt tokens, left out of the loss, and the path's own tokens, in a file mapped into memory: no step holds all paths.
 
-
-def whole_steps(rows: Rows, batch: int) -> Rows:
-    """The rows, and behind them some that teach nothing up to a whole number of steps.
-
-    Processes take turns in taking batches; where these do not come out even, accelerate would hand out some rows a second time.
+    Only an engine without tokens has its text tokenised. Up to a whole number of steps of `batch` rows, rows follow that teach nothing:
+    processes take turns in taking batches, and where these do not come out even, accelerate would hand out some rows a second time.
     """
-    idle = {"input_ids": rows[0]["input_ids"], "labels": [IGNORED] * len(rows[0]["input_ids"])}
-    return Rows.from_list([*rows, *[idle] * (-len(rows) % batch)])
+    file = stage.folder / f"rows-{stage.process_group.rank}.arrow"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    by_id = {problem.id: problem for problem in stage.problems}
+    with ArrowWriter(path=str(file), features=FEATURES) as writer:
+        for path in chosen:
+            row = _row_of(by_id[path.problem_id], path, stage, tokenizer)
+            writer.write(row)
+        idle = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["input_ids"])}
+        for _ in range(0 if batch is None else -len(chosen) % batch):
+            writer.write(idle)
+        writer.finalize()
+    return Rows.from_file(str(file))
+
+
+def _row_of(problem: Problem, path: ReasoningPath, stage: StageContext, tokenizer: Any) -> dict[str, list[int]]:
+    messages = escape_special_tokens(stage.judge.render(problem, path.order), tokenizer)
+    prompt = list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+    sampled = list(path.completion.token_ids)
+    sampled = sampled or [*tokenizer(path.completion.text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    return {"input_ids": prompt + sampled, "labels": [IGNORED] * len(prompt) + sampled}
 
 
 def trl_config(options: Sft, stage: StageContext) -> SFTConfig:

@@ -364,7 +364,7 @@ def test_hook_record_written(world: Any) -> None:
     by_file: dict[str, list[Any]] = {}
     for stage, name, record in told:
         by_file.setdefault(f"{stage}-{name}", []).append(json.loads(json.dumps(record)))
-    files = {file.stem for file in (world.folder / "out" / "records").iterdir()}
+    files = {file.stem for file in (world.folder / "out" / "records").glob("*.jsonl")}
     assert (
         set(by_file)
         == files

@@ -134,7 +134,7 @@ def test_likely_tokens_are_those_of_complete_evaluations(world: Any) -> None:
     assert mean_measured(run.folder) is None
     run.execute()
     rows = [row for name in ("0-base", "1-keep") for row in world.records(f"{name}-evaluation-far")]
-    mean = sum(len(row["completion"]["token_ids"]) for row in rows) / len(rows)
+    mean = sum(row["completion"]["tokens"] for row in rows) / len(rows)
     assert mean_measured(run.folder) == pytest.approx(mean)
     assert plan_run(run, *run.load_problems()).parts[0].likely_tokens == round(6 * mean)
 

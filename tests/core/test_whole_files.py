@@ -74,9 +74,10 @@ def no_space(*_: Any, **__: Any) -> Any:
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "result.json"
     write_json(file, {"old": 1})
-    monkeypatch.setattr(Path, "write_text", no_space)
+    monkeypatch.setattr(Path, "open", no_space)
     with pytest.raises(JobError, match=r"result.json cannot be written: No space left on device.\n  Remedy: make room, and run again"):
         write_json(file, {"new": 2})
+    monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
     assert json.loads(file.read_text()) == {"old": 1}
 

@@ -1,6 +1,6 @@
 """The kinds of component that train, launch, watch, probe and extend the command line, and what a stage and a run offer them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -33,9 +33,13 @@ class ProcessGroup:
 
 
 class RecordFile(Protocol):
-    """An append-only file of records, each of them a line of JSON with an ``id``; iterate for the records as mappings."""
+    """An append-only file of records, each of them a line of JSON with an ``id``; iterate for the records as mappings.
 
-    ids: set[Json]
+    The numbers of a completion's tokens are in files beside it: a mapping has their count, and `load` and `read` bring them back."""
+
+    @property
+    def ids(self) -> Set[Json]:
+        """The ids of all records."""
 
     def __iter__(self) -> Iterator[dict[str, Json]]: ...
 
@@ -44,6 +48,9 @@ class RecordFile(Protocol):
 
     def load(self, cls: type[Record]) -> list[Record]:
         """All records as this dataclass; fields that it does not have are left out."""
+
+    def read(self, cls: type[Record], ids: Iterable[Json]) -> Iterator[Record]:
+        """The records of these ids as this dataclass, in this order, read one at a time."""
 
     def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
         """Drop the records that are not wanted, all at once or not at all."""
@@ -95,8 +102,10 @@ class StageContext(Protocol):
     def shard(self, items: Sequence[Item]) -> Sequence[Item]:
         """Which of the items this process asks the engine about."""
 
-    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> list[ReasoningPath]:
-        """Judge these problems and record every path; paths recorded before a stop are not made again, failed calls are."""
+    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> Sequence[ReasoningPath]:
+        """Judge these problems and record every path; paths recorded before a stop are not made again, failed calls are.
+
+        The paths stand problem by problem, in the order of the problems, and each is read from its record when it is asked for."""
 
     def with_logprobs(
         self, session: Session, problem: Problem, paths: Sequence[ReasoningPath], *, anew: bool = False

@@ -66,27 +66,29 @@ def mean_tokens(counts: Iterable[int]) -> float | None:
 def summarise(problems: Sequence[Problem], paths: Sequence[ReasoningPath], measures: Sequence[RewardRule] = ()) -> Metrics:
     """Accuracy with its interval, outcome rates, mean tokens, and the mean of every measure where it applies."""
     by_id = {problem.id: problem for problem in problems}
-    samples: dict[tuple[str, int], list[ReasoningPath]] = {}
-    for path in paths:
-        samples.setdefault((path.problem_id, path.index), []).append(path)
-    labelled = [
-        (by_id[sample[0].problem_id], sample)
-        for sample in samples.values()
-        if by_id[sample[0].problem_id].label is not None and came_back(path.outcome for path in sample)
-    ]
-    right = sum(all(path.right(problem) for path in sample) for problem, sample in labelled)
-    returned = [path for path in paths if path.outcome != Outcome.FAILED]
+    samples: dict[tuple[str, int], list[Outcome]] = {}
+    tokens: list[int] = []
+    skipped = 0
+    for path in paths:  # of which no more is kept than its outcome and its length
+        samples.setdefault((path.problem_id, path.index), []).append(path.outcome)
+        if path.outcome != Outcome.FAILED:
+            tokens.append(len(path.completion.token_ids))
+        skipped += path.completion.error == SKIPPED
+    answered = {key: sample for key, sample in samples.items() if by_id[key[0]].label is not None and came_back(sample)}
+    right = sum(
+        all(outcome == (Outcome.FIRST, Outcome.SECOND)[by_id[key[0]].label or 0] for outcome in sample) for key, sample in answered.items()
+    )
     metrics: Metrics = {
-        "n": len(labelled),
+        "n": len(answered),
         "judgements": len(paths),
-        "accuracy": right / len(labelled) if labelled else None,
-        "interval": wilson(right, len(labelled)),
-        "outcomes": outcome_rates(path.outcome for path in paths),
-        "mean_tokens": mean_tokens(len(path.completion.token_ids) for path in returned),
+        "accuracy": right / len(answered) if answered else None,
+        "interval": wilson(right, len(answered)),
+        "outcomes": outcome_rates(outcome for sample in samples.values() for outcome in sample),
+        "mean_tokens": mean_tokens(tokens),
     }
-    if skipped := sum(path.completion.error == SKIPPED for path in paths):
+    if skipped:
         metrics["skipped"] = skipped
-    if (agreement := consistency([path.outcome for path in sample] for sample in samples.values())) is not None:
+    if (agreement := consistency(samples.values())) is not None:
         metrics["consistency"] = agreement
     for rule in measures:
         check_measure(rule)
@@ -106,6 +108,6 @@ def check_measure(rule: RewardRule) -> None:
 def mean_reward(rule: RewardRule, problems: Mapping[str, Problem], paths: Iterable[ReasoningPath]) -> float | None:
     """Mean of a rule over the paths that it applies to; None when it applies to none."""
     with boundary(rule, "reward"):
-        rewards = [number_or_none(rule, "reward", rule.reward(problems[path.problem_id], path)) for path in paths]
-    values = [reward for reward in rewards if reward is not None]
+        rewards = (number_or_none(rule, "reward", rule.reward(problems[path.problem_id], path)) for path in paths)
+        values = [reward for reward in rewards if reward is not None]
     return sum(values) / len(values) if values else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TypeVar
 
@@ -16,14 +17,22 @@ from adjudge.api.values import Json, JudgeRequest, Outcome, Problem, ReasoningPa
 from adjudge.errors import JobError, boundary
 from adjudge.judging.logprobs import with_logprobs
 from adjudge.judging.paths import SKIPPED, NotANumber, sample_paths
-from adjudge.judging.requests import build_requests
+from adjudge.judging.requests import build_requests, count_requests
 from adjudge.store.files import write_json
 from adjudge.store.model_folder import save_judge
-from adjudge.store.records import Records, join_parts
+from adjudge.store.records import Records, RecordSequence, join_parts, succeeded
 
 Item = TypeVar("Item")
 
+WINDOW = 8192
+"""Judgements that an engine is asked for at a time: its batches are full but for the last ones, and their prompts take little memory."""
+
 log = logging.getLogger("adjudge.stage")
+
+
+def windows(problems: Sequence[Problem], size: int) -> Iterator[Sequence[Problem]]:
+    """The problems, so many at a time and at least one."""
+    return (problems[start : start + max(1, size)] for start in range(0, len(problems), max(1, size)))
 
 
 @dataclass
@@ -73,6 +82,7 @@ class Stage:
         records = self.records(name, total)
         records.keep(wanted)
         yield records
+        records.close()
 
     def shard(self, items: Sequence[Item]) -> Sequence[Item]:
         return items
@@ -81,31 +91,36 @@ class Stage:
         """Where the records of this name are."""
         return self.records_folder / f"{self.name}-{name}.jsonl"
 
-    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> list[ReasoningPath]:
-        requests = build_requests(problems, self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
-        by_id = {problem.id: problem for problem in problems}
-        with self.shared(name, len(requests), lambda record: record["completion"]["error"] is None) as records:
-            missing = self.shard([request for request in requests if request.id not in records.ids])
-            with boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
-                for path in self._sampled(session, missing):
-                    problem = by_id[path.problem_id]
-                    records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
-        made = {path.id: path for path in records.load(ReasoningPath)}
-        paths = [made[request.id] for request in requests]
-        if failed := [path for path in paths if path.outcome == Outcome.FAILED]:
+    def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> Sequence[ReasoningPath]:
+        asked = partial(build_requests, judge=self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
+        total = count_requests(len(problems), self.judge, samples)
+        with self.shared(name, total, succeeded) as records, boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
+            for path, problem in self._sampled(session, lambda: map(asked, windows(problems, WINDOW // samples)), records):
+                records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
+        ids = (request.id for window in windows(problems, WINDOW // samples) for request in asked(window))
+        paths = RecordSequence(records, ReasoningPath, ids)
+        if records.ids.failed and (failed := [path for path in paths.without_tokens() if path.outcome == Outcome.FAILED]):
             self._tell_failed(failed, len(paths), name)
         return paths
 
-    def _sampled(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
-        """The judgements asked for; where some came back, calls that failed are made again once the others are through."""
-        failed = {}
-        for path in sample_paths(session, self.judge, requests):
-            if path.outcome == Outcome.FAILED:
-                failed[path.id] = path
-            else:
-                yield path
-        again = [request for request in requests if request.id in failed] if len(failed) < len(requests) else []
-        yield from sample_paths(session, self.judge, again) if again else failed.values()
+    def _sampled(
+        self, session: Session, windows: Callable[[], Iterable[list[JudgeRequest]]], records: Records
+    ) -> Iterator[tuple[ReasoningPath, Problem]]:
+        """Judgements that are missing; where some came back, calls that failed are made again once the others are through."""
+        failed: list[tuple[ReasoningPath, Problem]] = []
+        again: list[JudgeRequest] = []
+        came_back = False
+        for window in windows():
+            requests = {request.id: request for request in self.shard([one for one in window if one.id not in records.ids])}
+            for path in sample_paths(session, self.judge, list(requests.values())):
+                if path.outcome == Outcome.FAILED:
+                    failed.append((path, requests[path.id].problem))
+                    again.append(requests[path.id])
+                else:
+                    came_back = True
+                    yield path, requests[path.id].problem
+        problems = {request.id: request.problem for request in again}
+        yield from ((path, problems[path.id]) for path in sample_paths(session, self.judge, again)) if came_back else failed
 
     def _tell_failed(self, failed: Sequence[ReasoningPath], of: int, name: str) -> None:
         told = f"stage {self.name}: {len(failed)} of {of} calls for {name} failed, the last with: {failed[-1].completion.error}"

@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path as FilePath
+from typing import TextIO
 
 from adjudge.api.values import Json
 from adjudge.errors import JobError
@@ -12,11 +14,19 @@ from adjudge.errors import JobError
 
 def write_whole(file: FilePath, text: str) -> None:
     """Write a file so that it is there complete or not at all."""
+    with written_whole(file) as out:
+        out.write(text)
+
+
+@contextmanager
+def written_whole(file: FilePath) -> Iterator[TextIO]:
+    """A file to write to that is there, complete, once the context ends without an error, or else not at all."""
     partial = file.with_name(file.name + ".partial")
     with told_if_full(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_text(text, encoding="utf-8")
+            with partial.open("w", encoding="utf-8") as out:
+                yield out
             os.replace(partial, file)
         except OSError:
             partial.unlink(missing_ok=True)
@@ -35,3 +45,15 @@ def told_if_full(file: FilePath) -> Iterator[None]:
 
 def write_json(file: FilePath, data: Json) -> None:
     write_whole(file, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_whole(out: FileIO, data: bytes) -> int:
+    """Append to a file that is open without a buffer, all or nothing, and return where the data begins."""
+    start, left = out.seek(0, os.SEEK_END), memoryview(data)
+    try:
+        while left:
+            left = left[out.write(left) :]
+    except OSError:
+        out.truncate(start)
+        raise
+    return start

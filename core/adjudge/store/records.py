@@ -1,26 +1,45 @@
 """Record files: one appended line of JSON with a stable id for each; a torn last line is cut off before anything is appended."""
 
+from __future__ import annotations
+
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import is_dataclass
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from adjudge.api.values import Json
 from adjudge.errors import ConfigError
 
-from .files import told_if_full, write_whole
+from .files import append_whole, told_if_full, written_whole
+from .record_index import ENTRY, RecordIndex
+from .token_files import TokenFiles, can_keep_tokens, put_back, taken_out
 
 Record = TypeVar("Record")
 WRITTEN = {"token_ends": "ends"}
 """Fields that have another name in record files, which keep the names that they began with."""
+INDEXED = 256
+"""Records behind the index that opening a file reads at most, as long as nobody changes it by hand."""
+PLAIN = (str, int, float, tuple, dict, type(None))
 READ = {written: name for name, written in WRITTEN.items()}
 
 
+def succeeded(record: Mapping[str, Json]) -> bool:
+    """Whether the call that a record is about came back; `Records.keep` answers this one from its index, without reading the file."""
+    return not _failed(record)
+
+
 class Records:
-    """One append-only file of records with ids; appending an id that is there already changes nothing."""
+    """One append-only file of records with ids; appending an id that is there already changes nothing.
+
+    Beside ``NAME.jsonl``, whose lines are for people too, ``NAME.tokens`` has the numbers of every token and ``NAME.index`` where each line
+    is, which is made again where it is lost. Files of earlier versions, with all numbers in their lines, are read as they are."""
 
     def __init__(self, file: FilePath, written: Callable[[Mapping[str, Json]], None] = lambda record: None) -> None:
         self.file = file
@@ -28,59 +47,129 @@ class Records:
         with told_if_full(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(file)
-        self.ids = {record["id"] for record in self}
+        self.open()
+
+    def open(self, *, write: bool = True) -> None:
+        """See what is there; one that does not `write` leaves the index as it is."""
+        self.tokens = token_files(self.file)
+        self._unwritten: list[bytes] = []
+        self._out: io.FileIO | None = None
+        self.ids = RecordIndex(self.file, beside(self.file, "index"))
+        if self.file.exists():
+            added = [
+                self.ids.add(row["id"], *place, _failed(row)) for row, place in _rows(self.file, self.ids.end) if row["id"] not in self.ids
+            ]
+            self._index(added if write else [])
+
+    def _index(self, entries: list[bytes]) -> None:
+        """Write entries down; those that a killed process could not are made again from the lines behind the last one."""
+        if entries:
+            with told_if_full(self.ids.index), self.ids.index.open("ab") as out:
+                out.truncate(out.tell() // ENTRY.itemsize * ENTRY.itemsize)
+                out.write(b"".join(entries))
+            entries.clear()
 
     def __iter__(self) -> Iterator[dict[str, Json]]:
-        if not self.file.exists():
-            return
-        with self.file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    told = f"{self.file}: line {number} is damaged ({error})"
-                    raise ConfigError(f"{told}.\n  Remedy: delete that line and run again.") from None
+        """Every record as its line has it: of tokens their count alone."""
+        return (row for row, _ in _rows(self.file))
 
     def append(self, record: Any, **more: Json) -> None:
         """Append a mapping or a record dataclass; it must have an ``id``. Raises `ValueError` for a number that is not finite."""
         row = {**as_row(record), **more}
         if row["id"] in self.ids:
             return
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
-        with told_if_full(self.file), self.file.open("a", encoding="utf-8") as out:
-            out.write(line)
-        self.ids.add(row["id"])
-        self._written(row)
+        told = {**row, "completion": {**row["completion"]}} if isinstance(row.get("completion"), dict) else row
+        columns = taken_out(told["completion"]) if told is not row and can_keep_tokens() else {}
+        if not all(np.isfinite(values).all() for values in columns.values()):
+            raise ValueError(f"record {row['id']}: a token has a number that is not finite")
+        with told_if_full(self.file):
+            if columns:
+                told["completion"]["row"] = self.tokens.append(str(row["id"]), columns)
+            line = (json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n").encode()
+            offset = self._write(line)
+        self._unwritten.append(self.ids.add(row["id"], offset, len(line), _failed(row)))
+        if len(self._unwritten) >= INDEXED:
+            self._index(self._unwritten)
+        self._written(told)
+
+    def _write(self, line: bytes) -> int:
+        """Append a line, and return where it begins; the file stays open, unless somebody has put another one in its place."""
+        there = os.stat(self.file) if self.file.exists() else None
+        if self._out is None or there is None or not os.path.samestat(os.fstat(self._out.fileno()), there):
+            self._out = self.file.open("ab", buffering=0)
+        return append_whole(self._out, line)
 
     def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
         """Drop the records that are not wanted, all at once or not at all."""
-        kept = [record for record in self if wanted(record)]
-        if len(kept) < len(self.ids):
-            write_whole(self.file, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
-            self.ids = {record["id"] for record in kept}
+        if wanted is bool or (wanted is succeeded and not self.ids.failed) or all(map(wanted, self)):
+            return
+        with written_whole(self.file) as out:
+            out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in self if wanted(record))
+            self.ids.index.unlink(missing_ok=True)
+        self.open()
+
+    def read(self, cls: type[Record], ids: Iterable[Json]) -> Iterator[Record]:
+        """The records of these ids as this dataclass, in this order, read one at a time. Raises `KeyError` for one that is not there."""
+        return iter(RecordSequence(self, cls, ids))
 
     def load(self, cls: type[Record]) -> list[Record]:
         """All records as this dataclass; fields it does not have are left out."""
-        read = reader_of(cls)
-        return [read(row) for row in self]
+        return [*map(reader_of(cls, self.tokens), self)]
+
+    def close(self) -> None:
+        """Make an Arrow file of the newest tokens, and bring the index up to date."""
+        self.tokens.close()
+        self._index(self._unwritten)
+
+
+class RecordSequence(Sequence[Record]):
+    """Records as a dataclass, in an order of their own, each read when it is asked for; slices are such sequences too."""
+
+    def __init__(self, records: Records, cls: type[Record], ids: Iterable[Json] = (), places: Any = None, read: Any = None) -> None:
+        self.records, self.cls = records, cls
+        self._places = np.array([self._place(one) for one in ids], np.int64).reshape(-1, 2) if places is None else places
+        self._read = read or reader_of(cls, records.tokens)
+
+    def _place(self, ident: Json) -> tuple[int, int]:
+        if (found := self.records.ids.place(ident)) is None:
+            raise KeyError(ident)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, int):
+            return self._read(self.records.ids.row_at(*map(int, self._places[index])))
+        return RecordSequence(self.records, self.cls, places=self._places[index], read=self._read)
+
+    def without_tokens(self) -> RecordSequence[Record]:
+        """The same, with the numbers of no token: for what only asks about texts and outcomes."""
+        return RecordSequence(self.records, self.cls, places=self._places, read=reader_of(self.cls))
 
 
 def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without an empty `opened`, as older files have it; `asdict` would copy every token, too."""
-    if not is_dataclass(value):
+    if isinstance(value, PLAIN) or not is_dataclass(value):
         return value
     return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one != "opened"}
 
 
-def reader_of(cls: type[Record]) -> Callable[[Mapping[str, Any]], Record]:
-    """Reads a row as this dataclass, fields that it does not have left out; raises pydantic's `ValidationError`."""
+def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[Mapping[str, Any]], Record]:
+    """Reads a row as this dataclass, fields that it does not have left out; raises pydantic's `ValidationError`.
+
+    With `tokens`, a row whose completion has its numbers there gets them back."""
     adapter, names = TypeAdapter(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
 
     def read(row: Mapping[str, Any]) -> Record:
         named = {name: value for name, value in _by_field(row).items() if name in names}
-        if isinstance(completion := named.get("completion"), Mapping):
-            named["completion"] = _by_field(completion)
-        return adapter.validate_python(named)
+        if not isinstance(completion := named.get("completion"), Mapping):
+            return adapter.validate_python(named)
+        named["completion"] = {name: value for name, value in _by_field(completion).items() if name not in ("tokens", "row")}
+        made: Any = adapter.validate_python(named)
+        if tokens is not None and (number := completion.get("row")) is not None:
+            made = replace(made, completion=replace(made.completion, **put_back(tokens.read(number))))
+        return made  # type: ignore[no-any-return]
 
     return read
 
@@ -89,19 +178,71 @@ def _by_field(row: Mapping[str, Any]) -> dict[str, Any]:
     return {READ.get(name, name): value for name, value in row.items()}
 
 
+def _rows(file: FilePath, start: int = 0) -> Iterator[tuple[dict[str, Json], tuple[int, int]]]:
+    """The records of a file from a place on, each with where its line begins and how long it is."""
+    if not file.exists():
+        return
+    with file.open("rb") as lines:
+        lines.seek(start)
+        for line in lines:
+            if not line.endswith(b"\n"):  # somebody is writing it
+                return
+            try:
+                yield json.loads(line), (start, len(line))
+            except ValueError as error:
+                number = file.read_bytes()[:start].count(b"\n") + 1
+                told = f"{file}: line {number} is damaged ({error})"
+                raise ConfigError(f"{told}.\n  Remedy: delete that line and run again.") from None
+            start += len(line)
+
+
+def _failed(record: Mapping[str, Json]) -> bool:
+    made = record.get("completion")
+    return (made if isinstance(made, dict) else record).get("error") is not None
+
+
+def beside(file: FilePath, kind: str) -> FilePath:
+    """What lies beside a record file: its ``index``, its ``tokens``."""
+    return file.with_name(f"{file.name.replace('.jsonl', '')}.{kind}")
+
+
+def token_files(file: FilePath) -> TokenFiles:
+    """The numbers of the tokens of a record file's completions."""
+    return TokenFiles(beside(file, "tokens"))
+
+
+def tokens_back(file: FilePath) -> Callable[[Mapping[str, Json]], dict[str, Json]]:
+    """Gives a row of this record file the numbers of its tokens, as rows of earlier versions have them in their line."""
+    tokens = token_files(file)
+
+    def joined(row: Mapping[str, Json]) -> dict[str, Json]:
+        if not isinstance(made := row.get("completion"), Mapping) or made.get("row") is None:
+            return dict(row)
+        back = {WRITTEN.get(name, name): value for name, value in put_back(tokens.read(made["row"])).items()}
+        return {**row, "completion": {**{name: one for name, one in made.items() if name != "row"}, **back}}
+
+    return joined
+
+
 def _cut_torn_line(file: FilePath) -> None:
     """Drop what follows the last newline: the line that a killed process did not finish."""
     if not file.exists():
         return
     with file.open("rb+") as data:
-        content = data.read()
-        data.truncate(content.rfind(b"\n") + 1)
+        end = size = data.seek(0, os.SEEK_END)
+        while end and (data.seek(end - 1), data.read(1))[1] != b"\n":
+            end -= 1
+        if end < size:
+            data.truncate(end)
 
 
 def join_parts(file: FilePath) -> None:
     """Add to a record file what processes wrote beside it, each into a part ``FILE.part<rank>``, and which a stop may have left there."""
     for part in sorted(file.parent.glob(f"{file.name}.part*")):
-        whole = Records(file)
-        for record in Records(part):
-            whole.append(record)
+        whole, records = Records(file), Records(part)
+        for row in map(tokens_back(part), records):
+            whole.append(row)
+        whole.close()
         part.unlink()
+        beside(part, "index").unlink(missing_ok=True)
+        shutil.rmtree(beside(part, "tokens"), ignore_errors=True)

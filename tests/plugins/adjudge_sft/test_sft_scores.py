@@ -59,7 +59,7 @@ def session(embedded: FilePath) -> Any:
 @pytest.fixture
 def pool(session: Session, embedded: FilePath, tmp_path: FilePath) -> Pool:
     made = stage(tmp_path / "sampled", embedded)
-    return Pool({problem.id: problem for problem in made.problems}, made.sample(session, made.problems, "paths", samples=4))
+    return Pool.of(made.problems, made.sample(session, made.problems, "paths", samples=4))
 
 
 def values(made: Stage) -> dict[str, float]:
@@ -69,7 +69,7 @@ def values(made: Stage) -> dict[str, float]:
 def test_scores_from_sampling_and_scores_taken_anew_agree(pool: Pool, session: Session, embedded: FilePath, tmp_path: FilePath) -> None:
     right = sum(map(len, pool.right.values()))
     assert right > 6
-    without = Pool(pool.problems, [replace(path, completion=replace(path.completion, logprobs=None)) for path in pool.paths])
+    without = Pool.of(pool.problems.values(), [replace(path, completion=replace(path.completion, logprobs=None)) for path in pool.paths])
     found: dict[str, dict[str, float]] = {}
     for name, options, paths, scored in (
         ("sampled", Sft(scorer=RStar()), pool, 0),

@@ -117,16 +117,22 @@ def test_training_rows_are_the_sampled_tokens(tmp_path: FilePath, embedded: File
     assert tokenizer.decode([token for token in other["labels"] if token != -100]) == "sum 85" + tokenizer.eos_token
 
 
-def test_rows_that_fill_a_step_teach_nothing() -> None:
-    from datasets import Dataset as Rows
+def test_rows_that_fill_a_step_teach_nothing(tmp_path: FilePath, embedded: FilePath) -> None:
+    from adjudge_engines import load_tokenizer
+    from adjudge_sft.train import rows_of
 
-    from adjudge_sft.train import whole_steps
-
-    rows = [{"input_ids": [1, 2, number], "labels": [-100, 2, number]} for number in range(5)]
-    filled = list(whole_steps(Rows.from_list(rows), 4))
+    made, tokenizer = stage(tmp_path, embedded), load_tokenizer(embedded)
+    verdict = Verdict(Outcome.FIRST)
+    paths = [
+        ReasoningPath(str(number), made.problems[number].id, "given", 0, Completion("t", (5, 6, number)), verdict) for number in range(5)
+    ]  # fmt: skip
+    rows = list(rows_of(paths, made, tokenizer))
+    assert [row["labels"][-3:] for row in rows] == [[5, 6, number] for number in range(5)]
+    assert all(set(row["labels"][:-3]) == {-100} for row in rows)
+    filled = list(rows_of(paths, made, tokenizer, 4))
     assert filled[:5] == rows
-    assert [row["labels"] for row in filled[5:]] == [[-100] * 3] * 3
-    assert list(whole_steps(Rows.from_list(rows[:4]), 4)) == rows[:4]
+    assert [set(row["labels"]) for row in filled[5:]] == [{-100}] * 3
+    assert list(rows_of(paths[:4], made, tokenizer, 4)) == rows[:4]
 
 
 @pytest.mark.slow
