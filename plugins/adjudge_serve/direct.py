@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -29,6 +29,8 @@ class Endpoint:
     work: Callable[..., Awaitable[Any]]
     body: TypeAdapter[Any] | None
     query: dict[str, TypeAdapter[Any]]
+    read: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    """Queries that were read before: a client sends the same one all the time."""
 
     async def __call__(self, content: bytes, query: bytes) -> bytes:
         given = () if self.body is None else (self.body.validate_json(content),)
@@ -36,9 +38,22 @@ class Endpoint:
         return reply.__pydantic_serializer__.to_json(reply) if isinstance(reply, BaseModel) else json.dumps(reply).encode()
 
     def _named(self, query: bytes) -> dict[str, Any]:
-        if not query or not self.query:
-            return {}
-        return {name: self.query[name].validate_python(value) for name, value in parse_qsl(query.decode("latin-1")) if name in self.query}
+        if (known := self.read.get(query)) is not None:
+            return known
+        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        if unknown := [name for name, _ in given if name not in self.query]:
+            takes = ", ".join(map(repr, self.query)) or "none"
+            raise DataError(f"the URL has a parameter {unknown[0]!r}, which this route does not have (it has: {takes}).")
+        if len(self.read) > 1000:
+            self.read.clear()
+        found = self.read[query] = {name: self._value(name, value) for name, value in given}
+        return found
+
+    def _value(self, name: str, value: str) -> Any:
+        try:
+            return self.query[name].validate_python(value)
+        except ValidationError as error:
+            raise DataError(f"the URL's parameter {name!r}: {error.errors(include_url=False)[0]['msg']}.") from None
 
 
 def endpoints(routers: Iterable[APIRouter]) -> dict[str, Endpoint]:

@@ -135,15 +135,23 @@ class _Gone(Exception):
 
 async def _unless_gone(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
     """What the work comes to; it is cancelled when its client goes away."""
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    here, gone, left = asyncio.current_task(), asyncio.ensure_future(receive()), False
+    assert here is not None
+
+    def leave(_: object) -> None:
+        nonlocal left
+        left = here.cancel()
+
+    gone.add_done_callback(leave)
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise _Gone
+        return await work
+    except asyncio.CancelledError:
+        if left and not here.uncancel():
+            raise _Gone from None
+        raise
     finally:
+        gone.remove_done_callback(leave)
         gone.cancel()
-        task.cancel()
 
 
 async def answer(send: Send, reply: bytes, refused: Refused | None) -> None:

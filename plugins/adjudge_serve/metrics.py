@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics, generate_latest
@@ -34,7 +35,8 @@ class Counts:
         self._unreadable = Counter("adjudge_unreadable", "Judgements that could not be read.", registry=self.registry)
         said = "Completions that were told why they have no reward, by the kind of failure."
         self._failures = Counter("adjudge_failures", said, ["kind"], registry=self.registry)
-        self._requests = Counter("adjudge_requests", "Requests answered, by route and status.", ["route", "status"], registry=self.registry)
+        requests = Counter("adjudge_requests", "Requests answered, by route and status.", ["route", "status"], registry=self.registry)
+        self._requests = lru_cache(maxsize=None)(lambda route, status: requests.labels(route, str(status)))
         gauge = Gauge("adjudge_queue_samples", "Completions that somebody waits for.", registry=self.registry)
         gauge.set_function(lambda: service.waiting)
         gauge = Gauge("adjudge_judge_samples", "Completions of whole groups that wait for the judge.", registry=self.registry)
@@ -53,7 +55,7 @@ class Counts:
         self._failures.labels(kind).inc()
 
     def answered(self, route: str, status: int) -> None:
-        self._requests.labels(route, str(status)).inc()
+        self._requests(route, status).inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from adjudge import Plugins
 from adjudge.cli.app import app_of
+from adjudge_serve.run import short_pauses
 
 from .conftest import Make, Server
 from .test_routes import openrlhf
@@ -117,3 +120,28 @@ def test_a_missing_extra_is_one_message(reward_file: Path, monkeypatch: pytest.M
     assert (
         "a-package-that-is-not-there is not installed here.\n  Remedy: pip install 'adjudge[serve]'." in str(done.exception) + done.output
     )
+
+
+def test_the_collector_is_quiet_while_a_server_runs_and_as_it_was_afterwards() -> None:
+    before = (gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count())
+    with short_pauses():
+        assert gc.get_threshold()[2] > before[0][2]
+        assert gc.get_freeze_count() > before[2]
+        assert sys.getswitchinterval() < before[1]
+    assert (gc.get_threshold(), sys.getswitchinterval()) == before[:2]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/openrlhf?N=3", "a parameter 'N', which this route does not have (it has: 'n', 'run')"),
+        ("/openrlhf?n=three", "the URL's parameter 'n': Input should be a valid integer"),
+        ("/openrlhf?n=", "the URL's parameter 'n'"),
+        ("/v1/reward?n=3", "a parameter 'n', which this route does not have (it has: none)"),
+    ],
+)
+def test_a_parameter_of_the_url_that_cannot_be_used_is_told(server: Server, path: str, said: str) -> None:
+    body = {"prompts": ["p"], "completions": ["1"]} if "/v1" in path else {"query": ["p1"], "prompts": ["p"]}
+    reply = server.ask(path, body)
+    assert reply.status == 422
+    assert said in reply.json["error"]["message"]
