@@ -64,7 +64,7 @@ class AdjudgeWorkflow(RLVRWorkflow):  # type: ignore[misc]
         )
         context = workflow_context.get()
         value = found.absolute if context.is_eval and found.absolute is not None else found.value
-        stats_tracker.get(workflow_context.stat_scope()).scalar(adjudge_undecided=float(value is None))
+        stats_tracker.get(workflow_context.stat_scope()).scalar(**found.metrics)
         if value is None:
             raise _NoReward(found.reason)
         return value

@@ -6,11 +6,14 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from adjudge import PluginError
 
 from .group_reward import RewardAnswer, RewardCall
 
 Result = TypeVar("Result")
+Waiting: TypeAlias = tuple[RewardCall, "asyncio.Future[RewardAnswer]"]
 MOST = 4096
 """Completions in one call of the reward at most, unless a single request has more."""
 
@@ -31,7 +34,7 @@ class Batches:
         self.reward, self.observe = reward, observe
         self.waiting = 0
         """Completions that wait for the judge or are being judged."""
-        self._calls: list[tuple[RewardCall, asyncio.Future[RewardAnswer]]] = []
+        self._calls: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -82,22 +85,27 @@ class Batches:
 
     async def _judge_all(self) -> None:
         while self._calls:
-            some = self._next()
-            if not some:
-                continue
-            try:
-                answers = await self.run(lambda some=some: self.reward.judged_together([call for call, _ in some]))  # type: ignore[misc]
-            except Exception as error:
-                for _, waiting in some:
-                    _settle(waiting, None, error)
-                continue
-            for (_, waiting), answer in zip(some, answers, strict=True):
-                _settle(waiting, answer, None)
-            self.observe(_sum([answer.metrics for answer in answers]))
+            if some := self._next():
+                await self._judge(some)
 
-    def _next(self) -> list[tuple[RewardCall, asyncio.Future[RewardAnswer]]]:
+    async def _judge(self, some: list[Waiting]) -> None:
+        try:
+            answers = await self.run(lambda: self.reward.judged_together([call for call, _ in some]))
+        except Exception as error:
+            if isinstance(error, PluginError) and len(some) > 1:  # such as a rating that is no number: the others are not to blame
+                for one in some:
+                    await self._judge([one])
+                return
+            for _, waiting in some:
+                _settle(waiting, None, error)
+            return
+        for (_, waiting), answer in zip(some, answers, strict=True):
+            _settle(waiting, answer, None)
+        self.observe(_sum([answer.metrics for answer in answers]))
+
+    def _next(self) -> list[Waiting]:
         """The calls that are judged next."""
-        some: list[tuple[RewardCall, asyncio.Future[RewardAnswer]]] = []
+        some: list[Waiting] = []
         size = 0
         while self._calls and (not some or size + len(self._calls[0][0].prompts) <= MOST):
             call, waiting = self._calls.pop(0)

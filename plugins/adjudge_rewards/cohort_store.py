@@ -19,16 +19,19 @@ from adjudge import ConfigError
 from .cohort import Cohort
 from .group_reward import SampleReward
 
-VERSION = 1
+VERSION = 2
 TABLES = """
 CREATE TABLE reward (fingerprint TEXT);
 CREATE TABLE groups (id INTEGER PRIMARY KEY, name TEXT, size INTEGER, prompt TEXT);
 CREATE TABLE completions (
     "group" INTEGER, number INTEGER, slot TEXT, text TEXT, anchors TEXT,
     judged INTEGER DEFAULT 0, value REAL, absolute REAL, reason TEXT, answered INTEGER DEFAULT 0,
+    tokens REAL DEFAULT 0, seconds REAL DEFAULT 0,
     PRIMARY KEY ("group", number)
 ) WITHOUT ROWID;
 """
+SINCE_1 = ("ALTER TABLE completions ADD COLUMN tokens REAL DEFAULT 0", "ALTER TABLE completions ADD COLUMN seconds REAL DEFAULT 0")
+"""What makes a file of version 1 one of this version."""
 Write = Callable[[sqlite3.Connection], None]
 
 
@@ -55,7 +58,7 @@ class CohortStore:
     def _begin(self, reward: str) -> None:
         self._disk.execute("BEGIN IMMEDIATE")
         version = self._disk.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION) or (version == 0 and self._disk.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
+        if version not in (0, 1, VERSION) or (version == 0 and self._disk.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
             raise ConfigError(f"{self.file}: it is no file of groups of this version.\n  Remedy: name another file.")
         if version == 0:
             for statement in TABLES.split(";"):
@@ -64,6 +67,10 @@ class CohortStore:
             self._disk.execute("INSERT INTO reward VALUES (?)", (reward,))
         elif self._disk.execute("SELECT fingerprint FROM reward").fetchone() != (reward,):
             raise ConfigError(f"{self.file}: its groups were judged by another reward.\n  Remedy: name another file, or delete this one.")
+        elif version == 1:
+            for statement in SINCE_1:
+                self._disk.execute(statement)
+            self._disk.execute(f"PRAGMA user_version = {VERSION}")
         self._disk.execute("COMMIT")
 
     def close(self) -> None:
@@ -102,9 +109,12 @@ class CohortStore:
 
     async def judged(self, cohort: Cohort, rewards: Sequence[SampleReward]) -> None:
         """Keep the rewards of a group, before anybody is told."""
-        rows = [(one.value, one.absolute, one.reason, cohort.id, number) for number, one in zip(cohort.texts, rewards, strict=True)]
-        said = 'UPDATE completions SET judged = 1, value = ?, absolute = ?, reason = ? WHERE "group" = ? AND number = ?'
-        await asyncio.wrap_future(self._write(lambda disk: _discard(disk.executemany(said, rows))))
+        rows = [
+            (one.value, one.absolute, one.reason, one.tokens, one.seconds, cohort.id, number)
+            for number, one in zip(cohort.texts, rewards, strict=True)
+        ]
+        said = "UPDATE completions SET judged = 1, value = ?, absolute = ?, reason = ?, tokens = ?, seconds = ?"
+        await asyncio.wrap_future(self._write(lambda disk: _discard(disk.executemany(f'{said} WHERE "group" = ? AND number = ?', rows))))
 
     def answered(self, cohort: Cohort, number: int) -> None:
         """Note that a completion without a slot was told its reward; written soon, with whatever else is."""
@@ -140,15 +150,15 @@ class CohortStore:
         for ident, name, size, prompt in self._disk.execute("SELECT id, name, size, prompt FROM groups ORDER BY id").fetchall():
             cohort = Cohort(ident, _frozen(json.loads(name)), size, prompt)
             rewards, unanswered = [], []
-            said = 'SELECT number, slot, text, anchors, judged, value, absolute, reason, answered FROM completions WHERE "group" = ?'
-            for number, slot, text, anchors, judged, value, absolute, reason, answered in self._disk.execute(said, (ident,)):
+            said = "SELECT number, slot, text, anchors, judged, answered, value, absolute, reason, tokens, seconds FROM completions"
+            for number, slot, text, anchors, judged, answered, *reward in self._disk.execute(f'{said} WHERE "group" = ?', (ident,)):
                 cohort.texts[number], cohort.anchors[number] = text, json.loads(anchors)
                 if slot is not None:
                     cohort.slots[_frozen(json.loads(slot))] = number
                 elif not answered:
                     unanswered.append(number)
                 if judged:
-                    rewards.append(SampleReward(value, absolute, reason))
+                    rewards.append(SampleReward(*reward))
             if cohort.complete and len(rewards) == size:
                 cohort.judged(rewards)
             found.append((cohort, unanswered))

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from adjudge import (
@@ -47,6 +47,20 @@ class SampleReward:
     """Its share of points against the anchors, in [0, 1]; None without anchors, and where no such match could be read."""
     reason: str = ""
     """Why it is undecided."""
+    tokens: float = field(default=0.0, compare=False)
+    """Its share of the judge's tokens in its group, which all of a group share evenly."""
+    seconds: float = field(default=0.0, compare=False)
+    """Its share of the seconds of the call in which it was judged, which all of that call share evenly."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What a framework logs of a sample: numbers alone, the same names for every one. Sums over a group are what the group took."""
+        return {
+            "adjudge_undecided": float(self.value is None or bool(self.reason)),
+            "adjudge_absolute": 0.0 if self.absolute is None else float(self.absolute),
+            "adjudge_tokens": float(self.tokens),
+            "adjudge_seconds": float(self.seconds),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,9 @@ class GroupReward:
             started = time.monotonic()
             self._judge(every)
             took = {"seconds": time.monotonic() - started}
+            each = took["seconds"] / max(1, sum(len(group.texts) for group in every))
+            for group in every:
+                group.rewards = [replace(one, seconds=each) for one in group.rewards]
             self.metrics = {**_counted(every), **took}
         return [
             RewardAnswer(_in_place(groups), {**_counted(groups), **took}, tuple(match for group in groups for match in group.met_whom()))
@@ -199,9 +216,9 @@ class _Group:
     def reward(self, how: Reward) -> None:
         """Make the rewards of what was played."""
         values = [None] * len(self.answers) if self.result is None else as_reward(self._of_all(self.result), how)
-        shares = self._shares_against_anchors()
+        shares, tokens = self._shares_against_anchors(), sum(one.tokens for one in self.played) / len(self.texts)
         self.rewards = [
-            SampleReward(value, shares.get(text), "" if value is not None else self._reason(text))
+            SampleReward(value, shares.get(text), "" if value is not None else self._reason(text), tokens)
             for text, value in zip(self.texts, values[: len(self.texts)], strict=True)
         ]
 

@@ -100,7 +100,8 @@ def _place(row: dict[str, Any], prompt: list[dict[str, str]], size: int) -> tupl
 
 def _told(row: dict[str, Any], found: SampleReward) -> dict[str, Any]:
     """What is added to a rollout; an undecided one is masked in each of the ways that Gym and its trainers read."""
-    told: dict[str, Any] = {"reward": found.value, "mask_sample": bool(found.reason)}
+    cost = {"adjudge_tokens": found.tokens, "adjudge_seconds": found.seconds}
+    told: dict[str, Any] = {"reward": found.value, "mask_sample": bool(found.reason), **cost}
     if found.absolute is not None:
         told["absolute"] = found.absolute
     if found.reason:

@@ -121,7 +121,7 @@ def _told(found: SampleReward) -> dict[str, Any]:
     return {
         "rewards": float(found.value),
         "scores": EVEN if found.absolute is None else float(found.absolute),
-        "extra_logs": {"adjudge_undecided": float(bool(found.reason))},
+        "extra_logs": found.metrics,
     }
 
 

@@ -56,7 +56,7 @@ class RankedGroups:
         )
         for (_, trajectory), one, value in zip(rows, found, decided(found, names, "mean"), strict=True):
             trajectory.reward = value
-            trajectory.signals |= {"adjudge_undecided": float(one.value is None), "adjudge_absolute": one.absolute or 0.0}
+            trajectory.signals |= one.metrics
         log.info("adjudge: %s", ", ".join(f"{name} {value:.4g}" for name, value in self._reward.metrics.items()))
         if missing := [one.reason for one in found if one.value is None]:
             log.warning("adjudge: %d of %d trajectories are undecided and get their group's mean: %s", len(missing), len(found), missing[0])

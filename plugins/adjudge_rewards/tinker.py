@@ -47,10 +47,7 @@ class RankedGroupBuilder(EnvGroupBuilder):  # type: ignore[misc]
             *(cohorts.ask(self.convo_prefix, text, group=group, size=len(texts), anchors=self.anchors) for text in texts)
         )
         values = decided(found, [0] * len(found), "mean")
-        return [
-            (value or 0.0, {"adjudge_undecided": float(one.value is None), "adjudge_absolute": one.absolute or 0.0})
-            for value, one in zip(values, found, strict=True)
-        ]
+        return [(value or 0.0, one.metrics) for value, one in zip(values, found, strict=True)]
 
     def logging_tags(self) -> list[str]:
         return ["adjudge"]

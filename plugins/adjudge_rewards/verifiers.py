@@ -18,6 +18,7 @@ from adjudge import ConfigError, DataError, JobError
 from .config import read_reward
 from .conversations import Said
 from .framework import tested_with
+from .group_reward import SampleReward
 from .in_process import cohorts_of
 
 # ruff: noqa: E402 – what is missing is told before it is imported
@@ -53,7 +54,7 @@ class RankedEnv(vf.Env[RankedEnvConfig]):  # type: ignore[misc]
         await asyncio.gather(*(agents.agent.run(task) for _ in range(self.config.n)))
 
     async def finalize(self, task: vf.Task, episode: vf.Episode) -> None:
-        """Reward every attempt that ended well; `adjudge_undecided` and `adjudge_absolute` are metrics of all."""
+        """Reward every attempt that ended well; `SampleReward.metrics` are those of all, 0 for the others."""
         name, finished = self.config.name, [trace for trace in episode.traces if trace.ok]
         if any(name in trace.rewards for trace in finished):
             raise ConfigError(f"the task has a reward {name!r} already, which would be replaced.\n  Remedy: give --env.name another one.")
@@ -66,9 +67,9 @@ class RankedEnv(vf.Env[RankedEnvConfig]):  # type: ignore[misc]
         )
         for trace in episode.traces:
             trace.rewards[name] = None
-            trace.record_metrics({"adjudge_undecided": 0.0, "adjudge_absolute": 0.0})
+            trace.record_metrics(SampleReward(0.0).metrics)
         for trace, one in zip(finished, found, strict=True):
-            trace.record_metrics({"adjudge_undecided": float(one.value is None), "adjudge_absolute": one.absolute or 0.0})
+            trace.record_metrics(one.metrics)
             if one.value is None:
                 trace.record_error(JobError(f"the attempt has no reward: {one.reason}"))
             else:

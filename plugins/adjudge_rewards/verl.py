@@ -70,13 +70,7 @@ class VerlReward(RewardManagerBase):  # type: ignore[misc]
         text = await asyncio.to_thread(self._text, item)
         prompt, slot = _plain(fields["raw_prompt"]), _plain(fields.get("session_id"))
         found = await self.groups.ask.remote(prompt, text, str(fields["uid"]), self._size(fields), slot, self._anchors(fields))
-        return {
-            "reward_score": float(found.value),
-            "reward_extra_info": {
-                "adjudge_undecided": float(bool(found.reason)),
-                "adjudge_absolute": 0.0 if found.absolute is None else float(found.absolute),
-            },
-        }
+        return {"reward_score": float(found.value), "reward_extra_info": found.metrics}
 
     def _text(self, item: Any) -> str:
         tokens = item.batch["responses"]

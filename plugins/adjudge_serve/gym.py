@@ -113,9 +113,11 @@ def _place(body: VerifyRequest, prompt: Said, size: int) -> tuple[tuple[str | in
 
 def _verdict(told: Told) -> dict[str, Any]:
     """What is added to the row. An undecided one is marked as several versions of Gym and of NeMo-RL look for it."""
+    cost = {"adjudge_tokens": told.reward.tokens, "adjudge_seconds": told.reward.seconds}
     if not told.reward.reason:
-        return {"reward": number(told), "mask_sample": False, "adjudge_absolute": told.reward.absolute}
+        return {"reward": number(told), "mask_sample": False, "adjudge_absolute": told.reward.absolute, **cost}
     return {
+        **cost,
         "reward": number(told),
         "mask_sample": True,
         "failure_kind": "judge_undecided",

@@ -73,14 +73,11 @@ async def together(asked: list[Any]) -> list[Told]:
 
 def reply(told: list[Told]) -> OpenRlhfReply:
     """Always the same keys of logs, and numbers alone."""
-    absolute = [one.reward.absolute for one in told if one.reward.absolute is not None]
+    logs = [one.reward.metrics for one in told]
     return OpenRlhfReply(
         rewards=[number(one) for one in told],
         scores=[score(one) for one in told],
-        extra_logs={
-            "adjudge_undecided": sum(bool(one.reward.reason) for one in told) / len(told),
-            "adjudge_absolute": sum(absolute) / len(absolute) if absolute else 0.0,
-        },
+        extra_logs={name: sum(one[name] for one in logs) / len(logs) for name in logs[0]},
     )
 
 

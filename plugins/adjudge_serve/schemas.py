@@ -102,6 +102,10 @@ class Sample(BaseModel):
     """Share of points against the anchors, in [0, 1]."""
     reason: str
     """Why it is undecided."""
+    tokens: float
+    """Its share of the judge's tokens in its group."""
+    seconds: float
+    """Its share of the seconds of this request."""
 
 
 class Rewards(BaseModel):

@@ -37,7 +37,10 @@ def routes(service: Service) -> APIRouter:
         """A reward for every completion, among those of its group; whole groups in one request."""
         prompts, completions = [_said(prompt) for prompt in body.prompts], [_said(one) for one in body.completions]
         answer = await service.judged(RewardCall(prompts, completions, body.groups, body.anchors))
-        samples = [Sample.model_construct(value=one.value, absolute=one.absolute, reason=one.reason) for one in answer.rewards]
+        samples = [
+            Sample.model_construct(value=one.value, absolute=one.absolute, reason=one.reason, tokens=one.tokens, seconds=one.seconds)
+            for one in answer.rewards
+        ]
         return Rewards.model_construct(rewards=samples, metrics=answer.metrics)
 
     return router

@@ -129,7 +129,10 @@ def test_the_executor_gives_each_sample_its_place_in_its_group(rollout: Any, tok
         values = [0.0 if one.value is None else one.value for one in wanted(file, question, found)]
         assert [one["reward"] for one in responses] == pytest.approx(values)
         assert [one["scores"] for one in responses] == [0.5] * len(texts)
-        assert [one["extra_logs"] for one in responses] == [{"adjudge_undecided": float(len(texts) == 1)}] * len(texts)
+        logs = [one["extra_logs"] for one in responses]
+        assert [one["adjudge_undecided"] for one in logs] == [float(len(texts) == 1)] * len(texts)
+        assert {tuple(one) for one in logs} == {("adjudge_undecided", "adjudge_absolute", "adjudge_tokens", "adjudge_seconds")}
+        assert all((one["adjudge_tokens"] > 0) == (len(texts) > 1) for one in logs)
 
 
 def test_one_prompt_in_two_rows_is_two_groups(rollout: Any, tokenizer: Any, reward_file: Any) -> None:
@@ -190,16 +193,16 @@ def test_a_reward_function_waits_for_more_siblings_than_asyncio_has_threads(
     for (_, label, _), responses in zip(asked, groups, strict=False):
         values = [one.value for one in wanted(file, label["prompt"], answers(tokenizer, responses))]
         assert [one["reward"] for one in responses] == pytest.approx(values)
-        assert [one["extra_logs"] for one in responses] == [{"adjudge_undecided": 0.0}] * 8
+        assert [one["extra_logs"]["adjudge_undecided"] for one in responses] == [0.0] * 8
 
 
 def test_a_query_is_its_prompt_and_the_completion(reward_file: Any) -> None:
     file = reward_file("anchor: solution\nreward: win-rate\n")
     call, prompt, label = reward_func(file, group_size=1), chat("12+30"), {"prompt": "12+30", "solution": "52"}
     [one] = wanted(file, "12+30", ["42"], anchors=["52"])
-    whole = {"rewards": one.value, "scores": one.absolute, "extra_logs": {"adjudge_undecided": 0.0}}
-    assert call([f"{prompt}42<|im_end|>\n"], [prompt], [label]) == whole
-    assert call([f"{prompt[5:]}42</s>"], [prompt], [label]) == whole, "a prompt that is too long loses its beginning"
+    for query in (f"{prompt}42<|im_end|>\n", f"{prompt[5:]}42</s>"):  # a prompt that is too long loses its beginning
+        told = call([query], [prompt], [label])
+        assert (told["rewards"], told["scores"], told["extra_logs"]["adjudge_undecided"]) == (one.value, one.absolute, 0.0)
     with pytest.raises(DataError, match="does not begin with its prompt"):
         call(["something else 42"], [prompt], [label])
 
@@ -234,7 +237,7 @@ def kept(rollout: Any, groups: list[list[dict[str, Any]]]) -> int:
 
     rows = iter([[["set"], [str(number)], [""], [None]] for number in range(len(groups))])
     experiences, *_ = Answered()._generate_vllm(rows, num_prompts=len(groups), dynamic_filtering=True)
-    assert all(set(one.info) >= {"reward", "score", "adjudge_undecided"} for one in experiences)
+    assert all(set(one.info) >= {"reward", "score", "adjudge_undecided", "adjudge_tokens", "adjudge_seconds"} for one in experiences)
     return sum(1 for group in groups for one in experiences if one.prompts[0] == group[0]["prompt"]) // len(groups[0])
 
 
@@ -254,7 +257,7 @@ def test_groups_on_an_actor_of_ray(local_ray: None, rollout: Any, tokenizer: Any
     for responses in groups:
         values = [one.value for one in wanted(file, "37+48", answers(tokenizer, responses))]
         assert [one["reward"] for one in responses] == pytest.approx(values)
-    assert alone["extra_logs"] == {"adjudge_undecided": 1.0}
+    assert alone["extra_logs"]["adjudge_undecided"] == 1.0
     ray.kill(actor)
 
 

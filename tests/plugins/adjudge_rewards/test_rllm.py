@@ -68,6 +68,7 @@ def test_an_undecided_attempt_has_no_advantage(hook: Any, caplog: pytest.LogCapt
     assert [one.reward for one in group.trajectories] == [0.0, 0.5, 1.0]
     assert advantages(groups)[0][1] == 0.0
     assert [one.signals["adjudge_undecided"] for one in group.trajectories] == [0.0, 1.0, 0.0]
+    assert all(one.signals["adjudge_tokens"] > 0 for one in group.trajectories)
     assert "1 of 3 trajectories are undecided" in caplog.text
 
 

@@ -68,6 +68,7 @@ def test_an_undecided_answer_has_no_advantage(builder: Callable[..., Any]) -> No
     assert group.get_total_rewards() == [0.0, 0.5, 1.0]
     assert compute_advantages([group])[0].tolist() == [-0.5, 0.0, 0.5]
     assert [metrics["adjudge_undecided"] for metrics in group.metrics_G] == [0.0, 1.0, 0.0]
+    assert all(metrics["adjudge_tokens"] > 0 for metrics in group.metrics_G)
     assert len({tuple(metrics) for metrics in group.metrics_G}) == 1
     assert all(isinstance(value, float) for metrics in group.metrics_G for value in metrics.values())
 

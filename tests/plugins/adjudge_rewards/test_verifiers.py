@@ -131,6 +131,7 @@ def test_vf_eval_ranks_the_attempts_at_a_task(evaluate: Callable[..., list[dict[
         among_themselves = reward(["12+30"] * 3, replies({"traces": ended}))
         assert [trace["rewards"]["adjudge"]["score"] for trace in ended] == among_themselves
     assert whole["ok"]
+    assert all(trace["metrics"]["adjudge_tokens"] > 0 for trace in whole["traces"])
     assert all(trace["rewards"]["short"]["score"] == 1.0 and trace["rewards"]["adjudge"]["weight"] == 2.0 for trace in whole["traces"])
     assert len(partly["traces"]) == 4
     assert len(ended) == 3

@@ -98,6 +98,7 @@ def test_groups_spread_over_workers_are_judged_as_one(local_ray: None, embedded:
     assert found == pytest.approx([0.0 if one.value is None else one.value for one in wanted])
     assert len(set(found)) > 2
     undecided = made.non_tensor_batch["adjudge_undecided"].tolist()
+    assert {"adjudge_absolute", "adjudge_tokens", "adjudge_seconds"} <= set(made.non_tensor_batch)
     assert undecided == [float(row[0] in ALONE) for row in rows], "one alone, in evaluation, waits for nobody and has no number of its own"
     for worker in manager.reward_loop_workers:
         import ray

@@ -66,7 +66,9 @@ def test_openrlhf_sends_one_at_a_time_and_has_marks_in_its_texts(server: Server)
     replies = [one.result().json for one in server.all("/openrlhf", [openrlhf(text, "train") for text in ("3", "13", "9")])]
     assert [one["rewards"] for one in replies] == [[0.0], [0.5], [1.0]], "undecided: the mean of its group"
     assert [one["scores"] for one in replies] == [[0.0], [0.5], [1.0]]
-    assert [one["extra_logs"] for one in replies] == [{"adjudge_undecided": undecided, "adjudge_absolute": 0.0} for undecided in (0, 1, 0)]
+    assert [one["extra_logs"]["adjudge_undecided"] for one in replies] == [0, 1, 0]
+    assert {tuple(one["extra_logs"]) for one in replies} == {("adjudge_undecided", "adjudge_absolute", "adjudge_tokens", "adjudge_seconds")}
+    assert all(one["extra_logs"]["adjudge_tokens"] > 0 for one in replies), "a share of the group's"
     pairs = {tuple(pair.split()) for pair in server.judged}
     assert ("3", "9") in pairs or ("9", "3") in pairs, "without the marks"
 
@@ -103,6 +105,8 @@ def test_gym_has_its_row_back_with_a_reward_or_a_mask(server: Server) -> None:
     assert [one["reward"] for one in replies] == [0.0, 0.5, 1.0]
     assert [one["mask_sample"] for one in replies] == [False, True, False]
     assert (replies[1]["failure_kind"], replies[1]["instance_config"]) == ("judge_undecided", {"mask_sample": True})
+    cost = {name: replies[0].pop(name) for name in ("adjudge_tokens", "adjudge_seconds")}
+    assert all(value > 0 for value in cost.values())
     assert replies[0] == {**verify("3", "g", 0, own=1), "reward": 0.0, "mask_sample": False, "adjudge_absolute": None}
     assert server.ask("/verify", verify("3", "g", 0)).json["reward"] == 0.0, "asked again"
     assert server.ask("/verify", verify("4", "g", 0)).status == 409
