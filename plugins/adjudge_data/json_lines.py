@@ -12,15 +12,17 @@ from adjudge import DataError, Problem, stable_id
 
 from .places import placed_rows
 from .row_errors import IdenticalAnswersError, RowError
-from .shapes import Columns, Compared, compared
+from .shapes import Columns, compared
 
 MEND = "mend the {0}, pass --skip-bad-lines to leave such {0}s out, or name the format that the file has"
+MEND_ALONE = "mend the {0}, or name the format that the file has"
 
 
-def read_rows(file: FilePath | str, *, skip_bad_lines: bool = False, parse: Any = dict) -> Iterator[Any]:
+def read_rows(file: FilePath | str, *, skip_bad_lines: bool | None = False, parse: Any = dict) -> Iterator[Any]:
     """``parse(row)`` of every row of a file, folder or data set of the Hub, read as far as rows are taken.
 
-    Bad rows raise `DataError`, or are skipped and counted. Pairs of identical answers are left out, and counted, always.
+    Bad rows raise `DataError`, or are skipped and counted; None where the caller has no option to skip them. Pairs of identical answers
+    are left out, and counted, always.
     """
     skipped, identical = _Counted("bad line", "skipped"), _Counted("pair", "left out")
     try:
@@ -34,7 +36,8 @@ def read_rows(file: FilePath | str, *, skip_bad_lines: bool = False, parse: Any 
                 parsed = error.rest
             except RowError as error:
                 if not skip_bad_lines:
-                    raise DataError(f"{where}: {place} {error}.\n  Remedy: {MEND.format(place.split()[0])}.") from None
+                    mend = MEND_ALONE if skip_bad_lines is None else MEND
+                    raise DataError(f"{where}: {place} {error}.\n  Remedy: {mend.format(place.split()[0])}.") from None
                 skipped.add(f"{place} {error}")
                 continue
             yield parsed
@@ -106,10 +109,10 @@ def not_empty(items: Iterable[Any], where: str) -> list[Any]:
 def problem_in(row: Mapping[str, Any], *, pairs: bool, fewest: int = 2, columns: Columns | None = None) -> Problem:
     """The problem that a row has, in any shape of `docs/data.md`; `chosen` stands before `rejected`. `RowError` where it has none.
 
-    `pairs` asks for exactly two answers, that differ; else there are to be `fewest` at least. A label that says which of them is right
-    is kept. `columns` are the row's own names for those known here.
+    `pairs` asks for exactly two answers, that differ; else there are to be `fewest` at least. A label says which of them is right, and
+    anything else by that name is a `RowError`. `columns` are the row's own names for those known here.
     """
-    found = compared(row, columns, labelled=False)
+    found = compared(row, columns)
     answers = found.answers
     if len(answers) < fewest or (pairs and len(answers) > 2):
         wanted = "a judgement takes two" if pairs else "a rating takes one or more" if fewest == 1 else "a ranking takes two or more"
@@ -117,12 +120,4 @@ def problem_in(row: Mapping[str, Any], *, pairs: bool, fewest: int = 2, columns:
     if pairs and answers[0] == answers[1]:
         raise IdenticalAnswersError()
     ident = stable_id(found.prompt, *answers) if row.get("id") is None else str(row["id"])
-    return Problem(ident, found.prompt, answers, _label_of(row, found))
-
-
-def _label_of(row: Mapping[str, Any], found: Compared) -> int | None:
-    """The place of the one right answer; None where the row does not say, or says something else by a column of that name."""
-    if len(found.better) == 1:
-        return found.better[0]
-    label = row.get("label")
-    return label if type(label) is int and 0 <= label < len(found.answers) else None
+    return Problem(ident, found.prompt, answers, found.better[0] if len(found.better) == 1 else None)

@@ -18,7 +18,7 @@ from .chat import shown, turns_in
 from .openings import opened_by, without_media
 from .prompts import Side, apart
 from .row_errors import RowError
-from .votes import with_winner
+from .votes import COLUMNS, with_winner
 
 Columns: TypeAlias = Mapping[str, str | list[str] | None]
 """Names that a reader knows, and the columns of a row that have these; None = the row is read as if it had no such column."""
@@ -51,11 +51,9 @@ class Compared:
     """Whether somebody compared the answers and found none better."""
 
 
-def compared(row: Mapping[str, Any], columns: Columns | None = None, *, labelled: bool = True) -> Compared:
-    """What a row compares, its columns under the names that `columns` give; raises `RowError`. Without `labelled`, no label is read."""
+def compared(row: Mapping[str, Any], columns: Columns | None = None) -> Compared:
+    """What a row compares, its columns under the names that `columns` give; raises `RowError`."""
     row = with_winner(named(row, columns or {}))
-    if not labelled:
-        row["label"] = None
     without_media(row)
     if row.get("answers") is not None:
         return _of_answers(row)
@@ -155,6 +153,11 @@ def _nothing_compared(row: Mapping[str, Any]) -> RowError:
         return RowError(ONE_ANSWER.format("one 'completion'" + " with its label (TRL's unpaired preference)" * ("label" in row)))
     if any(row.get(name) for name in CONVERSATIONS):
         return RowError("compares nothing: it is one conversation, and a judgement takes two answers to one prompt")
+    if any(name in row for name in COLUMNS):
+        missing = [name for name in COLUMNS if name not in row]
+        return RowError(
+            f"is an arena's vote without {' and '.join(map(repr, missing))}; a vote has all of {', '.join(COLUMNS)}, or 'winner'"
+        )
     if row.get("prompt") is not None:
         return RowError(NO_ANSWERS)
     return RowError(f"has no field 'prompt' (it has: {', '.join(map(str, row)) or 'none'})")

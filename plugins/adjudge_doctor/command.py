@@ -83,7 +83,7 @@ def _problems(data: str | None, limit: int | None, plugins: Plugins) -> Sequence
     if data is None:
         return PAIRS[:limit]
     if is_rows(data):
-        return some_of(read_problems(FilePath(data), pairs=True, skip_bad_lines=False), limit)
+        return some_of(read_problems(FilePath(data), pairs=True, skip_bad_lines=None), limit)
     source = validate(Dataset, data_set(data), plugins, "--data")
     with boundary(source, "load"):
         found = some_of(list(source.load()), limit)

@@ -92,6 +92,7 @@ def export(
     wanted = FORMATS[to.value]
     if not wanted.of_pairs and (pairs, ties, min_margin) != (PairsOf.ALL, OfTies.SKIP, 0):
         raise ConfigError(f"--to {to}: its rows are prompts.\n  Remedy: leave --pairs, --ties and --min-margin out.")
+    _check_out(out)
     ranked = read_ranked(source, records, skip_bad_lines=skip_bad_lines)
     rows = list(wanted.rows(ranked, rules))
     told = ", ".join(f"{count} {why}" for why, count in rules.left_out.items() if count)
@@ -99,6 +100,16 @@ def export(
         raise DataError(f"{source}: there is nothing to export ({told}).\n  Remedy: keep ties, or lower --min-margin.")
     _write(rows, out)
     typer.echo(f"{len(rows)} rows from {len(ranked)} rankings{'; left out: ' * bool(told)}{told}", err=True)
+
+
+def _check_out(out: FilePath | None) -> None:
+    """Tell a name that cannot be written before anything is read."""
+    from adjudge import ConfigError
+
+    if out is not None and out.is_dir():
+        raise ConfigError(f"--out: {out} is a folder.\n  Remedy: name a file in it, such as {out / 'preferences.jsonl'}.")
+    if out is not None and out.suffix not in (".jsonl", ".parquet"):
+        raise ConfigError(f"--out: {out} ends neither in .jsonl nor in .parquet.\n  Remedy: name {out.with_suffix('.jsonl')}.")
 
 
 def _write(rows: Sequence[dict[str, Any]], out: FilePath | None) -> None:

@@ -38,9 +38,12 @@ def openrlhf(one: Preference) -> Row:
 
 
 def nemo_rl(one: Preference) -> Row:
-    """NeMo-RL's PreferenceDataset: a lower rank is better, and training takes two completions of different ranks."""
+    """NeMo-RL's PreferenceDataset: a lower rank is better, and training takes two completions of different ranks.
+
+    A tie has two as well; its margin is 0.
+    """
     completions = [{"rank": rank, "completion": _said(text)} for rank, text in enumerate((one.chosen, one.rejected))]
-    return {"context": _asked(one.prompt), "completions": completions, **_origin(one)}
+    return {"context": _asked(one.prompt), "completions": completions, "margin": one.margin, **_origin(one)}
 
 
 def swift(one: Preference) -> Row:

@@ -11,7 +11,12 @@ from adjudge import ConfigError, Dataset, Problem, boundary, check_pairs, not_em
 
 
 def read_problems(
-    file: FilePath, *, pairs: bool, skip_bad_lines: bool, columns: Mapping[str, str | list[str] | None] | None = None, fewest: int = 2
+    file: FilePath,
+    *,
+    pairs: bool,
+    skip_bad_lines: bool | None,
+    columns: Mapping[str, str | list[str] | None] | None = None,
+    fewest: int = 2,
 ) -> list[Problem]:
     """Rows of a prompt and its answers, in any shape that data sets may have, as problems; `pairs` asks for exactly two answers."""
     rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: problem_in(row, pairs=pairs, fewest=fewest, columns=columns))

@@ -81,6 +81,14 @@ class Policy(StageTrainer):
     def check_processes(self, processes: int) -> None:
         micro_batches(self.prompts_per_step * self.group, self.micro_batch, processes)
 
+    def check_judge(self, judge: Judge, field: str) -> None:
+        """Tell what is wrong with the policy's model and its questions, as far as the run's own data are not asked for."""
+        from .questions import check_questions, loaded, policy_model
+
+        policy_model(self.model, field)
+        train, test = ([] if one is None else loaded(one) for one in (self.data, self.test))
+        check_questions(self, train, test, field)
+
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
         """The optimiser steps; how many judgements matches take depends on how many answers of a group differ, and is unknown."""
         return Work(None if isinstance(self.reward, JudgeReward) or self.test else (0, 0), (self.steps, self.steps))

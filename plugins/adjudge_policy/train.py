@@ -16,16 +16,12 @@ from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import (
-    ConfigError,
-    Dataset,
     JobError,
     Message,
     Problem,
     RecordFile,
     StageContext,
     StageResult,
-    boundary,
-    find_model,
     stable_seed,
 )
 from adjudge_engines import load_tokenizer
@@ -45,11 +41,16 @@ from adjudge_trl import (
 
 from .answers import AnswerRewards, AnswerStepRecorder
 from .measure import Measurements
+from .questions import check_questions, loaded, no_chat_template, policy_model
 from .rewards import Judged, reward_function
-from .sources import LabelReward
 
 if TYPE_CHECKING:
     from .policy import Policy
+
+
+log = logging.getLogger("adjudge")
+MOST = 0.5
+"""Share of answers without a reward above which a warning is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,11 @@ class Questions:
 
 
 def train(options: Policy, stage: StageContext) -> StageResult:
-    own = of_policy(stage, find_model(options.model))
+    own = of_policy(stage, policy_model(options.model, f"stages.{stage.index - 1}"))
     check_machine(own, own.model, options.lora, options.trl)
     tokenizer = load_tokenizer(own.model, trust_remote_code=stage.trust_remote_code, chat=stage.engine)
     if tokenizer.chat_template is None or tokenizer.eos_token_id is None:
-        raise ConfigError(
-            f"stages.{stage.index - 1}.model: the tokenizer of {own.model} has no chat template or no end-of-text token.\n"
-            "  Remedy: name a model that is asked in chat turns, or set what is missing and save the tokenizer into its folder."
-        )
+        raise no_chat_template(own.model, f"stages.{stage.index - 1}")
     questions = read_questions(options, stage, own)
     with ExitStack() as stack:
         metrics = reinforce(options, own, tokenizer, questions, Judged(options.reward, stage, stack))
@@ -92,26 +90,11 @@ def unchanged(stage: StageContext) -> FilePath:
 
 def read_questions(options: Policy, stage: StageContext, own: StageContext) -> Questions:
     """The questions, and what the first policy answers greedily; raises `ConfigError` for a test question that is learnt from."""
-    train = list(stage.problems) if options.data is None else _loaded(options.data)
-    test = [] if options.test is None else _loaded(options.test)
-    if shared := {problem.prompt for problem in train} & {problem.prompt for problem in test}:
-        raise ConfigError(
-            f"stages.{stage.index - 1}.test: {len(shared)} of its questions are also in the data, for example {min(shared)[:80]!r}.\n"
-            "  Remedy: give one 'part: train' and the other 'part: test'."
-        )
-    for field, some in (("test", test), ("data", train if isinstance(options.reward, LabelReward) else [])):
-        if unlabelled := [problem.id for problem in some if problem.label is None]:
-            raise ConfigError(
-                f"stages.{stage.index - 1}.{field}: {len(unlabelled)} questions have no label, the first is {unlabelled[0]}.\n"
-                "  Remedy: give each the index of its right answer, leave test out, or choose another reward than label."
-            )
+    train = list(stage.problems) if options.data is None else loaded(options.data)
+    test = [] if options.test is None else loaded(options.test)
+    check_questions(options, train, test, f"stages.{stage.index - 1}")
     asked = list(dict.fromkeys(problem.prompt for problem in (*train, *test)))
     return Questions(train, test, dict(zip(asked, _start_answers(options, own, asked), strict=True)))
-
-
-def _loaded(dataset: Dataset) -> list[Problem]:
-    with boundary(dataset, "load"):
-        return list(dataset.load())
 
 
 def _start_answers(options: Policy, own: StageContext, asked: list[str]) -> list[str]:
@@ -176,7 +159,21 @@ def reinforce(options: Policy, own: StageContext, tokenizer: Any, questions: Que
     folder = save(trainer, own, start, options.lora, options.trl)
     if own.process_group.is_main_process:
         (folder / "judge.json").unlink(missing_ok=True)  # a policy does not judge
-    return {"steps": options.steps, "policy": str(folder.relative_to(own.folder.parent)), **measurements.first_and_last(), **judged.totals}
+    found = {"steps": options.steps, "policy": str(folder.relative_to(own.folder.parent)), **measurements.first_and_last(), **judged.totals}
+    return {**found, "undecided": _undecided(own, answers.records)}
+
+
+def _undecided(own: StageContext, answers: RecordFile) -> float:
+    """The share of answers without a reward; told where most are, for the policy has then learnt from the others alone."""
+    values = [row["reward"] for row in answers]
+    share = sum(value is None for value in values) / max(1, len(values))
+    if share > MOST and own.process_group.is_main_process:
+        log.warning(
+            "stage %s: %.0f%% of the policy's answers have no reward, and it learnt from the rest alone.\n"
+            "  Remedy: look at the judge's outcomes in records/, and give the judge more tokens, or the reward a larger budget.",
+            own.name, 100 * share,
+        )  # fmt: skip
+    return share
 
 
 def _is_news(record: logging.LogRecord) -> bool:

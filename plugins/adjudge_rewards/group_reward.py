@@ -155,9 +155,11 @@ class GroupReward:
         ]
 
     def rank(self, problems: Sequence[Problem]) -> list[TournamentResult]:
-        """Rankings of problems' answers by the same rules, in order."""
+        """Rankings of problems' answers by the same rules, in order; answers with the same text stand in one place."""
+        groups = [_Group(one.prompt, range(len(one.answers)), one.answers, []) for one in problems]
         with self._lock:
-            return self._play(problems)
+            played = self._play([group.problem() for group in groups])
+        return [group.of_all(result) for group, result in zip(groups, played, strict=True)]
 
     def _judge(self, groups: Sequence[_Group]) -> None:
         """Play all groups at once, then all matches against anchors, and make the rewards."""
@@ -215,7 +217,7 @@ class _Group:
 
     def reward(self, how: Reward) -> None:
         """Make the rewards of what was played."""
-        values = [None] * len(self.answers) if self.result is None else as_reward(self._of_all(self.result), how)
+        values = [None] * len(self.answers) if self.result is None else as_reward(self.of_all(self.result), how)
         shares, tokens = self._shares_against_anchors(), sum(one.tokens for one in self.played) / len(self.texts)
         self.rewards = [
             SampleReward(value, shares.get(text), "" if value is not None else self._reason(text), tokens)
@@ -242,7 +244,7 @@ class _Group:
             if first != second and first in place and second in place
         ]
 
-    def _of_all(self, result: TournamentResult) -> TournamentResult:
+    def of_all(self, result: TournamentResult) -> TournamentResult:
         """The tournament of the contestants as one of all answers, in which equal ones stand where the first of them does."""
         at = [self.contestants.index(answer) for answer in self.answers]
         first = [self.answers.index(text) for text in self.contestants]

@@ -12,7 +12,7 @@ from .labels import anchors_in
 
 
 def read_anchors(file: Path | None, field: str | None) -> dict[str, list[str]]:
-    """The answers in the column that the reward's `anchor` names, by the prompt of the row."""
+    """The answers in the column that the reward's `anchor` names, by the prompt of the row; those of several rows are put together."""
     if file is None:
         return {}
     if field is None:
@@ -24,4 +24,9 @@ def read_anchors(file: Path | None, field: str | None) -> dict[str, list[str]]:
             raise RowError(f"has no field 'prompt', or no text in {field!r}")
         return prompt_text(row["prompt"], "the prompt").strip(), found
 
-    return dict(read_rows(file, parse=of_row))
+    known: dict[str, list[str]] = {}
+    for prompt, found in read_rows(file, skip_bad_lines=None, parse=of_row):
+        known[prompt] = list(dict.fromkeys([*known.get(prompt, []), *found]))
+    if not known:
+        raise DataError(f"--anchors: {file} has no rows.\n  Remedy: name a file of rows with a 'prompt' and {field!r}.")
+    return known

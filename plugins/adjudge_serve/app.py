@@ -15,10 +15,10 @@ from .schemas import Failed, Status
 from .service import Service
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Failed, "description": "The body is no JSON."},
     401: {"model": Failed, "description": "No token, or another one."},
+    403: {"model": Failed, "description": "Without a token, another host than this machine is named."},
     413: {"model": Failed, "description": "Too large, or too many completions."},
-    422: {"model": Failed, "description": "A field is missing or cannot be used."},
+    422: {"model": Failed, "description": "The body is no JSON, or a field or a parameter is missing, unknown or cannot be used."},
     429: {"model": Failed, "description": "Too many wait; come again after Retry-After seconds."},
     503: {"model": Failed, "description": "The judge could not be asked, or the server stops."},
 }

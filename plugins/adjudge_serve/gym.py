@@ -11,7 +11,7 @@ from adjudge import DataError, stable_id
 from adjudge_rewards import RewardCall, Said, Told, decided, prompt_text
 
 from .labels import anchors_in
-from .service import Service, number
+from .service import Service, Size, number
 
 
 class VerifyRequest(BaseModel):
@@ -72,12 +72,12 @@ def routes(service: Service) -> APIRouter:
         return {}
 
     @router.post("/verify", response_model=VerifyReply)
-    async def verify(body: VerifyRequest) -> dict[str, Any]:
-        """The reward of one rollout, once its group is complete."""
+    async def verify(body: VerifyRequest, n: Size = None) -> dict[str, Any]:
+        """The reward of one rollout, once its group is complete. `n` is the group's size."""
         row = body.model_dump(by_alias=True, exclude_unset=True)
         asked = body.responses_create_params.get("input")
         prompt = asked if isinstance(asked, str) else _messages(asked)
-        size = service.size_of(body.group_size, body.split)
+        size = service.size_of(body.group_size, body.split, n)
         group, slot = _place(body, prompt, size)
         told = await service.ask(prompt, response_text(body.response), group, size, slot, anchors_in(row, service.anchor))
         return {**row, **_verdict(told)}

@@ -26,7 +26,7 @@ def of_label(label: Any) -> LabelSays:
     size, slot, group = label.get("group_size"), label.get("slot"), label.get("group")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise DataError("label: group_size is no whole number of 1 or more.\n  Remedy: give how many completions the prompt has.")
-    if slot is not None and not isinstance(slot, int | str):
+    if slot is not None and (isinstance(slot, bool) or not isinstance(slot, int | str)):
         raise DataError("label: slot is neither a number nor a text.\n  Remedy: give each completion of a group one of its own.")
     return LabelSays(None if group is None else str(group), size, slot, label.get("split"))
 

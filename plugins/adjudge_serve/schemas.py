@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Message(BaseModel):
@@ -29,14 +29,20 @@ class Failed(BaseModel):
     error: Error
 
 
-class Pair(BaseModel):
+class _Request(BaseModel):
+    """A misspelt field is told, and not left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Pair(_Request):
     """Two answers to one prompt."""
 
     prompt: Text
     answers: Annotated[list[Text], Field(min_length=2, max_length=2)]
 
 
-class Pairs(BaseModel):
+class Pairs(_Request):
     pairs: Annotated[list[Pair], Field(min_length=1)]
 
 
@@ -62,7 +68,7 @@ class Outcomes(BaseModel):
     verdicts: list[PairOutcome]
 
 
-class Answers(BaseModel):
+class Answers(_Request):
     """The answers to one prompt."""
 
     prompt: Text
@@ -82,7 +88,7 @@ class Ranked(BaseModel):
     """The budget that ended it early."""
 
 
-class RewardRequest(BaseModel):
+class RewardRequest(_Request):
     """Completions, each with its prompt."""
 
     prompts: list[Text]

@@ -22,8 +22,10 @@ def routes(service: Service) -> APIRouter:
     async def judge(body: Pair | Pairs) -> Outcomes:
         """Which of two answers is better, for a pair or for several."""
         pairs = [_problem(pair.prompt, pair.answers) for pair in (body.pairs if isinstance(body, Pairs) else [body])]
-        verdicts = await service.in_time(2 * len(pairs), service.batches.run(lambda: service.reward.judge.judge(pairs)))
-        return Outcomes(verdicts=[_outcome(verdict) for verdict in verdicts])
+        differ = [pair for pair in pairs if len(set(pair.answers)) == 2]
+        verdicts = await service.in_time(2 * len(pairs), service.batches.run(lambda: service.reward.judge.judge(differ)))
+        told = iter([_outcome(verdict) for verdict in verdicts])
+        return Outcomes(verdicts=[next(told) if len(set(pair.answers)) == 2 else SAME for pair in pairs])
 
     @router.post("/rank")
     async def rank(body: Answers) -> Ranked:
@@ -44,6 +46,10 @@ def routes(service: Service) -> APIRouter:
         return Rewards.model_construct(rewards=samples, metrics=answer.metrics)
 
     return router
+
+
+SAME = PairOutcome(outcome="tie", judgements=[])
+"""Of two answers with the same text, which are not judged."""
 
 
 def _said(text: str | Sequence[Message]) -> Said:

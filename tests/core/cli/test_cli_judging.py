@@ -251,7 +251,6 @@ def test_eval_needs_labels_and_one_source(call: Call, write_rows: Rows, model: P
         ({"prompt": "larger?", "chosen": "7", "rejected": "5"}, "first"),
         ({"prompt": "larger?", "answers": ["5", "7"], "label": 1}, "second"),
         ({"prompt": "larger?", "answers": ["5", "7"]}, None),
-        ({"prompt": "larger?", "answers": ["5", "7"], "label": "good"}, None),
     ],
 )
 def test_what_a_row_says_is_right_stands_beside_the_judgement(call: Call, model: Path, row: dict[str, Any], label: str | None) -> None:

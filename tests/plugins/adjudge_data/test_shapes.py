@@ -461,3 +461,17 @@ def test_columns_have_the_datas_own_names(tmp_path: Path) -> None:
     assert right_and_wrong(found) == ("5", "6")
     with pytest.raises(DataError, match=r"line 1 has no field 'query', which 'columns' names \(it has: question"):
         load(tmp_path / "rows.jsonl", [row], columns={"prompt": "query"})
+
+
+@pytest.mark.parametrize("label", [1.0, "1", True, -1, 2, [1]])
+@pytest.mark.parametrize("pairs", [True, False])
+def test_a_label_that_is_no_answers_index_is_refused_by_every_command(label: Any, pairs: bool) -> None:
+    with pytest.raises(RowError, match="has the label"):
+        problem_in({"prompt": "2+3", "answers": ["5", "6"], "label": label}, pairs=pairs)
+    assert problem_in({"prompt": "2+3", "answers": ["5", "6"], "label": label}, pairs=pairs, columns={"label": None}).label is None
+
+
+def test_an_arenas_vote_without_one_of_its_columns_is_told() -> None:
+    row = {name: value for name, value in VOTE.items() if name != "winner_tie"}
+    with pytest.raises(RowError, match="an arena's vote without 'winner_tie'"):
+        problem_in(row, pairs=True)

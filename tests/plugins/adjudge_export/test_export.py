@@ -93,7 +93,11 @@ def test_every_format_has_the_keys_of_its_framework() -> None:
     origins = {name: row.pop("adjudge", None) for name, row in rows.items()}
     assert rows["trl"] == rows["openrlhf"] == {"prompt": asked, "chosen": good, "rejected": bad, "margin": 1.0}
     assert rows["dpo"] == {"prompt": "a prompt", "chosen": "good", "rejected": "bad", "margin": 1.0}
-    assert rows["nemo-rl"] == {"context": asked, "completions": [{"rank": 0, "completion": good}, {"rank": 1, "completion": bad}]}
+    assert rows["nemo-rl"] == {
+        "context": asked,
+        "completions": [{"rank": 0, "completion": good}, {"rank": 1, "completion": bad}],
+        "margin": 1.0,
+    }
     assert rows["swift"] == {"messages": asked + good, "rejected_response": "bad", "margin": 1.0}
     comparison = {"prompt_conversation": asked, "completion_A": good, "completion_B": bad}
     assert rows["tinker"] == {"comparison": comparison, "label": "A", "margin": 1.0}
@@ -103,7 +107,8 @@ def test_every_format_has_the_keys_of_its_framework() -> None:
 def test_a_tie_has_a_label_of_its_own_where_the_format_has_one() -> None:
     tied = ranking(["one", "other"], {(0, 1): TIE})
     assert [row["label"] for row in FORMATS["tinker"].rows([tied], Rules(ties="keep"))] == ["Tie"]
-    assert [row["margin"] for row in FORMATS["trl"].rows([tied], Rules(ties="keep"))] == [0.0]
+    for name in ("trl", "dpo", "openrlhf", "nemo-rl", "swift", "tinker"):
+        assert [row["margin"] for row in FORMATS[name].rows([tied], Rules(ties="keep"))] == [0.0], name
 
 
 def test_a_prompt_of_rl_has_its_best_answer_as_the_truth_and_a_label_goes_first() -> None:
@@ -208,6 +213,8 @@ def test_the_command_prints_rows_or_writes_them(judged: Path, tmp_path: Path) ->
         (["nowhere.jsonl", "--to", "trl"], "nowhere.jsonl: no such file"),
         (["{ranked}", "--to", "verl", "--ties", "keep"], "--to verl: its rows are prompts"),
         (["{ranked}", "--to", "trl", "--min-margin", "2"], "there is nothing to export"),
+        (["{ranked}", "--to", "trl", "--out", "."], "--out: . is a folder"),
+        (["{ranked}", "--to", "trl", "--out", "rows.csv"], "rows.csv ends neither in .jsonl nor in .parquet"),
         (["{ranked}", "--to", "dop"], "--to"),
     ],
 )

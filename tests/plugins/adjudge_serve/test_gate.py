@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adjudge import Plugins
+from adjudge import DataError, Plugins
 from adjudge.cli.app import app_of
+from adjudge_serve.anchors import read_anchors
 from adjudge_serve.run import short_pauses
 
 from .conftest import Make, Server
@@ -145,3 +146,19 @@ def test_a_parameter_of_the_url_that_cannot_be_used_is_told(server: Server, path
     reply = server.ask(path, body)
     assert reply.status == 422
     assert said in reply.json["error"]["message"]
+
+
+def test_the_reference_answers_of_a_prompt_in_several_rows_are_put_together(tmp_path: Path) -> None:
+    file = tmp_path / "known.jsonl"
+    file.write_text('{"prompt": "p", "answer": "1"}\n{"prompt": "q", "answer": ["2"]}\n{"prompt": "p", "answer": ["3", "1"]}\n')
+    assert read_anchors(file, "answer") == {"p": ["1", "3"], "q": ["2"]}
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "known.jsonl has no rows"), ('{"prompt": "p"}\n', "no text in 'answer'")])
+def test_reference_answers_that_cannot_be_used_are_told(tmp_path: Path, text: str, said: str) -> None:
+    """With a remedy that the command has."""
+    (tmp_path / "known.jsonl").write_text(text)
+    with pytest.raises(DataError, match=said) as told:
+        read_anchors(tmp_path / "known.jsonl", "answer")
+    assert "Remedy" in str(told.value)
+    assert "--skip-bad-lines" not in str(told.value)

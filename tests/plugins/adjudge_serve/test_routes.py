@@ -48,6 +48,10 @@ def test_its_own_routes_are_typed(server: Server) -> None:
         ("/v1/reward", {"prompts": ["p"]}, "body.completions: Field required"),
         ("/v1/reward", {"prompts": ["p", "q"], "completions": ["1", "2"], "groups": [1, 1]}, "2 prompts"),
         ("/v1/rank", {"prompt": "p", "answers": ["one"]}, "at least 2"),
+        ("/v1/rank", {"prompt": "p", "answers": ["1", "2"], "budget": 3}, "body.budget: Extra inputs are not permitted"),
+        ("/v1/reward", {"prompts": ["p"], "completions": ["1"], "anchor": ["2"]}, "body.anchor: Extra inputs are not permitted"),
+        ("/v1/judge", {"prompt": "p", "answers": ["1", "2"], "pairs": [{"prompt": "p", "answers": ["1", "2"]}]}, "Extra inputs"),
+        ("/openrlhf", openrlhf("1", {"slot": False}), "slot is neither a number nor a text"),
         ("/openrlhf", {"query": ["x"], "prompts": ["p"], "labels": [""]}, "does not begin with its prompt"),
         ("/openrlhf", {"query": ["x"], "prompts": [], "labels": []}, "differ in length"),
         ("/verify", {"responses_create_params": {"input": "p"}, "response": {"output": []}}, "no output of the type 'message'"),
@@ -92,6 +96,20 @@ def test_a_group_has_the_size_that_the_request_tells(server: Server) -> None:
     assert server.ask("/openrlhf", list_of_all).json["rewards"] == [0.0, 1.0, 0.5]
 
 
+def test_answers_with_the_same_text_are_not_judged_and_stand_in_one_place(server: Server) -> None:
+    before = len(server.judged)
+    same = {"pairs": [{"prompt": "p", "answers": ["71", "71"]}, {"prompt": "p", "answers": ["71", "72"]}]}
+    found = server.ask("/v1/judge", same).json["verdicts"]
+    assert [(one["outcome"], len(one["judgements"])) for one in found] == [("tie", 0), ("second", 1)]
+    ranked = server.ask("/v1/rank", {"prompt": "same", "answers": ["73", "74", "73"]}).json
+    assert (ranked["order"][0], ranked["rewards"], ranked["matches"]) == (1, [0.25, 1.0, 0.25], 1)
+    assert ranked["ratings"][0] == ranked["ratings"][2]
+    assert len(server.judged) == before + 2
+    alike = server.ask("/v1/rank", {"prompt": "same", "answers": ["75", "75"]}).json
+    assert alike["rewards"] == [0.5, 0.5]
+    assert len(server.judged) == before + 2
+
+
 def test_slime_has_a_number(server: Server) -> None:
     asked = [{"prompt": [{"role": "user", "content": "Which?"}], "response": text, "label": "9"} for text in ("3", "9", "5")]
     assert [one.result().json for one in server.all("/slime", asked)] == [0.0, 1.0, 0.5]
@@ -110,6 +128,8 @@ def test_gym_has_its_row_back_with_a_reward_or_a_mask(server: Server) -> None:
     assert replies[0] == {**verify("3", "g", 0, own=1), "reward": 0.0, "mask_sample": False, "adjudge_absolute": None}
     assert server.ask("/verify", verify("3", "g", 0)).json["reward"] == 0.0, "asked again"
     assert server.ask("/verify", verify("4", "g", 0)).status == 409
+    told = server.all("/verify?n=2", [verify(text, None, None, _ng_task_index=2) for text in "39"])
+    assert [one.result().json["reward"] for one in told] == [0.0, 1.0]
     ungrouped = server.all("/ng-rollout/1-0/verify", [verify(text, None, None, _ng_task_index=1) for text in "395"])
     assert [one.result().json["reward"] for one in ungrouped] == [0.0, 1.0, 0.5]
 
