@@ -1,4 +1,4 @@
-"""R⋆, ReasonGRM's path score, the scores it is compared with, and `token_logprobs`, which turns hidden states into log-probabilities.
+"""R⋆, ReasonGRM's path score, the scores it is compared with, and `token_logprobs`, from hidden states to log-probabilities.
 
 The paper: R⋆ of a path is the mean probability of its reasoning tokens times the mean probability of its answer tokens, given
 question and path (2506.16712; both means are arithmetic means of probabilities). It ranks only paths
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .checked import score_paths
     from .head import Head
     from .scorers import Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
-    from .statistics import Stats
+    from .statistics import Stats, TokenStatistics
 
 __all__ = [
     "Head",
@@ -35,11 +35,13 @@ __all__ = [
     "Random",
     "SelfConsistency",
     "Shortest",
+    "TokenStatistics",
     "Validity",
     "combine_shards",
     "score_paths",
     "shard_statistics",
     "token_logprobs",
+    "token_statistics",
 ]
 __getattr__ = lazy_names(__name__)
 
@@ -88,6 +90,39 @@ def token_logprobs(
     return logprobs.token_logprobs(
         hidden_TD, head_VD, target_T, bias_V=bias_V, rows_T=rows_T, temperature=temperature, logit_scale=logit_scale, softcap=softcap,
         ignore_index=ignore_index, entropy=entropy, backend=backend, workspace_mib=workspace_mib,
+    )  # fmt: skip
+
+
+def token_statistics(
+    hidden_TD: Tensor,
+    head_VD: Tensor,
+    target_T: Tensor,
+    *,
+    ids: Tensor | None = None,
+    top: int = 0,
+    bias_V: Tensor | None = None,
+    rows_T: Tensor | None = None,
+    temperature: float = 1.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    ignore_index: int = -100,
+    backend: Backend = "auto",
+    workspace_mib: float | None = None,
+) -> TokenStatistics:
+    """Log-probability, entropy, log Z, mean logit, Σp² and rank of each target, in the one pass that `token_logprobs` takes.
+
+    `ids`, of shape (K,) for all targets or (T, K) for each its own: tokens whose log-probabilities are wanted too, by the same normaliser
+    and differentiable. `top`: how many of the most probable tokens are told, with their log-probabilities. Everything else is as in
+    `token_logprobs`.
+
+    A rank is 1 + the number of tokens whose logit exceeds the target's by more than 2⁻¹⁶ · max(1, |target's logit|). So tokens that tie
+    with the target, or all but tie, never stand above it, whatever order a product was added up in.
+    """
+    from . import logprobs
+
+    return logprobs.token_statistics(
+        hidden_TD, head_VD, target_T, ids=ids, top=top, bias_V=bias_V, rows_T=rows_T, temperature=temperature, logit_scale=logit_scale,
+        softcap=softcap, ignore_index=ignore_index, backend=backend, workspace_mib=workspace_mib,
     )  # fmt: skip
 
 

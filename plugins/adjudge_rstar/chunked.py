@@ -7,18 +7,23 @@ Shapes: T tokens (B of one block), V vocabulary (C columns of one chunk), D mode
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .statistics import Running, Stats, Transform
+from .statistics import More, Running, Stats, Transform
+from .top import Top
 
 TOKEN_BLOCK = {"cpu": 1024, "cuda": 4096}
 """Tokens of one product: enough to keep the hardware busy."""
 LOWEST = -200.0
 """exp of it is 0 in fp32; keeps 0 · inf out of the entropy of banned tokens."""
+ORDINARY = 64.0
+"""Largest size of a row's highest logit at which a mean of logits keeps its digits in fp32 without being taken relative to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +74,38 @@ class Problem:
         """As it enters a product."""
         return values.to(self.precision) if self.widens else values
 
+    def product(self, hidden_BD: Tensor, head_CD: Tensor, buffer: Tensor) -> Tensor:
+        """Raw products in the buffer's precision, in the buffer, which the next piece overwrites."""
+        product_BC = buffer[: len(hidden_BD) * len(head_CD)].view(len(hidden_BD), len(head_CD))
+        if hidden_BD.dtype != buffer.dtype:
+            return torch.mm(hidden_BD, head_CD.T, out_dtype=buffer.dtype, out=product_BC)
+        with bf16_factors() if self.hidden_TD.dtype == torch.bfloat16 else nullcontext():
+            return torch.mm(hidden_BD, head_CD.T, out=product_BC)
+
     def buffer(self) -> Tensor:
         """Room for the largest piece of logits."""
         size = max((stop - start for start, stop in self.blocks()), default=0) * max(
             (stop - start for start, stop in self.chunks()), default=0
         )
         return torch.empty(size, dtype=self.precision, device=self.hidden_TD.device)
+
+
+@contextmanager
+def bf16_factors() -> Iterator[None]:
+    """Let a CPU multiply fp32 factors as bf16 and add up in fp32: exact for factors that were bf16 before they were widened.
+
+    Torch has this as a setting of the whole process, so it is left alone where another thread might multiply meanwhile.
+    """
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    if matmul is None or threading.active_count() > 1:
+        yield
+        return
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +116,21 @@ class Kernels:
     logit_gradient: Callable[..., None]
 
 
-def forward(problem: Problem, kernels: Kernels) -> Running:
+def forward(problem: Problem, kernels: Kernels, more: More | None = None, top: Top | None = None) -> Running:
     """Statistics of all tokens."""
-    running, buffer = Running.start(len(problem.hidden_TD), problem.hidden_TD), problem.buffer()
+    running, buffer = Running.start(len(problem.hidden_TD), problem.hidden_TD, more), problem.buffer()
+    scratch = torch.empty_like(buffer) if problem.entropy and kernels.fold is fold else None
     for columns in problem.chunks():
         head_CD, bias_C, start = problem.columns(*columns)
         for block in problem.blocks():
-            product_BC = _product(problem.operand(problem.hidden_TD[slice(*block)]), head_CD, buffer)
-            target_B = problem.target_T[slice(*block)]
-            kernels.fold(product_BC, bias_C, target_B, start, running.rows(*block), problem.transform, entropy=problem.entropy)
+            bias, transform = bias_C, problem.transform
+            product_BC = problem.product(problem.operand(problem.hidden_TD[slice(*block)]), head_CD, buffer)
+            if top is not None:
+                _logits_(product_BC, bias, transform)
+                bias, transform = None, Transform()
+                top.rows(*block).take(product_BC, start)
+            target_B, rows = problem.target_T[slice(*block)], running.rows(*block)
+            kernels.fold(product_BC, bias, target_B, start, rows, transform, entropy=problem.entropy, scratch=scratch)
     return running
 
 
@@ -114,7 +151,7 @@ def backward(
         for block in problem.blocks():
             tokens = slice(*block)
             hidden_BD = problem.operand(hidden_TD[tokens])
-            product_BC = _product(hidden_BD, head_CD, buffer)
+            product_BC = problem.product(hidden_BD, head_CD, buffer)
             gradient_BC = product_BC if head_CD.dtype == product_BC.dtype else torch.empty_like(product_BC, dtype=head_CD.dtype)
             kernels.logit_gradient(
                 product_BC,
@@ -141,14 +178,6 @@ def backward(
     )
 
 
-def _product(hidden_BD: Tensor, head_CD: Tensor, buffer: Tensor) -> Tensor:
-    """Raw products in the buffer's precision, in the buffer, which the next piece overwrites."""
-    product_BC = buffer[: len(hidden_BD) * len(head_CD)].view(len(hidden_BD), len(head_CD))
-    if hidden_BD.dtype == buffer.dtype:
-        return torch.mm(hidden_BD, head_CD.T, out=product_BC)
-    return torch.mm(hidden_BD, head_CD.T, out_dtype=buffer.dtype, out=product_BC)
-
-
 def _add_product(sum_: Tensor, left: Tensor, right: Tensor) -> None:
     """Add a product without rounding it to 16 bits first."""
     if left.dtype == sum_.dtype:
@@ -158,17 +187,43 @@ def _add_product(sum_: Tensor, left: Tensor, right: Tensor) -> None:
 
 
 def fold(
-    product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool
-) -> None:
-    """Take more columns, whose first is token `start`, into the running statistics. The products are overwritten."""
-    if bias_C is not None:
-        product_TC.add_(bias_C)
-    logit_TC = transform.apply_(product_TC)
-    local_T = target_T.long() - start
-    inside_T = (local_T >= 0) & (local_T < logit_TC.shape[1])
-    target_logit_T = logit_TC.gather(1, local_T.clamp(0, logit_TC.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool,
+    scratch: Tensor | None = None,
+) -> None:  # fmt: skip
+    """Take more columns, whose first is token `start`, into the running statistics. The products are overwritten, `scratch` too."""
+    logit_TC = _logits_(product_TC, bias_C, transform)
+    target_logit_T, inside_T = _at(logit_TC, target_T, start)
     running.target_T.copy_(torch.where(inside_T, target_logit_T, running.target_T))
-    max_T = torch.maximum(running.max_T, logit_TC.amax(1))
+    if running.more is not None:
+        _count(logit_TC, target_logit_T, inside_T, running.more, scratch)
+    highest_T = logit_TC.amax(1)
+    plain = bias_C is None or bool(bias_C.isfinite().all())
+    if scratch is not None and plain and bool((highest_T.abs() <= ORDINARY).all()):
+        _fold_ordinary(logit_TC, highest_T, running, scratch)
+    else:
+        _fold_any(logit_TC, highest_T, running, entropy=entropy)
+
+
+def _fold_ordinary(logit_TC: Tensor, highest_T: Tensor, running: Running, scratch: Tensor) -> None:
+    """Torch's softmax goes through memory once where a maximum, a difference, exponentials and their sum go through it six times.
+
+    Its largest value is one over the sum. The mean of logits is not taken relative to the highest, so none may be large or -inf.
+    """
+    p_TC = torch.softmax(logit_TC, -1, out=scratch[: logit_TC.numel()].view(logit_TC.shape))
+    sum_T = p_TC.amax(1).reciprocal_()
+    max_T = torch.maximum(running.max_T, highest_T)
+    step_T, fall_T = running.max_T - max_T, highest_T - max_T
+    shrink_T, weight_T = step_T.exp(), fall_T.exp() * sum_T
+    mean_T = torch.linalg.vecdot(p_TC, logit_TC) - max_T
+    running.weighted_T.add_(running.sum_T * step_T.clamp(min=LOWEST)).mul_(shrink_T).add_(mean_T * weight_T)
+    running.sum_T.mul_(shrink_T).add_(weight_T)
+    if running.more is not None:
+        running.more.square_T.mul_(shrink_T.square()).add_((torch.linalg.vector_norm(p_TC, dim=1) * weight_T).square_())
+    running.max_T.copy_(max_T)
+
+
+def _fold_any(logit_TC: Tensor, highest_T: Tensor, running: Running, *, entropy: bool) -> None:
+    max_T = torch.maximum(running.max_T, highest_T)
     step_T = running.max_T - max_T
     shrink_T = step_T.exp()
     below_TC = logit_TC.sub_(max_T.unsqueeze(1))
@@ -178,7 +233,37 @@ def fold(
     else:
         weight_TC = below_TC.exp_()
     running.sum_T.mul_(shrink_T).add_(weight_TC.sum(1))
+    if running.more is not None:
+        running.more.square_T.mul_(shrink_T.square()).add_(torch.linalg.vecdot(weight_TC, weight_TC))
     running.max_T.copy_(max_T)
+
+
+def _logits_(product_TC: Tensor, bias_C: Tensor | None, transform: Transform) -> Tensor:
+    """In place."""
+    return transform.apply_(product_TC if bias_C is None else product_TC.add_(bias_C))
+
+
+def _at(logit_TC: Tensor, target_T: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    """The targets' logits, and which targets are among these columns at all."""
+    local_T = target_T.long() - start
+    inside_T = (local_T >= 0) & (local_T < logit_TC.shape[1])
+    return logit_TC.gather(1, local_T.clamp(0, logit_TC.shape[1] - 1).unsqueeze(1)).squeeze(1), inside_T
+
+
+def _count(logit_TC: Tensor, target_logit_T: Tensor, inside_T: Tensor, more: More, scratch: Tensor | None) -> None:
+    """Take in the sum of logits, and how many of them stand above the target, which does not stand above itself."""
+    more.total_T.add_(logit_TC.sum(1))
+    room = torch.empty_like(logit_TC, dtype=torch.bool) if scratch is None else scratch.view(torch.bool)[: logit_TC.numel()]
+    above_TC = torch.gt(logit_TC, more.threshold_T.unsqueeze(1), out=room.view(logit_TC.shape))
+    more.above_T.add_(_trues(above_TC)).sub_((inside_T & (target_logit_T > more.threshold_T)).to(more.above_T.dtype))
+
+
+def _trues(mask_TC: Tensor) -> Tensor:
+    """How many are true in each row: eight at a time, as bytes of one integer, since torch adds up booleans slowly."""
+    tokens, columns = mask_TC.shape
+    if columns % 256 or columns > 256 * 255:
+        return mask_TC.sum(1)
+    return mask_TC.view(torch.int64).view(tokens, 32, -1).sum(1).view(torch.uint8).sum(1)
 
 
 def logit_gradient(
@@ -195,9 +280,7 @@ def logit_gradient(
 
     By the logit z_j: d log_sum = p_j, d mean = p_j (1 + (z_j - max) - mean), d target = 1 at the target.
     """
-    if bias_C is not None:
-        product_TC.add_(bias_C)
-    logit_TC = transform.apply_(product_TC)
+    logit_TC = _logits_(product_TC, bias_C, transform)
     below_TC = (logit_TC - stats.max_T.unsqueeze(1)).clamp_(min=LOWEST)
     p_TC = (below_TC - stats.log_sum_T.unsqueeze(1)).exp_()
     gradient_TC = (

@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .statistics import Running, Stats, Transform
+from .statistics import More, Running, Stats, Transform
 
 LOG2_E = tl.constexpr(math.log2(math.e))
 LOWEST = tl.constexpr(-200.0)
@@ -35,7 +35,8 @@ def capped(product, inner):
 
 
 @triton.jit
-def absorb(logit_RC, column_C, target_R, max_R, sum_R, weighted_R, found_R, ENTROPY: tl.constexpr):
+def absorb(logit_RC, column_C, real_C, target_R, threshold_R, max_R, sum_R, weighted_R, found_R, square_R, total_R, above_R,
+           ENTROPY: tl.constexpr, MORE: tl.constexpr):  # fmt: skip
     """Online log-sum-exp: take a block of logits in; a banned column's logit is -inf.
 
     max_R stays finite, so that nothing is inf - inf; the weighted sum is kept relative to it, and moves along when it does. Logits are
@@ -50,8 +51,13 @@ def absorb(logit_RC, column_C, target_R, max_R, sum_R, weighted_R, found_R, ENTR
         moved_R = (weighted_R + sum_R * step_R) * shrink_R
         weighted_R = moved_R + tl.sum(weight_RC * tl.maximum(below_RC, LOWEST), 1)
     sum_R = sum_R * shrink_R + tl.sum(weight_RC, 1)
-    found_R += tl.sum(tl.where(column_C[None, :] == target_R[:, None], logit_RC, 0.0), 1)
-    return new_R, sum_R, weighted_R, found_R
+    hit_RC = column_C[None, :] == target_R[:, None]
+    found_R += tl.sum(tl.where(hit_RC, logit_RC, 0.0), 1)
+    if MORE:
+        square_R = square_R * shrink_R * shrink_R + tl.sum(weight_RC * weight_RC, 1)
+        total_R += tl.sum(tl.where(real_C[None, :], logit_RC, 0.0), 1)
+        above_R += tl.sum(tl.where((logit_RC > threshold_R[:, None]) & (column_C[None, :] != target_R[:, None]), 1.0, 0.0), 1)
+    return new_R, sum_R, weighted_R, found_R, square_R, total_R, above_R
 
 
 @triton.jit
@@ -70,9 +76,9 @@ def _column(vector, row_R, here_R):
 
 @triton.jit(do_not_specialize=["tokens", "start"])
 def _fold(
-    product, bias, target, maximum, total, weighted, found,
+    product, bias, target, maximum, total, weighted, found, threshold, square, logits, above,
     tokens, columns, stride, start, inner, outer,
-    SOFTCAP: tl.constexpr, ENTROPY: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+    SOFTCAP: tl.constexpr, ENTROPY: tl.constexpr, MORE: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """One program takes some rows of products into their statistics."""
     row_R = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
@@ -81,6 +87,10 @@ def _fold(
     local_R = tl.where(local_R < columns, local_R, -1)
     max_R, sum_R = tl.load(maximum + row_R, mask=here_R, other=0.0), tl.load(total + row_R, mask=here_R, other=0.0)
     weighted_R, found_R = tl.load(weighted + row_R, mask=here_R, other=0.0), tl.load(found + row_R, mask=here_R, other=0.0)
+    threshold_R, square_R, total_R, above_R = max_R, max_R, max_R, max_R
+    if MORE:
+        threshold_R, square_R = tl.load(threshold + row_R, mask=here_R, other=0.0), tl.load(square + row_R, mask=here_R, other=0.0)
+        total_R, above_R = tl.load(logits + row_R, mask=here_R, other=0.0), tl.load(above + row_R, mask=here_R, other=0.0)
     for first in range(0, columns, BLOCK):
         column_C = first + tl.arange(0, BLOCK)
         real_C = column_C < columns
@@ -88,11 +98,17 @@ def _fold(
         product_RC = tl.load(product + (row_R * stride)[:, None] + column_C[None, :], mask=real_RC, other=0.0)
         logit_RC = _logit(product_RC, bias, column_C, real_C, inner, outer, SOFTCAP)
         logit_RC = tl.where(real_C[None, :], logit_RC, float("-inf"))
-        max_R, sum_R, weighted_R, found_R = absorb(logit_RC, column_C, local_R, max_R, sum_R, weighted_R, found_R, ENTROPY)
+        max_R, sum_R, weighted_R, found_R, square_R, total_R, above_R = absorb(
+            logit_RC, column_C, real_C, local_R, threshold_R, max_R, sum_R, weighted_R, found_R, square_R, total_R, above_R, ENTROPY, MORE
+        )
     tl.store(maximum + row_R, max_R, mask=here_R)
     tl.store(total + row_R, sum_R, mask=here_R)
     tl.store(weighted + row_R, weighted_R, mask=here_R)
     tl.store(found + row_R, found_R, mask=here_R)
+    if MORE:
+        tl.store(square + row_R, square_R, mask=here_R)
+        tl.store(logits + row_R, total_R, mask=here_R)
+        tl.store(above + row_R, above_R, mask=here_R)
 
 
 @triton.jit(do_not_specialize=["tokens", "start"])
@@ -134,8 +150,9 @@ def factors(transform: Transform) -> tuple[float, float]:
 
 
 def fold(
-    product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool
-) -> None:
+    product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool,
+    scratch: Tensor | None = None,
+) -> None:  # fmt: skip
     """Take more columns, whose first is token `start`, into the running statistics in place.
 
     Products are fp32 and contiguous within a row; rows may lie apart.
@@ -145,8 +162,9 @@ def fold(
     with torch.cuda.device_of(product_TC):
         launch(
             product_TC, *_packed(bias_C, target_T), running.max_T, running.sum_T, running.weighted_T, running.target_T,
+            *parts_of(running.more),
             tokens, columns, product_TC.stride(0), start, *factors(transform),
-            SOFTCAP=transform.softcap is not None, ENTROPY=entropy, num_warps=4, **block, **COMPILE,
+            SOFTCAP=transform.softcap is not None, ENTROPY=entropy, MORE=running.more is not None, num_warps=4, **block, **COMPILE,
         )  # fmt: skip
 
 
@@ -168,6 +186,11 @@ def logit_gradient(
             transform.logit_scale / transform.temperature,
             SOFTCAP=transform.softcap is not None, num_warps=4, **block, **COMPILE,
         )  # fmt: skip
+
+
+def parts_of(more: More | None) -> list[Tensor | None]:
+    """As the kernels take them, None where they are not asked for."""
+    return [None] * 4 if more is None else [more.threshold_T, more.square_T, more.total_T, more.above_T]
 
 
 def _block() -> dict[str, int]:

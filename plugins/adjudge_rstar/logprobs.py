@@ -1,4 +1,4 @@
-"""`token_logprobs` and its half for vocabulary shards: inputs checked, rows gathered, ignored targets left out.
+"""`token_logprobs`, `token_statistics` and the half for vocabulary shards: inputs checked, rows gathered, ignored targets left out.
 
 Shapes: T tokens, N rows of hidden states, V vocabulary (or one shard of it), D model width.
 """
@@ -6,13 +6,15 @@ Shapes: T tokens, N rows of hidden states, V vocabulary (or one shard of it), D 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from .backends import WORKSPACE, Backend, statistics
+from .backends import WORKSPACE, Backend, by_triton, every, statistics
+from .chosen import chosen_logits
 from .chunked import Problem
-from .statistics import Stats, Transform
+from .statistics import Stats, TokenStatistics, Transform
 
 
 def token_logprobs(
@@ -21,15 +23,65 @@ def token_logprobs(
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """See `adjudge_rstar.token_logprobs`."""
     transform = _transform(temperature, logit_scale, softcap)
-    _check_tensors(hidden_TD, head_VD, target_T, bias_V, rows_T)
-    kept = _kept(target_T, ignore_index, len(head_VD))
-    if kept is None:
-        chosen_TD, chosen_T = hidden_TD if rows_T is None else hidden_TD[_rows(rows_T, len(hidden_TD))], target_T
-    else:
-        chosen_TD, chosen_T = hidden_TD[kept if rows_T is None else _rows(rows_T[kept], len(hidden_TD))], target_T[kept]
+    chosen_TD, chosen_T, kept = _chosen(hidden_TD, head_VD, target_T, bias_V, rows_T, ignore_index)
     stats = statistics(_problem(chosen_TD, head_VD, bias_V, chosen_T, 0, transform, entropy, workspace_mib), backend)
     logprob_T = _spread(stats.logprob_T, kept, len(target_T))
     return (logprob_T, _spread(stats.entropy_T, kept, len(target_T))) if entropy else logprob_T
+
+
+def token_statistics(
+    hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, *, ids: Tensor | None, top: int, bias_V: Tensor | None, rows_T: Tensor | None,
+    temperature: float, logit_scale: float, softcap: float | None, ignore_index: int, backend: Backend, workspace_mib: float | None,
+) -> TokenStatistics:  # fmt: skip
+    """See `adjudge_rstar.token_statistics`."""
+    transform = _transform(temperature, logit_scale, softcap)
+    chosen_TD, chosen_T, kept = _chosen(hidden_TD, head_VD, target_T, bias_V, rows_T, ignore_index)
+    if not 0 <= top <= len(head_VD):
+        raise ValueError(f"top must lie in [0, {len(head_VD)}], not {top}")
+    problem = _problem(chosen_TD, head_VD, bias_V, chosen_T, 0, transform, True, workspace_mib)
+    stats, beside = every(problem, backend, top)
+    log_z_T, relative_T = stats.max_T + stats.log_sum_T, stats.log_sum_T.unsqueeze(1)
+    values = {
+        "logprob_T": stats.logprob_T, "entropy_T": stats.entropy_T, "log_z_T": log_z_T, "mean_logit_T": beside.mean_logit_T,
+        "p_squared_T": beside.square_T, "rank_T": torch.where(log_z_T.isnan(), 0, beside.above_T + 1),
+        "top_id_TK": beside.top_id_TK, "top_logprob_TK": (beside.top_logit_TK - stats.max_T.unsqueeze(1)) - relative_T,
+    }  # fmt: skip
+    if ids is not None:
+        id_TK = _ids(ids, head_VD, len(target_T), kept)
+        logit_TK = _logits_of(problem, id_TK, backend)
+        values["id_logprob_TK"] = (logit_TK - stats.max_T.unsqueeze(1)) - relative_T
+    return TokenStatistics(**{name: _spread(value, kept, len(target_T)) for name, value in values.items()})
+
+
+def _logits_of(problem: Problem, id_TK: Tensor, backend: Backend) -> Tensor:
+    if backend == "reference":
+        bias_V = None if problem.bias_V is None else problem.bias_V.double()
+        problem = replace(problem, hidden_TD=problem.hidden_TD.double(), head_VD=problem.head_VD.double(), bias_V=bias_V)
+        return chosen_logits(problem, id_TK, triton=False)
+    return chosen_logits(problem, id_TK, triton=by_triton(problem, backend))
+
+
+def _ids(ids: Tensor, head_VD: Tensor, tokens: int, kept: Tensor | None) -> Tensor:
+    """Of every token that counts. Raises `ValueError` for ids of another shape, and for one that is no token."""
+    if ids.dtype not in (torch.int32, torch.int64) or ids.ndim not in (1, 2) or (ids.ndim == 2 and len(ids) != tokens):
+        raise ValueError(f"ids must be integers of shape (K,) or (T, K) with T = {tokens}, not {ids.dtype} of {tuple(ids.shape)}")
+    if ids.device != head_VD.device:
+        raise ValueError(f"ids must be on the device of the head, {head_VD.device}, not on {ids.device}")
+    if ids.numel() and not bool(((ids >= 0) & (ids < len(head_VD))).all()):
+        raise ValueError(f"ids must lie in [0, {len(head_VD)}); they run from {int(ids.min())} to {int(ids.max())}")
+    id_TK = ids.long().expand(tokens, -1) if ids.ndim == 1 else ids.long()
+    return id_TK if kept is None else id_TK[kept]
+
+
+def _chosen(
+    hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, bias_V: Tensor | None, rows_T: Tensor | None, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs checked: the hidden states and targets that count, and their places, None where all do."""
+    _check_tensors(hidden_TD, head_VD, target_T, bias_V, rows_T)
+    kept = _kept(target_T, ignore_index, len(head_VD))
+    if kept is None:
+        return hidden_TD if rows_T is None else hidden_TD[_rows(rows_T, len(hidden_TD))], target_T, None
+    return hidden_TD[kept if rows_T is None else _rows(rows_T[kept], len(hidden_TD))], target_T[kept], kept
 
 
 def shard_statistics(
@@ -102,4 +154,4 @@ def _rows(rows_T: Tensor, size: int) -> Tensor:
 
 def _spread(value_T: Tensor, kept: Tensor | None, tokens: int) -> Tensor:
     """Back to all tokens, 0 at the ignored ones."""
-    return value_T if kept is None else value_T.new_zeros(tokens).index_put((kept,), value_T)
+    return value_T if kept is None else value_T.new_zeros(tokens, *value_T.shape[1:]).index_put((kept,), value_T)

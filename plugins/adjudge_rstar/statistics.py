@@ -18,6 +18,10 @@ FLOOR = -1e30
 """Below every logit, yet finite: a row whose first columns are all banned (-inf) must not make inf - inf."""
 
 
+TIE = 2.0**-16
+"""Margin of a near-tie, relative to the target's logit where that is above 1: 1.5e-5 nats, and 3e-4 at a logit of 20."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """From a raw product y = hidden · head + bias to the logit z = cap(y · logit_scale) / temperature."""
@@ -26,6 +30,11 @@ class Transform:
     logit_scale: float = 1.0
     softcap: float | None = None
     """cap(x) = softcap · tanh(x / softcap); None = no cap."""
+
+    def apply(self, product: Tensor) -> Tensor:
+        """As new numbers; differentiable."""
+        logit = product * self.logit_scale
+        return (logit if self.softcap is None else self.softcap * torch.tanh(logit / self.softcap)) / self.temperature
 
     def apply_(self, product_TC: Tensor) -> Tensor:
         """In place."""
@@ -44,6 +53,33 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """What `token_statistics` keeps beside the four numbers, while columns are still coming; each of shape (T,), updated in place."""
+
+    threshold_T: Tensor
+    """The logit above which a token stands above the target; see `threshold`."""
+    square_T: Tensor
+    """Σ exp(z - max)²."""
+    total_T: Tensor
+    """Σ z."""
+    above_T: Tensor
+    """How many tokens stand above the target, as floating-point numbers."""
+
+    @classmethod
+    def start(cls, threshold_T: Tensor) -> More:
+        return cls(threshold_T, *(torch.zeros_like(threshold_T) for _ in range(3)))
+
+    def rows(self, start: int, stop: int) -> More:
+        """A view of some tokens."""
+        return More(*(getattr(self, name)[start:stop] for name in ("threshold_T", "square_T", "total_T", "above_T")))
+
+
+def threshold(target_logit_T: Tensor) -> Tensor:
+    """What a logit has to exceed to stand above the target: the target's own by a margin far above rounding and far below meaning."""
+    return target_logit_T + TIE * target_logit_T.abs().clamp(1, -FLOOR)
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """The statistics while columns of logits are still coming; each of shape (T,), updated in place."""
 
@@ -54,17 +90,20 @@ class Running:
     """Σ exp(z - max) · (z - max); left at 0 when no entropy is asked for."""
     target_T: Tensor
     """Logit of the target, once its column has come; 0 before."""
+    more: More | None = None
 
     @classmethod
-    def start(cls, tokens: int, like: Tensor) -> Running:
+    def start(cls, tokens: int, like: Tensor, more: More | None = None) -> Running:
         """Before the first column, on the device of `like`; float64 for float64 and else fp32."""
         dtype = torch.promote_types(like.dtype, torch.float32)
-        zeros = [torch.zeros(tokens, dtype=dtype, device=like.device) for _ in range(3)]
-        return cls(torch.full((tokens,), FLOOR, dtype=dtype, device=like.device), *zeros)
+        total_T, weighted_T, target_T = (torch.zeros(tokens, dtype=dtype, device=like.device) for _ in range(3))
+        return cls(torch.full((tokens,), FLOOR, dtype=dtype, device=like.device), total_T, weighted_T, target_T, more)
 
     def rows(self, start: int, stop: int) -> Running:
         """A view of some tokens."""
-        return Running(self.max_T[start:stop], self.sum_T[start:stop], self.weighted_T[start:stop], self.target_T[start:stop])
+        tokens = slice(start, stop)
+        more = None if self.more is None else self.more.rows(start, stop)
+        return Running(self.max_T[tokens], self.sum_T[tokens], self.weighted_T[tokens], self.target_T[tokens], more)
 
     def finish(self) -> Stats:
         """The statistics of the columns that came; of none: a log-sum of -inf."""
@@ -96,6 +135,42 @@ class Stats(NamedTuple):
     def entropy_T(self) -> Tensor:
         """Entropy of the softmax, at least 0."""
         return (self.log_sum_T - self.mean_T).clamp(min=0)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatistics:
+    """Of each target under the softmax of its logits, in nats and fp32; 0 where the target is ignored.
+
+    Gradients flow through the log-probabilities of targets and ids, through the entropy and through log Z.
+    """
+
+    logprob_T: Tensor
+    entropy_T: Tensor
+    log_z_T: Tensor
+    """log Σ exp(z), the normaliser of all log-probabilities here."""
+    mean_logit_T: Tensor
+    """Mean of the logits over the vocabulary, each token counting alike."""
+    p_squared_T: Tensor
+    """Σ p²: the chance that two draws agree."""
+    rank_T: Tensor
+    """1 + how many tokens have a logit above the target's by more than 2⁻¹⁶ · max(1, its size); 0 where logits are no numbers."""
+    top_id_TK: Tensor
+    """Ids of the `top` most probable tokens, the most probable first; of equal ones the lower id first."""
+    top_logprob_TK: Tensor
+    id_logprob_TK: Tensor | None = None
+    """Log-probabilities of the `ids` that were asked for."""
+
+
+class Every(NamedTuple):
+    """What `token_statistics` tells beside what follows from `Stats`; none of it carries a gradient."""
+
+    square_T: Tensor
+    """Σ p²."""
+    mean_logit_T: Tensor
+    above_T: Tensor
+    """How many tokens stand above the target, as integers."""
+    top_logit_TK: Tensor
+    top_id_TK: Tensor
 
 
 def combine_shards(shards: Sequence[Stats]) -> Stats:

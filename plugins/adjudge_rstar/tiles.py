@@ -6,7 +6,7 @@ scored to the same bits in every batch. There is no autotuning for the same reas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -39,17 +39,19 @@ def splits(vocabulary: int, tiles: Tiles) -> int:
     return min(SPLITS, -(-vocabulary // tiles.columns))
 
 
-def choose(capability: tuple[int, int] | None, dtype: torch.dtype, *, aligned: bool, version: tuple[int, int]) -> Tiles:
+def choose(capability: tuple[int, int] | None, dtype: torch.dtype, *, aligned: bool, version: tuple[int, int], more: bool = False) -> Tiles:
     """Tiles for a CUDA capability (None = the interpreter), the type of the inputs, and the Triton version.
 
-    `aligned`: the head's rows start at multiples of 16 bytes and have no gaps between values.
+    `aligned`: the head's rows start at multiples of 16 bytes and have no gaps between values. `more`: for
+    all statistics of `token_statistics`.
     """
     if capability is None:
         return Tiles(32, 64, 32, warps=4, stages=1, tma=aligned)
     if dtype == torch.float32:
         return Tiles(64, 64, 32, warps=4, stages=3)
     if capability[0] == 9 and aligned:
-        return _hopper(version)
+        tiles = _hopper(version)
+        return replace(tiles, columns=128) if more else tiles  # the registers of 256 columns do not hold all statistics
     if capability[0] == 10 and aligned:
         return Tiles(128, 128, 64, warps=8, stages=4, tma=True)
     return Tiles(128, 128, 32, warps=8, stages=3)

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 import pytest
 import torch
 
-SUITES = [FilePath(__file__).with_name(f"test_{name}.py") for name in ("token_logprobs", "kernel_fold", "kernel_fused")]
+SUITES = [FilePath(__file__).with_name(f"test_{name}.py") for name in ("token_logprobs", "token_statistics", "kernel_fold", "kernel_fused")]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the GPU runs the suite natively")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from adjudge_rstar import tiles as table
-from adjudge_rstar.statistics import Transform
+from adjudge_rstar.statistics import More, Transform
 from adjudge_rstar.tiles import Tiles
 
 triton = pytest.importorskip("triton")
@@ -40,7 +40,7 @@ def target() -> Iterator[Any]:
 
     from adjudge_rstar import fused, kernel
 
-    kernels = [fused.partials, fused._combine, kernel._fold, kernel._logit_gradient]
+    kernels = [fused.partials, fused._combine, fused._dots, kernel._fold, kernel._logit_gradient]
     before = driver._active
 
     def choose(capability: tuple[int, int]) -> None:
@@ -59,7 +59,7 @@ def target() -> Iterator[Any]:
 
 def compile_fused(
     tiles: Tiles, dtype: torch.dtype = torch.bfloat16, shape: tuple[int, int, int] = SHAPES[0], transform: Transform = Transform(), *,
-    bias: bool = False, entropy: bool = True,
+    bias: bool = False, entropy: bool = True, more: bool = False,
 ) -> Any:  # fmt: skip
     from adjudge_rstar import fused
 
@@ -68,10 +68,11 @@ def compile_fused(
     def empty(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.empty(*size, dtype=dtype, device="meta")
 
-    partial_XST = empty(3 if entropy else 2, table.splits(vocabulary, tiles), tokens)
+    partial_XST = empty(6 if more else 3 if entropy else 2, table.splits(vocabulary, tiles), tokens)
     launch = fused.plan(
         empty(tokens, width, dtype=dtype), empty(vocabulary, width, dtype=dtype), empty(vocabulary) if bias else None,
         empty(tokens, dtype=torch.int64), 0, transform, partial_XST, empty(tokens), tiles, entropy=entropy,
+        more=More.start(empty(tokens)) if more else None, peak_NT=empty(-(-vocabulary // tiles.columns), tokens) if more else None,
     )  # fmt: skip
     return fused.partials.warmup(*launch.arguments, grid=launch.grid, **launch.options)
 
@@ -87,10 +88,10 @@ def spills(code: str) -> int:
     return len(re.findall(r"\b(STL|LDL)\b", code))
 
 
-def on_hopper(dtype: torch.dtype, *, aligned: bool = True) -> Tiles:
+def on_hopper(dtype: torch.dtype, *, aligned: bool = True, more: bool = False) -> Tiles:
     from adjudge_rstar.fused import VERSION
 
-    return table.choose((9, 0), dtype, aligned=aligned, version=VERSION)
+    return table.choose((9, 0), dtype, aligned=aligned, version=VERSION, more=more)
 
 
 @pytest.mark.parametrize(
@@ -100,16 +101,18 @@ def on_hopper(dtype: torch.dtype, *, aligned: bool = True) -> Tiles:
         (torch.bfloat16, SHAPES[1], {}),
         (torch.float16, SHAPES[2], {"bias": True, "transform": Transform(0.7, 1.5, 30.0)}),
         (torch.bfloat16, (4096, 1000, 50257), {"bias": True}),
+        (torch.bfloat16, SHAPES[1], {"more": True}),
     ],
-    ids=["no entropy", "entropy", "everything, fp16", "odd vocabulary"],
+    ids=["no entropy", "entropy", "everything, fp16", "odd vocabulary", "all statistics"],
 )
 def test_on_hopper_the_kernel_is_specialised_and_spills_nothing(
     target: Any, tmp_path: FilePath, dtype: torch.dtype, shape: tuple[int, int, int], options: dict[str, Any]
 ) -> None:
     target((9, 0))
-    compiled = compile_fused(on_hopper(dtype), dtype, shape, **options)
+    tiles = on_hopper(dtype, more=options.get("more", False))
+    compiled = compile_fused(tiles, dtype, shape, **options)
     code = machine_code(compiled, tmp_path)
-    assert "HGMMA.64x256x16" in code
+    assert f"HGMMA.64x{tiles.columns}x16" in code
     assert spills(code) == 0
     assert compiled.metadata.shared <= SHARED_MEMORY
     assert "USETMAXREG" in code
@@ -176,16 +179,23 @@ def test_the_kernels_of_hybrid_and_the_second_pass_compile_without_spills(target
     fp32, int64 = torch.float32, torch.int64
     options = {"SOFTCAP": True, **kernel.BLOCK, "num_warps": 4, "grid": (4096,), **kernel.COMPILE}
     kernels = [
-        kernel._fold.warmup(fp32, fp32, int64, fp32, fp32, fp32, fp32, 4096, 4096, 4096, 0, 0.5, 0.5, ENTROPY=True, **options),
+        *[
+            kernel._fold.warmup(
+                fp32, fp32, int64, *[fp32] * 4, *[fp32 if more else None] * 4, 4096, 4096, 4096, 0, 0.5, 0.5,
+                ENTROPY=True, MORE=more, **options,
+            )
+            for more in (False, True)
+        ],
         kernel._logit_gradient.warmup(
             fp32, fp32, int64, *[fp32] * 6, torch.bfloat16, 4096, 4096, 4096, 4096, 0, 0.5, 0.5, 0.5, **options
         ),
-        fused._combine.warmup(*[fp32] * 6, 8192, SPLITS=8, ENTROPY=True, ROWS=fused.COMBINED, grid=(32,), **kernel.COMPILE),
+        fused._dots.warmup(torch.bfloat16, torch.bfloat16, int64, fp32, 5, 4096, 4096, 4096, 1, **fused.DOTS, grid=(8192, 1)),
+        fused._combine.warmup(*[fp32] * 12, 8192, SPLITS=8, ENTROPY=True, MORE=True, ROWS=fused.COMBINED, grid=(32,), **kernel.COMPILE),
     ]  # fmt: skip
     for compiled in kernels:
         code = machine_code(compiled, tmp_path)
         assert spills(code) == 0
-        assert "LDG.E.128" in code or compiled is kernels[2]
+        assert "LDG.E.128" in code or compiled in kernels[-2:]
 
 
 def test_the_table_knows_nothing_of_tokens_and_prefers_what_was_read() -> None:
