@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .host.plugins import Plugins
     from .host.run_file import EvaluationConfig, RunConfig, load_yaml, override
     from .judging.metrics import Metrics, agree, came_back, consistency, mean_reward, mean_tokens, outcome_rates, summarise, wilson
-    from .judging.logprobs import with_logprobs
+    from .judging.logprobs import check_statistics, with_logprobs
     from .judging.paths import PromptTooLong, combine, read_verdict, sample_paths
     from .judging.requests import build_requests, check_pairs, count_requests
     from .lazy import lazy_names
@@ -57,23 +57,22 @@ if TYPE_CHECKING:
     from adjudge_trl import sigterm_put_off
 
 __all__ = [  # noqa: RUF022
-    "AdjudgeError", "Aggregator", "Budget", "Command", "Completion", "Component", "ConfigError", "DEFAULT_MODEL", "DataError",
-    "Dataset", "DryRunOption", "EVALUATION_COLUMNS", "Engine", "EngineOption", "EvaluationConfig", "FAILURES", "Interval", "JobError",
-    "Json", "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
+    "AdjudgeError", "Aggregator", "Budget", "Command", "Completion", "Component", "ConfigError", "DEFAULT_MODEL", "DataError", "Dataset",
+    "DryRunOption", "EVALUATION_COLUMNS", "Engine", "EngineOption", "EvaluationConfig", "FAILURES", "Interval", "JobError", "Json",
+    "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
     "ModelOption", "NoCacheOption", "OpenJudge", "Options", "Order", "OrderOption", "Outcome", "PairVerdict", "Path", "PathScorer",
     "PluginError", "Plugins", "PriceInOption", "PriceOutOption", "Probe", "Problem", "ProcessGroup", "PromptTooLong", "Ranking",
-    "Ratings", "ReasoningPath", "RecordFile", "RecordSequence", "Records", "Reporter", "Reward", "RewardRule", "RowError",
-    "RowsArgument", "Run", "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption",
-    "SkipBadLinesOption", "Span", "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated",
-    "TournamentResult", "Verdict", "Voting", "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests",
-    "came_back", "check_pairs", "check_ranking", "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean",
-    "dump", "duration", "escape_special_tokens", "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder",
-    "hash_of_problems", "held_out", "hookimpl", "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority",
-    "mean_reward", "mean_tokens", "measures", "named_once", "not_empty", "number", "number_or_none", "object_in", "open_judge",
-    "open_lines", "outcome_rates", "override", "play", "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict",
-    "reader_of", "sample_paths", "save_judge", "score_paths", "sigterm_put_off", "snippet", "stable_id", "stable_seed", "succeeded",
-    "summarise", "text_field", "token_files", "tokens_back", "unique_ids", "validate", "wilson", "with_logprobs", "write_json",
-    "write_whole",
+    "Ratings", "ReasoningPath", "RecordFile", "RecordSequence", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument",
+    "Run", "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption",
+    "Span", "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
+    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs", "check_ranking",
+    "check_statistics", "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration",
+    "escape_special_tokens", "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems",
+    "held_out", "hookimpl", "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority", "mean_reward", "mean_tokens",
+    "measures", "named_once", "not_empty", "number", "number_or_none", "object_in", "open_judge", "open_lines", "outcome_rates",
+    "override", "play", "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict", "reader_of", "sample_paths",
+    "save_judge", "score_paths", "sigterm_put_off", "snippet", "stable_id", "stable_seed", "succeeded", "summarise", "text_field",
+    "token_files", "tokens_back", "unique_ids", "validate", "wilson", "with_logprobs", "write_json", "write_whole",
 ]
 # isort: on
 # fmt: on

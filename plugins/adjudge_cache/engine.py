@@ -55,6 +55,10 @@ class CachedEngine(Engine):
         return self.engine.per_process
 
     @property
+    def statistics(self) -> frozenset[str]:  # type: ignore[override]
+        return self.engine.statistics
+
+    @property
     def ignores_model_folder(self) -> bool:  # type: ignore[override]
         return self.engine.ignores_model_folder
 

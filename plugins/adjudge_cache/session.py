@@ -21,9 +21,9 @@ class NamedSession:
         with boundary(self._engine, "sample"):
             yield from self._session.sample(prompts, **settings)
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
         with boundary(self._engine, "logprobs"):
-            return self._session.logprobs(prompt, continuations)
+            return self._session.logprobs(prompt, continuations, **asked)
 
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self._session, prompt)
@@ -82,8 +82,8 @@ class CachedSession:
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self.session, prompt)
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        return self.session.logprobs(prompt, continuations)
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
+        return self.session.logprobs(prompt, continuations, **asked)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.session.tokenize(text, token_ids)

@@ -150,8 +150,12 @@ class HfSession:
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.texts.tokenize(text, token_ids)
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        return self.paths(self.texts.to_score(prompt, continuations), continuations)
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
+        start = self.texts.to_score(prompt, continuations)
+        if not statistics:
+            return self.paths(start, continuations)
+        rows = self.paths.numbers(start, continuations, statistics)
+        return [dict(zip(("logprob", *statistics), row, strict=True)) for row in rows]
 
 
 def packed_settings(quantization: str, device: torch.device, dtype: str) -> dict[str, Any]:

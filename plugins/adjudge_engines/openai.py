@@ -19,7 +19,7 @@ from .openai_client import Endpoint
 from .openai_logprobs import LogprobCheck
 from .openai_options import OpenAiEngine
 from .openai_requests import Chat, chats
-from .openai_responses import Fault, OtherText, Refused, read_answer, read_echo
+from .openai_responses import Fault, OtherText, Refused, read_answer, read_echo, read_echoed_top
 from .openai_tokenizer import opens_thinking, texts_of
 
 PATIENCE = 5.0
@@ -91,7 +91,7 @@ class OpenAiSession:
         self.right_tokenizer |= bool(completion.token_ids and completion.text.strip())
         return completion
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
         if self.texts is None:
             raise ConfigError(
                 "engine.tokenizer: given tokens can be scored only with the served model's tokenizer.\n"
@@ -99,15 +99,16 @@ class OpenAiSession:
             )
         start = self.texts.to_score(folded(prompt) if self.endpoint.folds else prompt, continuations)
         places = [index for index, path in enumerate(continuations) if path]
-        found: list[list[float]] = [[] for _ in continuations]
+        names = ("logprob", *statistics)
+        found: list[Any] = [{name: [] for name in names} if statistics else [] for _ in continuations]
         paths = [list(continuations[index]) for index in places]
-        for place, values in self._each(paths, partial(self._scored, start)):
-            found[places[place]] = values
+        for place, values in self._each(paths, partial(self._scored, start, top=bool(statistics))):
+            found[places[place]] = {name: values[name] for name in names} if statistics else values["logprob"]
         return found
 
-    async def _scored(self, start: list[int], path: list[int]) -> list[float]:
+    async def _scored(self, start: list[int], path: list[int], *, top: bool) -> dict[str, list[float]]:
         try:
-            return await self._echo(start, path)
+            return await self._echo(start, path, top=top)
         except Refused as fault:
             raise ConfigError(
                 f"engine: the endpoint {self.options.base_url} cannot score given tokens: {fault}\n"
@@ -116,15 +117,20 @@ class OpenAiSession:
         except Fault as fault:
             raise JobError(f"engine: a path could not be scored: {fault}\n  Remedy: run again; finished records are kept.") from None
 
-    async def _echo(self, start: list[int], path: list[int]) -> list[float]:
-        """Log-probabilities of given tokens, which are raw whatever mode the server is in."""
+    async def _echo(self, start: list[int], path: list[int], *, top: bool = False) -> dict[str, list[float]]:
+        """Log-probabilities of given tokens, which are raw whatever mode the server is in, and of the most probable ones."""
+
+        def read(text: str) -> dict[str, list[float]]:
+            more = {"top_logprob": read_echoed_top(text, len(start), len(path))} if top else {}
+            return {"logprob": read_echo(text, len(start), len(path)), **more}
+
         body = {"prompt": start + path, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0.0}
-        return await self.endpoint.ask("text", body, lambda text: read_echo(text, len(start), len(path)))
+        return await self.endpoint.ask("text", body, read)
 
     async def _echoed(self, chat: Chat, path: Sequence[int]) -> list[float]:
         assert self.texts is not None
         turns = folded(chat.turns) if self.endpoint.folds else chat.turns
-        return await self._echo(self.texts.to_score(turns, [path]), list(path))
+        return (await self._echo(self.texts.to_score(turns, [path]), list(path)))["logprob"]
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         if self.texts is None:

@@ -80,6 +80,7 @@ class OpenAiEngine(Engine):
 
     per_process: ClassVar[bool] = False
     ignores_model_folder: ClassVar[bool] = True
+    statistics: ClassVar[frozenset[str]] = frozenset({"top_logprob"})
     without_effect: ClassVar[frozenset[str]] = NO_ANSWER
 
     use: Literal["openai"] = "openai"

@@ -96,6 +96,17 @@ def read_echo(body: str, start: int, count: int) -> list[float]:
     return [float(value) for value in wanted]
 
 
+def read_echoed_top(body: str, start: int, count: int) -> list[float]:
+    """The largest log-probability that is listed for each of those places. Raises `Fault`."""
+    told = _only_choice(body).get("logprobs")
+    listed = told.get("top_logprobs") if isinstance(told, dict) else None
+    rows = listed[start : start + count] if isinstance(listed, list) else []
+    found = [list(filter(_is_logprob, row.values())) if isinstance(row, dict) else [] for row in rows]
+    if len(found) != count or not all(found):
+        raise Refused("it lists no most probable tokens beside given ones")
+    return [float(max(values)) for values in found]
+
+
 def top_logprobs(body: str) -> dict[str, float]:
     """Log-probabilities in nats of the candidates for an answer's first token, by what they write. Raises `Refused` where none are told."""
     told = _only_choice(body).get("logprobs")

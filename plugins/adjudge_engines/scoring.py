@@ -1,6 +1,7 @@
 """Log-probabilities of many paths of one prompt: by the fastest strategy that is exact for the model, in batches that fit into memory.
 
-What is exact is partly read from the model's settings and, once for each model, tried out against its own logits. Shapes: T scored tokens.
+What is exact is partly read from the model's settings and, once for each model, tried out against its own logits.
+Shapes: T scored tokens, S numbers of each.
 """
 
 from __future__ import annotations
@@ -42,18 +43,22 @@ class PathLogprobs:
 
     def __call__(self, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probability of every token of every path, in nats; `ConfigError` for what the model cannot read."""
+        return [rows[0] for rows in self.numbers(prompt, paths, ())]
+
+    def numbers(self, prompt: Sequence[int], paths: Sequence[Sequence[int]], names: Sequence[str]) -> list[list[list[float]]]:
+        """Of every path: the log-probabilities of its tokens, and a list of numbers for each name."""
         check_tokens(self.model.get_input_embeddings().weight.shape[0], prompt, paths)
-        found: list[list[float]] = [[] for _ in paths]
+        found: list[list[list[float]]] = [[[] for _ in ("logprob", *names)] for _ in paths]
         order = sorted((index for index, path in enumerate(paths) if path), key=lambda index: -len(paths[index]))
         if not order:
             return found
         with torch.inference_mode():
             strategy = self._strategy(prompt, [len(paths[index]) for index in order])
             while order:
-                rows, value_T = self._next(strategy, [paths[index] for index in order])
+                rows, value_ST = self._next(strategy, [paths[index] for index in order], names)
                 done = [order[place] for place in chain.from_iterable(rows)]
-                for index, part_T in zip(done, value_T.split([len(paths[index]) for index in done]), strict=True):
-                    found[index] = part_T.tolist()
+                for index, part_ST in zip(done, value_ST.split([len(paths[index]) for index in done], 1), strict=True):
+                    found[index] = part_ST.tolist()
                 left = set(order) - set(done)
                 order = [index for index in order if index in left]
         return found
@@ -75,13 +80,13 @@ class PathLogprobs:
                 print(f"engine hf: paths are scored more slowly with this model: {strategy.__name__} {trouble}", file=sys.stderr)
         return self._exact[strategy]
 
-    def _next(self, strategy: Strategy, paths: Sequence[Sequence[int]]) -> tuple[Rows, Tensor]:
-        """The next batch and its log-probabilities; where that does not fit into memory, half of it."""
+    def _next(self, strategy: Strategy, paths: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[Rows, Tensor]:
+        """The next batch and its numbers; where that does not fit into memory, half of it."""
         lengths = [len(path) for path in paths]
         while True:
             rows = strategy.rows(lengths, self.budget)
             try:
-                return rows, strategy.score([[paths[place] for place in row] for row in rows])
+                return rows, strategy.score([[paths[place] for place in row] for row in rows], names)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or rows == [[0]]:
                     raise
@@ -125,9 +130,9 @@ def _trial(model: Any, pad: int, strategy: type[Strategy]) -> str | None:
     """What is wrong with a strategy for this model, held against the model's own logits; None when they agree."""
     size = model.get_input_embeddings().weight.shape[0]
     prompt, *paths = ([token % size for token in ids] for ids in (TRIAL_PROMPT, *TRIAL_PATHS))
-    expected_T = OwnLogits(model, prompt, pad).score([paths])
+    expected_T = OwnLogits(model, prompt, pad).score([paths])[0]
     try:
-        found_T = strategy(model, prompt, pad).score([paths[:1], paths[1:]])
+        found_T = strategy(model, prompt, pad).score([paths[:1], paths[1:]])[0]
     except Exception as error:  # other people's models fail in ways of their own
         if out_of_memory(error):
             raise

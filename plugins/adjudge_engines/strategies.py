@@ -1,6 +1,6 @@
 """Three strategies for the log-probabilities of a prompt's paths: the prompt read once, whole sequences, and the model's own logits.
 
-Shapes: T scored tokens, B rows, W tokens of a row, P prompt tokens, D model width, V vocabulary.
+Shapes: T scored tokens, S numbers of each, B rows, W tokens of a row, P prompt tokens, D model width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from adjudge_rstar import Head, token_logprobs
+from adjudge_rstar import Head
 
 from .packing import Rows, balanced, padded
+from .token_numbers import from_hidden, from_logits
 
 Batch = Sequence[Sequence[Sequence[int]]]
 """Token ids of paths, row by row."""
@@ -32,8 +33,8 @@ class Strategy(Protocol):
         """The next batch, the first path in it, as indices into `lengths`, which are in falling order and above 0."""
         ...
 
-    def score(self, batch: Batch) -> Tensor:
-        """Log-probabilities of all tokens, row after row and path after path; shape (T,), in nats."""
+    def score(self, batch: Batch, names: Sequence[str] = ()) -> Tensor:
+        """Log-probabilities of all tokens in nats, row after row and path after path, and as many rows of statistics as `names`; (S, T)."""
         ...
 
 
@@ -68,13 +69,13 @@ class SharedPrompt:
     def rows(self, lengths: Sequence[int], budget: int) -> Rows:
         return balanced([length - 1 for length in lengths], self.length, budget, self.last_BD.shape[-1])
 
-    def score(self, batch: Batch) -> Tensor:
+    def score(self, batch: Batch, names: Sequence[str] = ()) -> Tensor:
         read = [[list(path[:-1]) for path in row] for row in batch]
         width = max(sum(map(len, row)) for row in read)
         hidden_ND = torch.cat([self.last_BD, self._read(read, width).flatten(0, 1)]) if width else self.last_BD
         predictors = list(chain.from_iterable(_predictors(row, 1 + width * index) for index, row in enumerate(batch)))
         targets = [token for row in batch for path in row for token in path]
-        return _logprobs(self.head, hidden_ND, predictors, targets)
+        return _numbers(self.head, hidden_ND, predictors, targets, names)
 
     def _read(self, rows: list[list[list[int]]], width: int) -> Tensor:
         """Hidden states of the rows; shape (B, W, D)."""
@@ -105,10 +106,10 @@ class SharedPrompt:
         return torch.tensor([row + [fill] * (width - len(row)) for row in rows], device=self.device)
 
 
-def _logprobs(head: Head, hidden_ND: Tensor, predictors: Sequence[int], targets: Sequence[int]) -> Tensor:
-    """Log-probability of each target from the hidden state in its predictor's row; shape (T,)."""
+def _numbers(head: Head, hidden_ND: Tensor, predictors: Sequence[int], targets: Sequence[int], names: Sequence[str]) -> Tensor:
+    """Log-probability and statistics of each target from the hidden state in its predictor's row; shape (S, T)."""
     rows_T, target_T = (torch.tensor(numbers, device=hidden_ND.device) for numbers in (predictors, targets))
-    return token_logprobs(hidden_ND, head.weight_VD, target_T, rows_T=rows_T, **head.options)
+    return from_hidden(head, hidden_ND, rows_T, target_T, names)
 
 
 def _predictors(row: Sequence[Sequence[int]], start: int) -> list[int]:
@@ -130,7 +131,7 @@ class WholeSequences:
     def rows(self, lengths: Sequence[int], budget: int) -> Rows:
         return padded([len(self.prompt) + length for length in lengths], budget)
 
-    def score(self, batch: Batch) -> Tensor:
+    def score(self, batch: Batch, names: Sequence[str] = ()) -> Tensor:
         paths = [list(path) for row in batch for path in row]
         width = len(self.prompt) + max(map(len, paths))
         ids = [self.prompt + path + [self.pad] * (width - len(self.prompt) - len(path)) for path in paths]
@@ -140,7 +141,7 @@ class WholeSequences:
         ).last_hidden_state
         predictors = [row * width + len(self.prompt) - 1 + place for row, path in enumerate(paths) for place in range(len(path))]
         targets = list(chain.from_iterable(paths))
-        return _logprobs(self.head, hidden_BWD.flatten(0, 1), predictors, targets)
+        return _numbers(self.head, hidden_BWD.flatten(0, 1), predictors, targets, names)
 
 
 class OneByOne(WholeSequences):
@@ -160,12 +161,12 @@ class OwnLogits:
     def rows(self, lengths: Sequence[int], budget: int) -> Rows:
         return [[0]]
 
-    def score(self, batch: Batch) -> Tensor:
-        return torch.cat([self._one(list(path)) for row in batch for path in row])
+    def score(self, batch: Batch, names: Sequence[str] = ()) -> Tensor:
+        return torch.cat([self._one(list(path), names) for row in batch for path in row], 1)
 
-    def _one(self, path: list[int]) -> Tensor:
+    def _one(self, path: list[int], names: Sequence[str]) -> Tensor:
         ids_BW = torch.tensor([self.prompt + path], device=self.model.device)
         options = {"logits_to_keep": len(path) + 1} if self.trims else {}
         logits_TV = self.model(input_ids=ids_BW, use_cache=False, **options).logits[0, -len(path) - 1 : -1].float()
         target_T = torch.tensor(path, device=self.model.device)
-        return logits_TV.gather(-1, target_T[:, None])[:, 0] - logits_TV.logsumexp(-1)
+        return from_logits(logits_TV, target_T, names)

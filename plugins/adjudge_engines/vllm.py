@@ -95,22 +95,25 @@ class VllmSession:
     def room(self, prompt: list[Message]) -> int | None:
         return self.texts.room(prompt)
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
         """All but a path's last token are told as parts of a prompt; the last is sampled, as the only one allowed.
 
-        So a path may be as long as the model takes, and nothing is computed that is not asked for.
+        So a path may be as long as the model takes, and nothing is computed that is not asked for. vLLM's rank counts exact ties as above.
         """
+        listed = int("top_logprob" in statistics)
         start = self.texts.to_score(prompt, continuations)
         check_tokens(self.vocabulary, start, continuations)
         paths = {index: list(path) for index, path in enumerate(continuations) if path}
         requests = [
-            _parameters(temperature=0.0, max_tokens=1, logprobs=0, prompt_logprobs=0, allowed_token_ids=path[-1:])
+            _parameters(temperature=0.0, max_tokens=1, logprobs=listed, prompt_logprobs=listed, allowed_token_ids=path[-1:])
             for path in paths.values()
         ]
-        found: list[list[float]] = [[] for _ in continuations]
+        found: list[Any] = [{name: [] for name in ("logprob", *statistics)} if statistics else [] for _ in continuations]
         for place, output in self._answers([start + path[:-1] for path in paths.values()], requests):
-            told = output.prompt_logprobs.logprobs[len(start) - 1 :]
-            found[list(paths)[place]] = [*told, *output.outputs[0].logprobs.logprobs]
+            of_prompt = _positions(output.prompt_logprobs, len(start))
+            rows = [*of_prompt, *_positions(output.outputs[0].logprobs, 0)]
+            told = {name: [row[name] for row in rows] for name in ("logprob", *statistics)}
+            found[list(paths)[place]] = told if statistics else told["logprob"]
         return found
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
@@ -144,6 +147,14 @@ class VllmSession:
             if waiting:
                 with suppress(EngineDeadError):  # it must not take the place of what ended the waiting
                     engine.abort_request(list(waiting))
+
+
+def _positions(flat: Any, first: int) -> list[dict[str, float]]:
+    """What vLLM lists of every position from this one on: the token that stands there comes first, then the most probable one."""
+    spans = zip(flat.start_indices[first:], flat.end_indices[first:], strict=True)
+    return [
+        {"logprob": flat.logprobs[start], "rank": flat.ranks[start], "top_logprob": max(flat.logprobs[start:end])} for start, end in spans
+    ]
 
 
 def _whole(output: Any) -> Any:

@@ -25,6 +25,7 @@ class VllmEngine(Engine):
     """A model through vLLM on this machine, without a server; its processes end, and give their memory back, before training starts."""
 
     per_process: ClassVar[bool] = False
+    statistics: ClassVar[frozenset[str]] = frozenset({"rank", "top_logprob"})
     without_effect: ClassVar[frozenset[str]] = frozenset({"gpu_memory_utilization", "data_parallel"})
     later: ClassVar[frozenset[str]] = frozenset({"chat_template", "chat_template_kwargs"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -33,6 +33,7 @@ from adjudge import (
     Voting,
     boundary,
     build_requests,
+    check_statistics,
     combine,
     did_you_mean,
     dump,
@@ -106,10 +107,10 @@ class CountedSession:
         room: int | None = self.session.room(prompt) if hasattr(self.session, "room") else None
         return room
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
         self._check_open()
         with boundary(self.engine, "logprobs"):
-            found = self.session.logprobs(prompt, continuations)
+            found = self.session.logprobs(prompt, continuations, **asked)
         self.tokens += sum(map(len, continuations))
         return found
 
@@ -190,8 +191,10 @@ class OpenJudge:
     def score_read(self, problem: Problem, paths: Sequence[ReasoningPath], scorer: Any = "rstar") -> list[tuple[ReasoningPath, Score]]:
         """Paths of one pair, in order: each with its log-probabilities by this model where it has a verdict, and with its score."""
         decided = [index for index, path in enumerate(paths) if path.outcome.decided]
-        known = self.with_logprobs(problem, [paths[index] for index in decided])
-        scores = score_paths(self._pick(PathScorer, scorer), problem, known, self.session)
+        chosen = self._pick(PathScorer, scorer)
+        check_statistics(self.session.engine, chosen.statistics, "scorer")
+        known = self.with_logprobs(problem, [paths[index] for index in decided], chosen.statistics)
+        scores = score_paths(chosen, problem, known, self.session)
         scored = dict(zip(decided, zip(known, scores, strict=True), strict=True))
         return [scored.get(index, (path, Score(path.id, None))) for index, path in enumerate(paths)]
 
@@ -201,9 +204,9 @@ class OpenJudge:
         made = self.session.tokenize(text)
         return ReasoningPath(stable_id(problem.id, order, index, text), problem.id, order, index, made, read_verdict(self.options, made))
 
-    def with_logprobs(self, problem: Problem, paths: Sequence[ReasoningPath]) -> list[ReasoningPath]:
-        """The paths with log-probabilities by this model."""
-        return with_logprobs(self.session, self.options, problem, paths)
+    def with_logprobs(self, problem: Problem, paths: Sequence[ReasoningPath], statistics: Collection[str] = ()) -> list[ReasoningPath]:
+        """The paths with log-probabilities by this model, and with statistics of each token that its engine can tell."""
+        return with_logprobs(self.session, self.options, problem, paths, statistics)
 
     def group_reward(
         self, aggregator: Any = "knockout", *, reward: Reward = "standardised", budget: Any = None, **voting: Any

@@ -18,6 +18,7 @@ from adjudge import (
     StageContext,
     mean_reward,
     score_paths,
+    with_logprobs,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ class Places(Sequence[ReasoningPath]):
         return self.paths[self.places[index]] if isinstance(index, int) else Places(self.paths, self.places[index])
 
 
+def _told(options: Sft, stage: StageContext, session: Session, problem: Problem, paths: Sequence[ReasoningPath]) -> list[ReasoningPath]:
+    """The paths with log-probabilities; where the scorer reads further statistics, with both from one pass."""
+    if not options.scorer.statistics:
+        return stage.with_logprobs(session, problem, paths, anew=options.rescore)
+    return with_logprobs(session, stage.judge, problem, paths, options.scorer.statistics)
+
+
 def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> list[int]:
     """Places of the best right paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
     right = pool.right
@@ -115,7 +123,7 @@ def _score(
     if all(path.id in scores.ids for path in paths):
         made: Sequence[Score | Scored] = list(scores.read(Scored, [path.id for path in paths]))
     else:
-        made = score_paths(options.scorer, problem, stage.with_logprobs(session, problem, paths, anew=options.rescore), session)
+        made = score_paths(options.scorer, problem, _told(options, stage, session, problem, paths), session)
     best = best_of(paths, made, options.keep)
     for path, score in zip(paths, made, strict=True):
         scores.append(

@@ -40,7 +40,10 @@ class Session(Protocol):
         once its text holds one of the `stop` strings, which stays in the text; they are given only where a judge has some."""
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt."""
+        """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt.
+
+        Where its engine has `statistics`, a session takes some of their names as `statistics=`, and then answers with a dict for every
+        continuation: ``logprob`` and each name, and a number for every token under it."""
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """A complete judgement that was written elsewhere, in this model's tokens and without log-probabilities; its end of turn included.
@@ -55,6 +58,8 @@ class PathScorer(Component):
 
     kind = "path scorer"
     hook = "register_path_scorers"
+    statistics: ClassVar[frozenset[str]] = frozenset()
+    """What it reads from `Completion.statistics`; an engine that cannot tell it is refused before anything is loaded."""
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         """One score per path, in order, higher is better, with the parts it was made from."""
@@ -111,6 +116,8 @@ class Engine(Component):
     per_process: ClassVar[bool] = True
     """Whether every process of a `launch` opens this engine and asks it for a share of the work. False = the main process alone asks, for
     an engine that spreads the work by itself, or whose rates hold for all processes together."""
+    statistics: ClassVar[frozenset[str]] = frozenset()
+    """What its sessions' `logprobs` tell of given tokens beside log-probabilities, where they are asked; such as ``entropy``."""
     ignores_model_folder: ClassVar[bool] = False
     """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
 

@@ -101,6 +101,8 @@ class Completion:
     """Why the call did not come back; None when it did."""
     opened: str = ""
     """What the chat template wrote right before the text, where it began the judge's thinking, such as ``<think>``."""
+    statistics: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    """Further numbers by name, one for each token, such as ``entropy``; an engine's `statistics` says which it can tell."""
 
     def tokens_in(self, span: Span | None) -> list[int]:
         """Indices of the tokens whose last character lies in a span of the text."""

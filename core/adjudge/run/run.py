@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge.api.kinds import Dataset, Judge
+from adjudge.api.kinds import Dataset, Judge, PathScorer
 from adjudge.api.options import dump
 from adjudge.api.stages import StageTrainer
 from adjudge.api.values import Json, Outcome, Problem, StageResult, stable_id
@@ -17,6 +17,7 @@ from adjudge.errors import ConfigError, DataError, JobError, boundary
 from adjudge.host.observers import close, tell, watch
 from adjudge.host.plugins import Plugins
 from adjudge.host.run_file import RunConfig
+from adjudge.judging.logprobs import check_statistics
 from adjudge.judging.metrics import Metrics, check_measure, summarise
 from adjudge.judging.requests import check_pairs
 from adjudge.store.files import write_json
@@ -47,6 +48,9 @@ class Run:
         for index, trainer in enumerate(config.stages):
             with boundary(trainer, "check_judge"):
                 trainer.check_judge(self.judge, f"stages.{index}")
+            for name, scorer in ((name, getattr(trainer, name)) for name in type(trainer).model_fields):
+                if isinstance(scorer, PathScorer):
+                    check_statistics(config.engine, scorer.statistics, f"stages.{index}.{name}")
         self.results: list[dict[str, Json]] = []
         self.problems: Sequence[Problem] = ()
         self.tests: Mapping[str, Sequence[Problem]] = {}

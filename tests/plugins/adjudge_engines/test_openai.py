@@ -446,6 +446,26 @@ def test_given_tokens_are_scored_through_an_echo(endpoint: Any, embedded: FilePa
     assert [request.path for request in endpoint.requests] == ["/v1/completions"] * 2
 
 
+def test_the_most_probable_tokens_come_with_an_echo(endpoint: Any, embedded: FilePath) -> None:
+    """The given token is listed beside them; an endpoint that lists none is told."""
+
+    def behave(request: Any) -> Any:
+        values = [None, *(-0.001 * token for token in request.body["prompt"][1:])]
+        listed = [None, *({"a": -9.0, "given": value, "best": value / 2} for value in values[1:])]
+        return endpoint.Reply(json.dumps({"choices": [{"text": "", "logprobs": {"token_logprobs": values, "top_logprobs": listed}}]}))
+
+    endpoint.behave = behave
+    with opened(endpoint, tokenizer=embedded) as session:
+        found = session.logprobs(turns("37+48")[0], [[5, 6], []], statistics=["top_logprob"])  # type: ignore[call-arg]
+        assert found == [{"logprob": pytest.approx([-0.005, -0.006]), "top_logprob": pytest.approx([-0.0025, -0.003])},
+                         {"logprob": [], "top_logprob": []}]  # fmt: skip
+        endpoint.behave = lambda request: endpoint.Reply(
+            json.dumps({"choices": [{"text": "", "logprobs": {"token_logprobs": [-1.0] * len(request.body["prompt"])}}]})
+        )
+        with pytest.raises(ConfigError, match="lists no most probable tokens"):
+            session.logprobs(turns("37+48")[0], [[5]], statistics=["top_logprob"])  # type: ignore[call-arg]
+
+
 def test_an_endpoint_that_cannot_score_is_told_apart_from_one_that_is_down(endpoint: Any, embedded: FilePath) -> None:
     endpoint.behave = lambda request: endpoint.Reply(json.dumps({"choices": [{"text": "", "logprobs": None}]}))
     with opened(endpoint, tokenizer=embedded) as session:

@@ -283,3 +283,47 @@ def test_equal_paths_lie_side_by_side_and_short_ones_on_top_of_each_other() -> N
     widths = [sum(([100] + [10] * 20)[index] for index in row) for row in rows]
     assert len(rows) <= 3
     assert max(widths) * len(rows) <= 320, "of 300 tokens"
+
+
+NAMES = ("entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob")
+
+
+def numbers_one_by_one(model: Any, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[dict[str, list[float]]]:
+    """From the model's own logits over each whole sequence, in float64."""
+    found = []
+    for path in paths:
+        with torch.inference_mode():
+            logit_TV = model(input_ids=torch.tensor([[*prompt, *path]])).logits[0, len(prompt) - 1 : len(prompt) + len(path) - 1].double()
+        logprob_TV = logit_TV.log_softmax(-1)
+        logprob_T1 = logprob_TV.gather(1, torch.tensor(path, dtype=torch.long)[:, None])
+        values = {
+            "entropy": -(logprob_TV.exp() * logprob_TV).sum(-1), "log_z": logit_TV.logsumexp(-1), "mean_logit": logit_TV.mean(-1),
+            "p_squared": logprob_TV.exp().square().sum(-1), "rank": 1 + (logprob_TV > logprob_T1).sum(-1),
+            "top_logprob": logprob_TV.amax(-1),
+        }  # fmt: skip
+        found.append({name: value_T.tolist() for name, value_T in values.items()})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("family", "options"), [SHARING[0], SHARING[5], NOT_SHARING[1], NOT_SHARING[2], NOT_SHARING[4]],
+    ids=["prompt shared", "soft cap", "whole sequences", "state", "own logits"],
+)  # fmt: skip
+def test_statistics_are_those_of_whole_sequences(family: str, options: dict[str, Any]) -> None:
+    """By every strategy; an empty path has none."""
+    model, prompt = made(family, options), tokens(11, 99)
+    found = PathLogprobs(model, pad=0, budget=64).numbers(prompt, PATHS, NAMES)
+    plain = PathLogprobs(model, pad=0, budget=64)(prompt, PATHS)
+    for rows, logprobs, expected in zip(found, plain, numbers_one_by_one(model, prompt, PATHS), strict=True):
+        assert rows[0] == pytest.approx(logprobs, abs=1e-5)
+        for name, row in zip(NAMES, rows[1:], strict=True):
+            assert row == pytest.approx(expected[name], abs=1e-3), name
+
+
+def test_the_engine_gives_statistics_by_name(embedded_session: Any) -> None:
+    path = list(embedded_session.tokenize("7+8=15 \\boxed{Assistant 1}").token_ids)
+    told, nothing = embedded_session.logprobs(PROMPT, [path, []], statistics=["rank", "entropy"])
+    assert told["logprob"] == pytest.approx(embedded_session.logprobs(PROMPT, [path])[0], abs=1e-5)
+    assert [*told] == ["logprob", "rank", "entropy"]
+    assert all(rank >= 1 and rank == int(rank) for rank in told["rank"])
+    assert nothing == {"logprob": [], "rank": [], "entropy": []}
