@@ -3,9 +3,7 @@
 They are imported when they are first used, so that ``adjudge --help`` and a plugin's module cost little.
 """
 
-import importlib
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .lazy import lazy_names
 from .version import __version__ as __version__
@@ -77,21 +75,8 @@ __all__ = [  # noqa: RUF022
 # isort: on
 # fmt: on
 
-RENAMED = {"Crew": "ProcessGroup", "count_asks": "count_requests", "defused": "escape_special_tokens"}
-MOVED = {"Sampling": "adjudge_plan", "Training": "adjudge_plan", "micro_batches": "adjudge_trl"}
-"""Earlier names, which go on for now, and the plugins that have what was here."""
-_lazy = lazy_names(__name__, beside="adjudge_")
+__getattr__ = lazy_names(__name__, beside="adjudge_")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def __getattr__(name: str) -> Any:
-    if name in RENAMED:
-        warnings.warn(f"adjudge.{name} is called adjudge.{RENAMED[name]} now", DeprecationWarning, stacklevel=2)
-        return __getattr__(RENAMED[name])
-    if name in MOVED:
-        warnings.warn(f"adjudge.{name} is {MOVED[name]}.{name} now", DeprecationWarning, stacklevel=2)
-        return getattr(importlib.import_module(MOVED[name]), name)
-    return _lazy(name)

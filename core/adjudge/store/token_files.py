@@ -6,9 +6,8 @@ import io
 import json
 from array import array
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
@@ -103,18 +102,17 @@ class TokenFiles:
 
     def __init__(self, folder: FilePath) -> None:
         self.folder = folder
-        self.first, self.size, self._batches = 0, 0, OrderedDict[tuple[int, int], Any]()
-        """The number of the tail's first row, the tail's bytes, and the record batches read last."""
+        self.first, self.size = 0, 0
+        """The number of the tail's first row, and the tail's bytes."""
         self._tail: list[tuple[str, Columns]] = []
         self._out: io.FileIO | None = None
-        self._files: dict[int, Any] = {}
-        self.starts: list[int] = []
-        if folder.exists():
-            self._look()
+        self._file = cache(lambda start: _File(folder / f"{start:012}.arrow"))
+        self._batch = lru_cache(KEPT)(lambda start, number: self._file(start).batch(number))
+        self._look()
 
     def _look(self) -> None:
         """See what there is; behind the tail's last whole row is what a killed process did not finish."""
-        self.starts = sorted(int(file.stem) for file in self.folder.glob("*.arrow"))
+        self.starts: list[int] = sorted(int(file.stem) for file in self.folder.glob("*.arrow"))
         self.first = self.starts[-1] + self._file(self.starts[-1]).rows if self.starts else 0
         self._tail, self.size = [], 0
         file = self._tail_file()
@@ -165,22 +163,11 @@ class TokenFiles:
         start = self.starts[bisect_right(self.starts, row) - 1]
         file = self._file(start)
         number = bisect_right(file.starts, row - start) - 1
-        if (start, number) not in self._batches:
-            self._batches[start, number] = file.batch(number)
-            if len(self._batches) > KEPT:
-                self._batches.popitem(last=False)
-        self._batches.move_to_end((start, number))
-        return _row_of(self._batches[start, number], row - start - file.starts[number])
-
-    def _file(self, start: int) -> _File:
-        if start not in self._files:
-            self._files[start] = _File(self.folder / f"{start:012}.arrow")
-        return self._files[start]  # type: ignore[no-any-return]
+        return _row_of(self._batch(start, number), row - start - file.starts[number])
 
     def __iter__(self) -> Iterator[tuple[str, Columns]]:
         """Every row with the id of its record, in the order in which they were written."""
-        if self.folder.exists():
-            self._look()
+        self._look()
         for start in self.starts:
             file = self._file(start)
             for number in range(len(file.starts)):
@@ -237,8 +224,7 @@ def _write(file: FilePath, rows: Sequence[tuple[str, Columns]]) -> None:
     starts, tokens = [0], 0
     for index, (_, columns) in enumerate(rows):
         if tokens >= BATCH:
-            starts.append(index)
-            tokens = 0
+            starts, tokens = [*starts, index], 0
         tokens += max((len(values) for values in columns.values()), default=0)
     fields = [pa.field("id", pa.string()), *(pa.field(name, pa.list_(kinds[name])) for name in names)]
     schema = pa.schema(fields, metadata={"adjudge": json.dumps({"starts": starts, "rows": len(rows)})})
