@@ -68,7 +68,7 @@ def doctor(
     if errors and not any(trial.back for trial in trials):
         raise JobError(f"all {len(errors)} calls to engine {chosen.use!r} failed, the last with: {errors[-1]}")
     if errors:
-        typer.echo(f"{len(errors)} calls failed, the last with: {errors[-1]}", err=True)
+        typer.echo(f"{len(errors)} call{'s' * (len(errors) > 1)} failed, the last with: {errors[-1]}", err=True)
     if best is None:
         told = "nothing that the model wrote is a verdict to any of these judges"
         raise JobError(f"{told}.\n  Remedy: raise --max-new-tokens, or write a judge of your own: {{use: template, …}}.")

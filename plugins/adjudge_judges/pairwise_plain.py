@@ -55,7 +55,7 @@ class PairwisePlain(WordedJudge):
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     """Tokens a judgement may take; one that takes more is *truncated*."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = verdicts
-    """Strings that end a judgement, here its verdict; the string stays in the text."""
+    """Strings that end a judgement and stay in its text; ``verdict`` = the verdict, in each of the words that the prompt asks for."""
     later: ClassVar[frozenset[str]] = Judge.later | {"brief"}
     brief: bool = False
     """Half as long, prompt and judgement: for short answers that can be checked, and for training a small model on them."""

@@ -17,9 +17,10 @@ from adjudge import Judge, Message, Order, Problem, Verdict
 from .marks import GAP
 from .ratings import rated
 from .templates import filled
+from .worded_judge import FreelyWordedJudge
 
 
-class Scale(Judge):
+class Scale(FreelyWordedJudge):
     """Both answers rated on a scale, numbers or named levels; the higher rating is the verdict, equal ones are a tie."""
 
     use: Literal["scale"] = "scale"

@@ -6,9 +6,9 @@ read as ever. A text that names the words before it judges ends there too, and h
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from adjudge import Judge
 
@@ -18,9 +18,27 @@ class WordedJudge(Judge):
 
     verdicts: ClassVar[tuple[str, ...]] = ()
     """Every verdict as the prompt asks for it."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Strings that end a judgement and stay in its text; ``verdict`` = the verdict, in each of the words that the prompt asks for."""
 
     @field_validator("stop", mode="before", json_schema_input_type=Literal["verdict"] | tuple[str, ...])
     @classmethod
     def _at_verdict(cls, stop: Any) -> Any:
         """``verdict`` stands for the judge's own verdicts."""
-        return cls.verdicts if stop == "verdict" else stop
+        return cls.verdicts if stop == "verdict" else _listed(stop, ", or 'verdict'")
+
+
+class FreelyWordedJudge(Judge):
+    """The base of judges that do not know in which words a verdict comes, so that ``stop: verdict`` stands for nothing."""
+
+    @field_validator("stop", mode="before", json_schema_input_type=tuple[str, ...])
+    @classmethod
+    def _strings(cls, stop: Any) -> Any:
+        return _listed(stop, "; this judge asks for no fixed words, which 'verdict' could stand for")
+
+
+def _listed(stop: Any, why: str = "") -> Any:
+    """What is no text; pydantic would ask for a tuple, which no file can write."""
+    if isinstance(stop, str):
+        raise ValueError(f'write a list of strings, for example ["[[A]]", "[[B]]"]{why}')
+    return stop

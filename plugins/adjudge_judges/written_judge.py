@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from adjudge import ConfigError, Judge, Message, Options, Order, Outcome, Problem, Span, Verdict
+from adjudge import ConfigError, Message, Options, Order, Outcome, Problem, Span, Verdict
 
 from .marks import read_statement
 from .ratings import rated
+from .worded_judge import FreelyWordedJudge
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -111,7 +112,7 @@ class ScorePatterns(Options):
     """Finds the rating of the answer shown second."""
 
 
-class TemplateJudge(Judge):
+class TemplateJudge(FreelyWordedJudge):
     """A judge written in the run file: texts of the prompt, patterns of the verdict or of two ratings."""
 
     use: Literal["template"] = "template"

@@ -58,6 +58,6 @@ def check_questions(options: Policy, train: Sequence[Problem], test: Sequence[Pr
     for name, some in (("test", test), ("data", train if isinstance(options.reward, LabelReward) else [])):
         if unlabelled := [problem.id for problem in some if problem.label is None]:
             raise ConfigError(
-                f"{field}.{name}: {len(unlabelled)} questions have no label, the first is {unlabelled[0]}.\n"
+                f"{field}.{name}: questions without a label: {len(unlabelled)}, the first is {unlabelled[0]}.\n"
                 "  Remedy: give each the index of its right answer, leave test out, or choose another reward than label."
             )

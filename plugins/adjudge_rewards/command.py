@@ -129,10 +129,32 @@ def _check(config: RewardConfig, problems: list[Problem], rates: Any, *, as_json
     with boundary(config.engine, "check_judge"):
         config.engine.check_judge(config.judge)
     facts = {"reward": config.reward, "judge": config.judge.use, "aggregator": config.aggregator.use, "groups": len(problems)}
+    if (short := _ends_early(config, problems)) is not None:
+        facts["budget"] = short
     return show_call_plan(
         problems, config.judge, config.engine, find_model(config.model), rates, as_json=as_json, seed=config.seed,
         aggregator=config.aggregator, voting=config.voting, budget=config.budget, facts=facts,
     )  # fmt: skip
+
+
+def _ends_early(config: RewardConfig, problems: list[Problem]) -> str | None:
+    """Where the budget ends groups before their scheme does: how many matches are left out."""
+    from adjudge import Budget, find_model
+    from adjudge_plan import plan_ranking
+
+    if config.budget == Budget():
+        return None
+    assert config.judge is not None
+    own, whole = (
+        plan_ranking(
+            problems, config.aggregator, config.judge, config.engine, find_model(config.model),
+            seed=config.seed, voting=config.voting, budget=budget,
+        ).parts[0].matches
+        for budget in (config.budget, None)
+    )  # fmt: skip
+    if own is None or whole is None or own[1] >= whole[1]:
+        return None
+    return f"ends groups early: at most {own[1]} of the {whole[1]} matches of {config.aggregator.use}; who meets nobody is undecided"
 
 
 def _try(config: RewardConfig, problems: list[Problem], plugins: Any, *, as_json: bool) -> None:

@@ -48,3 +48,16 @@ def test_a_judge_without_fixed_words_says_that_it_has_none(use: object) -> None:
     given = use if isinstance(use, dict) else {"use": use}
     with pytest.raises(ConfigError, match="stop"):
         judge(**given, stop="verdict")
+
+
+@pytest.mark.parametrize("use", [*WORDED, "scale"])
+def test_a_text_in_place_of_a_list_is_told_with_what_a_file_can_say(use: str) -> None:
+    with pytest.raises(ConfigError, match=r"stop: write a list of strings") as told:
+        judge(use=use, stop="[[A]]")
+    assert "tuple" not in str(told.value)
+
+
+@pytest.mark.parametrize("given", [{"use": "scale"}, {"use": "template"}])
+def test_a_judge_without_fixed_words_has_no_verdict_to_stop_at(given: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="this judge asks for no fixed words"):
+        judge(**given, stop="verdict")

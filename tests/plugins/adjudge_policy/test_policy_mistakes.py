@@ -58,7 +58,7 @@ def test_a_model_without_a_chat_template_is_told(tmp_path: Path) -> None:
     ("train", "test", "said"),
     [
         ([LABELLED], [LABELLED], "stages.0.test: 1 of its questions are also in the data"),
-        ([{**LABELLED, "prompt": "1+1"}], [{"prompt": "2+3", "answers": ["5", "6"]}], "stages.0.test: 1 questions have no label"),
+        ([{**LABELLED, "prompt": "1+1"}], [{"prompt": "2+3", "answers": ["5", "6"]}], "stages.0.test: questions without a label: 1"),
     ],
 )
 def test_questions_that_cannot_be_used_are_told(tmp_path: Path, train: Any, test: Any, said: str) -> None:

@@ -245,3 +245,12 @@ def test_mistakes_of_a_call_are_told(files: tuple[str, str], words: list[str], m
     assert made.exit_code == 2
     assert message in made.output
     assert "Traceback" not in made.output
+
+
+def test_a_check_says_where_the_budget_ends_groups_before_their_scheme_does(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text("model: adjudge_arithmetic:model\naggregator: round-robin\nbudget: 4\n")
+    found = called("check", str(file), "--group", "8")
+    assert found.exit_code == 0
+    assert "ends groups early: at most 4 of the 28 matches of round-robin" in found.output
+    assert "ends groups early" not in called("check", str(file), "--group", "3").output
