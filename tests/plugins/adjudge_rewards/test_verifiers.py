@@ -112,6 +112,23 @@ def evaluate(tmp_path: Path, endpoint: str) -> Callable[..., list[dict[str, Any]
     return call
 
 
+NO_NUMBER = """
+from typing import Literal
+from adjudge import Aggregator, Match, Ranking, hookimpl
+
+class NoNumber(Aggregator):
+    use: Literal["no-number"] = "no-number"
+
+    def tournament(self, size, seed):
+        yield [Match(0, 1)]
+        return Ranking(tuple(range(size)), (float("nan"),) * size)
+
+@hookimpl
+def register_aggregators():
+    return [NoNumber]
+"""
+
+
 def replies(episode: dict[str, Any]) -> list[str]:
     """What the attempts said that were answered at all."""
     return [trace["nodes"][-1]["message"]["content"] for trace in episode["traces"] if trace["nodes"]]
@@ -156,6 +173,33 @@ def test_a_reward_of_the_task_is_not_replaced(evaluate: Callable[..., list[dict[
     [episode] = evaluate(["37+48"], "--env.id", "ranked_sums", "--env.n", "2", "--env.name", "short")
     assert not episode["ok"]
     assert "has a reward 'short' already" in episode["errors"][-1]["message"]
+
+
+@pytest.mark.slow
+def test_an_aggregator_that_returns_nan_is_an_error_and_no_reward(evaluate: Callable[..., list[dict[str, Any]]], tmp_path: Path) -> None:
+    """verifiers itself takes NaN for a reward, and hands it on to the trainer."""
+    info = tmp_path / "no_number-0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: no-number\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("[adjudge]\nno-number = no_number\n")
+    (tmp_path / "no_number.py").write_text(NO_NUMBER)
+    [episode] = evaluate(["37+48"], "--env.id", "ranked_sums", "--env.n", "2", reward="aggregator: no-number\nreward: rating\n")
+    assert not episode["ok"]
+    said = json.dumps([*episode["errors"], *(error for trace in episode["traces"] for error in trace["errors"])])
+    assert "no-number" in said
+    assert all(trace["rewards"].get("adjudge") is None for trace in episode["traces"])
+
+
+@pytest.mark.slow
+def test_a_reward_of_the_task_that_is_not_async_is_verifiers_error_and_leaves_its_attempt_out(
+    evaluate: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours are async; a task's own that is not fails every attempt, and none is ranked or has a number."""
+    monkeypatch.setattr(sys.modules[__name__], "TASKSET", TASKSET.replace("async def short", "def short"))
+    [episode] = evaluate(["37+48"], "--env.id", "ranked_sums", "--env.n", "2")
+    assert not any(trace["ok"] for trace in episode["traces"])
+    assert all("TaskError" in json.dumps(trace["errors"]) for trace in episode["traces"])
+    assert all(trace["rewards"].get("adjudge") is None for trace in episode["traces"])
 
 
 @pytest.mark.slow
