@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .errors import AdjudgeError, ConfigError, DataError, JobError, PluginError, boundary, number_or_none
     from .host.plugins import Plugins
     from .host.run_file import EvaluationConfig, RunConfig, load_yaml, override
-    from .judging.metrics import Metrics, agree, came_back, consistency, mean_reward, mean_tokens, outcome_rates, summarise, wilson
+    from .judging.metrics import Metrics, Summary, agree, came_back, consistency, mean_reward, mean_tokens, outcome_rates, summarise, wilson
     from .judging.logprobs import check_statistics, with_logprobs
     from .judging.paths import PromptTooLong, combine, read_verdict, sample_paths
     from .judging.requests import build_requests, check_pairs, count_requests
@@ -62,15 +62,16 @@ __all__ = [  # noqa: RUF022
     "PluginError", "Plugins", "PriceInOption", "PriceOutOption", "Probe", "Problem", "ProcessGroup", "PromptTooLong", "Ranking",
     "Ratings", "ReasoningPath", "RecordFile", "RecordSequence", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument",
     "Run", "RunConfig", "RunFileArgument", "RunFolder", "RunInfo", "Score", "SeedOption", "Session", "SetOption", "SkipBadLinesOption",
-    "Span", "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Terminated", "TournamentResult", "Verdict", "Voting",
-    "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs", "check_ranking",
-    "check_statistics", "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump", "duration",
-    "escape_special_tokens", "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder", "hash_of_problems",
-    "held_out", "hookimpl", "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority", "mean_reward", "mean_tokens",
-    "measures", "named_once", "not_empty", "number", "number_or_none", "object_in", "open_judge", "open_lines", "outcome_rates",
-    "override", "play", "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict", "reader_of", "sample_paths",
-    "save_judge", "score_paths", "sigterm_put_off", "snippet", "stable_id", "stable_seed", "succeeded", "summarise", "text_field",
-    "token_files", "tokens_back", "unique_ids", "validate", "wilson", "with_logprobs", "write_json", "write_whole",
+    "Span", "SpeedOption", "Stage", "StageContext", "StageResult", "StageTrainer", "Summary", "Terminated", "TournamentResult", "Verdict",
+    "Voting", "Work", "agree", "as_reward", "as_row", "boundary", "bradley_terry", "build_requests", "came_back", "check_pairs",
+    "check_ranking", "check_statistics", "coin", "combine", "consistency", "count_requests", "describe_machine", "did_you_mean", "dump",
+    "duration", "escape_special_tokens", "evaluation_cells", "field_docs", "find_model", "follow_sigterm", "hash_of_folder",
+    "hash_of_problems", "held_out", "hookimpl", "join_parts", "lazy_names", "load_judge", "load_set", "load_yaml", "majority",
+    "mean_reward", "mean_tokens", "measures", "named_once", "not_empty", "number", "number_or_none", "object_in", "open_judge",
+    "open_lines", "outcome_rates", "override", "play", "print_table", "problem_in", "read_rows", "read_run_file", "read_verdict",
+    "reader_of", "sample_paths", "save_judge", "score_paths", "sigterm_put_off", "snippet", "stable_id", "stable_seed", "succeeded",
+    "summarise", "text_field", "token_files", "tokens_back", "unique_ids", "validate", "wilson", "with_logprobs", "write_json",
+    "write_whole",
 ]
 # isort: on
 # fmt: on

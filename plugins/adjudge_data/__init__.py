@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from .row_errors import IdenticalAnswersError, RowError
     from .shapes import Columns, Compared, compared, named
     from .skywork import Skywork80k
+    from .spool import Spool
     from .texts import open_lines
 
 __all__ = [
-    "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "Turn", "compared",
-    "conversation_text", "files_of", "free_id", "held_out", "hub_splits", "named", "not_empty", "object_in", "open_lines", "problem_in",
-    "read_rows", "rows_of_file", "shown", "text_field", "turns_in", "unique_ids",
+    "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "Spool", "Turn",
+    "compared", "conversation_text", "files_of", "free_id", "held_out", "hub_splits", "named", "not_empty", "object_in", "open_lines",
+    "problem_in", "read_rows", "rows_of_file", "shown", "text_field", "turns_in", "unique_ids",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -33,9 +33,12 @@ class RowSet(Dataset):
 
     def load(self) -> list[Problem]:
         """The problems, in the order of the rows; raises `DataError` for missing, broken or empty data."""
-        ids: set[str] = set()
         where = self._where() if self.part == "all" else f"{self._where()}, part {self.part}"
-        return not_empty(islice(self._of_part(self._problems(ids)), self.limit), where)
+        return not_empty(self.stream(), where)
+
+    def stream(self) -> Iterator[Problem]:
+        ids: set[str] = set()
+        return islice(self._of_part(self._problems(ids)), self.limit)
 
     def _of_part(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         return (problem for problem in problems if self.part == "all" or held_out(problem.prompt, self.test_share) == (self.part == "test"))

@@ -31,6 +31,7 @@ class BatchEngine(Engine):
 
     per_process: ClassVar[bool] = False
     ignores_model_folder: ClassVar[bool] = True
+    asked_whole: ClassVar[bool] = True
     without_effect: ClassVar[frozenset[str]] = frozenset({"requests", "results"})
 
     use: Literal["batch"] = "batch"

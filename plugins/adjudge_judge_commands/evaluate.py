@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -50,7 +53,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
-    from adjudge import EVALUATION_COLUMNS, evaluation_cells, measures, print_table, summarise, write_json
+    from adjudge import EVALUATION_COLUMNS, Outcome, Summary, evaluation_cells, measures, print_table, write_json
     from adjudge_report import check_readable
 
     from .configs import EvalConfig
@@ -68,19 +71,36 @@ def evaluate(
 
         known = rates(tokens_per_second, price_in, price_out)
         return show_call_plan(problems, config.judge, config.engine, folder, known, as_json=as_json, seed=config.seed)
-    with kept_records(out, "judgements", config, folder, problems) as records, opened(config, folder, cache=not no_cache) as open_judge:
-        verdicts = open_judge.judge(problems, records)
-    metrics = summarise(problems, [path for verdict in verdicts for path in verdict.paths])
-    asked = {"model": answered_by(config.engine, model), "judge": config.judge.use, "order": config.judge.order}
-    if out is not None:
-        write_json(out / "result.json", {**asked, **metrics})
-    if as_json:
-        each = [{"id": one.problem.id, **judgement_row(one.problem, path)} for one in verdicts for path in one.paths]
-        typer.echo(json.dumps({**asked, **metrics, "judgements_made": each}, ensure_ascii=False))
-    else:
-        extra = measures(metrics)
-        print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
-    return check_readable(config.judge, (path.outcome for one in verdicts for path in one.paths))
+    with ExitStack() as stack:
+        records = stack.enter_context(kept_records(out, "judgements", config, folder, problems))
+        rows = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))
+        summary, judgements = Summary(), Counter[Outcome]()
+        with opened(config, folder, cache=not no_cache) as open_judge:
+            for verdict in open_judge.judge_each(problems, records):
+                summary.add(verdict.problem, verdict.paths)
+                judgements.update(path.outcome for path in verdict.paths)
+                for path in verdict.paths if as_json else ():
+                    row = {"id": verdict.problem.id, **judgement_row(verdict.problem, path)}
+                    rows.write(json.dumps(row, ensure_ascii=False) + "\n")
+        metrics = summary.metrics()
+        asked = {"model": answered_by(config.engine, model), "judge": config.judge.use, "order": config.judge.order}
+        if out is not None:
+            write_json(out / "result.json", {**asked, **metrics})
+        if as_json:
+            _print_whole({**asked, **metrics}, rows)
+        else:
+            extra = measures(metrics)
+            print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
+    return check_readable(config.judge, judgements.elements())
+
+
+def _print_whole(result: dict[str, Any], rows: IO[str]) -> None:
+    """One object of the result and of the judgements that it was made from, which are read from where they were written."""
+    typer.echo(json.dumps(result, ensure_ascii=False)[:-1] + ', "judgements_made": [', nl=False)
+    rows.seek(0)
+    for number, row in enumerate(rows):
+        typer.echo((", " if number else "") + row.rstrip("\n"), nl=False)
+    typer.echo("]}")
 
 
 def _data_set(file: Path | None, data: str | None) -> Any:

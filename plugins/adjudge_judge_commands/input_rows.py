@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 
-from adjudge import ConfigError, Dataset, Problem, boundary, check_pairs, not_empty, problem_in, read_rows, unique_ids
+from adjudge import ConfigError, DataError, Dataset, Problem, boundary, check_pairs, problem_in, read_rows, unique_ids
+from adjudge_data import Spool
 
 
 def read_problems(
@@ -17,18 +17,27 @@ def read_problems(
     skip_bad_lines: bool | None,
     columns: Mapping[str, str | list[str] | None] | None = None,
     fewest: int = 2,
-) -> list[Problem]:
-    """Rows of a prompt and its answers, in any shape that data sets may have, as problems; `pairs` asks for exactly two answers."""
+) -> Sequence[Problem]:
+    """Rows of a prompt and its answers, in any shape that data sets may have, as problems that no list holds; `pairs` asks for exactly two
+    answers."""
     rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: problem_in(row, pairs=pairs, fewest=fewest, columns=columns))
-    problems: list[Problem] = not_empty(rows, name_of(file))
-    idents = own_ids([problem.id for problem in problems], name_of(file))
-    return [replace(problem, id=ident) for problem, ident in zip(problems, idents, strict=True)]
+    problems = spooled(rows, name_of(file))
+    problems.renamed = own_ids([problem.id for problem in problems], name_of(file))
+    return problems
 
 
-def labelled_problems(dataset: Dataset) -> list[Problem]:
+def spooled(problems: Iterable[Problem], where: str) -> Spool:
+    """The problems, read once and all of them checked, in a temporary file; `DataError` when there is none."""
+    found = Spool(problems)
+    if not found:
+        raise DataError(f"{where}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    return found
+
+
+def labelled_problems(dataset: Dataset) -> Sequence[Problem]:
     """The pairs of a data set, of which one at least has a label."""
     with boundary(dataset, "load"):
-        problems: list[Problem] = not_empty(dataset.load(), "data")
+        problems = spooled(dataset.stream(), "data")
     check_pairs(problems, "data", labelled=False)
     if all(problem.label is None for problem in problems):
         raise ConfigError("data: none of the problems has a label, so nothing can be right.\n  Remedy: use 'adjudge judge' for verdicts.")
@@ -40,10 +49,11 @@ def name_of(file: FilePath) -> str:
     return "standard input" if str(file) == "-" else str(file)
 
 
-def own_ids(given: Sequence[str], where: str) -> list[str]:
-    """The ids in order, each of them once; how many rows got another one is told on standard error, with an example."""
-    found = unique_ids(given)
-    if changed := [(one, other) for one, other in zip(given, found, strict=True) if one != other]:
-        (one, other), rows = changed[0], "1 row has" if len(changed) == 1 else f"{len(changed)} rows have"
+def own_ids(given: Sequence[str], where: str) -> dict[int, str]:
+    """New ids, by place, of rows whose id an earlier row has; how many those are is told on standard error, with an example."""
+    places = enumerate(zip(given, unique_ids(given), strict=True))
+    if changed := {place: other for place, (one, other) in places if one != other}:
+        place, rows = next(iter(changed)), "1 row has" if len(changed) == 1 else f"{len(changed)} rows have"
+        one, other = given[place], changed[place]
         print(f"{where}: {rows} an id that another row has, and got one of its own: {one!r} became {other!r}, for example", file=sys.stderr)
-    return found
+    return changed

@@ -60,7 +60,7 @@ def judge(
     A row has a "prompt" and two "answers", or "chosen" and "rejected", as texts or messages; --set columns.prompt=question reads another
     name. Options are set with, for example, --set judge.temperature=0.
     """
-    from adjudge import write_json
+    from adjudge import Outcome, write_json
     from adjudge_report import check_readable
 
     from .configs import RowsConfig
@@ -80,13 +80,15 @@ def judge(
         known = rates(tokens_per_second, price_in, price_out)
         return show_call_plan(problems, config.judge, config.engine, folder, known, as_json=as_json, seed=config.seed)
     with kept_records(out, "judgements", config, folder, problems) as records, opened(config, folder, cache=not no_cache) as open_judge:
-        verdicts = open_judge.judge(problems, records)
-        for verdict in verdicts:
+        outcomes, judgements = Counter[str](), Counter[Outcome]()
+        for verdict in open_judge.judge_each(problems, records):
             row = verdict_row(verdict)
             typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(verdict.problem, row))
+            outcomes[verdict.outcome.value] += 1
+            judgements.update(path.outcome for path in verdict.paths)
         if out is not None:
-            write_json(out / "result.json", {"problems": len(problems), "outcomes": Counter(one.outcome.value for one in verdicts)})
-    return check_readable(config.judge, (path.outcome for one in verdicts for path in one.paths))
+            write_json(out / "result.json", {"problems": len(problems), "outcomes": outcomes})
+    return check_readable(config.judge, judgements.elements())
 
 
 def verdict_row(verdict: PairVerdict) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
@@ -42,6 +44,7 @@ from adjudge import (
     play,
     problem_in,
     read_verdict,
+    reader_of,
     sample_paths,
     score_paths,
     stable_id,
@@ -50,8 +53,10 @@ from adjudge import (
     with_logprobs,
 )
 from adjudge_report import Readability
+from adjudge_tournament import play_each
 
-from .kept import judgement_row, keep, kept_paths
+from .kept import judgement_row, keep
+from .stored import Stored
 
 if TYPE_CHECKING:
     from adjudge_rewards import GroupReward
@@ -61,6 +66,8 @@ log = logging.getLogger("adjudge.judging")
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``, or in another shape of docs/data.md."""
 Kind = TypeVar("Kind", bound=Component)
+AT_ONCE = 2048
+"""Judgements that are asked for together, and answers that are ranked together: full batches, and memory that rows do not add to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +81,32 @@ class PairVerdict:
     """The judgements that it was made from, one or one for each order."""
 
 
+def asked_whole(engine: Engine) -> bool:
+    """Whether an engine, or the one that it wraps, is to be asked for everything in one call."""
+    inner = getattr(engine, "engine", None)
+    return engine.asked_whole or (isinstance(inner, Engine) and asked_whole(inner))
+
+
 class CountedSession:
     """A session that counts what it has done; an exception of its engine becomes an error that names the engine."""
 
     def __init__(self, session: Session, engine: Engine, judge: Judge) -> None:
         self.session, self.engine, self.judge = session, engine, judge
         self.readable = Readability(judge)
-        self.total = self.done = self.failed = self.tokens = 0
-        """Completions asked for, come back and failed, and tokens of which log-probabilities were taken."""
+        self.total = self.asked = self.done = self.failed = self.tokens = 0
+        """Completions expected, asked for, come back and failed, and tokens of which log-probabilities were taken."""
         self.last_error = ""
         self.kept: dict[int, tuple[list[Message], Completion]] | None = None
         """Prompts and what came back, by the seeds that they were sampled with; None = they are not kept."""
+        self.at_once = AT_ONCE
+        """Judgements that are asked for together."""
         self.closed = False
         """Whether its context has ended."""
 
     def sample(self, prompts: Sequence[list[Message]], **settings: Any) -> Iterator[tuple[int, Completion]]:
         self._check_open()
-        self.total += len(prompts)
+        self.asked += len(prompts)
+        self.total = max(self.total, self.asked)
         with boundary(self.engine, "sample"):
             for index, completion in self.session.sample(prompts, **settings):
                 self.done += 1
@@ -142,18 +158,40 @@ class OpenJudge:
 
         Judgements that are in `records` are not made again, and those that are made are appended as they come.
         """
-        problems = _problems(pairs, pairs=True)
+        return list(self.judge_each(_problems(pairs, pairs=True), records))
+
+    def judge_each(self, problems: Iterable[Problem], records: Records | None = None) -> Iterator[PairVerdict]:
+        """As `judge` does, each verdict as soon as it and those before it are known; some thousand judgements are asked for at a time."""
+        stored = Stored(records, lambda row: row["completion"]["error"] is not None)
+        each = 2 if self.options.order == "both" else 1
+        if isinstance(problems, Sized):
+            self.session.total += each * len(problems) - len(stored.ids)
+        left = iter(problems)
+        while some := list(islice(left, self.session.at_once // each)):
+            yield from self._judge_some(some, records, stored)
+
+    def _judge_some(self, problems: Sequence[Problem], records: Records | None, stored: Stored) -> Iterator[PairVerdict]:
+        """The verdicts on these pairs, all of which are asked for at once."""
         requests = build_requests(problems, self.options, seed=self.seed)
-        asked, made = {request.id: request.problem for request in requests}, kept_paths(records)
+        asked, each = {request.id: request.problem for request in requests}, len(requests) // len(problems)
+        read = reader_of(ReasoningPath)
+        made = {ident: read(row) for ident, row in stored.take(asked).items()}
+        told = 0
+
+        def known() -> Iterator[PairVerdict]:
+            nonlocal told
+            while told < len(problems):
+                paths = tuple(made[one.id] for one in requests[told * each : (told + 1) * each] if one.id in made)
+                if len(paths) < each:
+                    return
+                told += 1
+                yield PairVerdict(problems[told - 1], combine(paths), paths)
+
         for path in sample_paths(self.session, self.options, [request for request in requests if request.id not in made]):
             made[path.id] = path
             keep(records, asked[path.id], path)
-        each = len(requests) // max(1, len(problems))
-        found = []
-        for index, problem in enumerate(problems):
-            paths = tuple(made[request.id] for request in requests[index * each : (index + 1) * each])
-            found.append(PairVerdict(problem, combine(paths), paths))
-        return found
+            yield from known()
+        yield from known()
 
     def rank(self, problem: Given, aggregator: Any = "knockout", *, budget: Any = None, **voting: Any) -> TournamentResult:
         """A ranking of a problem's answers; `voting` are the fields of `Voting`, such as ``votes=3``."""
@@ -166,12 +204,20 @@ class OpenJudge:
         """Rankings of many problems' answers, in order; every group has a budget of its own, and all share the engine's batches."""
         return self.ranking(aggregator, budget, voting)(_problems(problems, pairs=False))
 
+    def rank_each(
+        self, problems: Iterable[Problem], aggregator: Any = "knockout", *, budget: Any = None, **voting: Any
+    ) -> Iterator[TournamentResult]:
+        """As `rank_all` does, each ranking as soon as it and those before it are known; a group begins when an earlier one is done."""
+        how, limit, scheme = self._rules(aggregator, budget, voting)
+        at_once = self.session.at_once
+        return play_each(problems, scheme, self.options, self.session, seed=self.seed, voting=how, budget=limit, at_once=at_once)
+
     def kept_judgements(self, pair: Problem, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The judgements of a pair by their ids, for a program to read, as far as the session has kept them."""
+        """The judgements of a pair by their ids, for a program to read, as far as the session has kept them; it lets go of them."""
         kept, found = self.session.kept or {}, []
         given = self.options.render(pair, "given")
         for ident in ids:
-            if (said := kept.get(stable_seed("sample", ident))) is not None:
+            if (said := kept.pop(stable_seed("sample", ident), None)) is not None:
                 prompt, made = said
                 order: Order = "given" if prompt == given else "swapped"
                 found.append(judgement_row(pair, ReasoningPath(ident, pair.id, order, 0, made, read_verdict(self.options, made))))
@@ -222,10 +268,13 @@ class OpenJudge:
 
     def ranking(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> Callable[[Sequence[Problem]], list[TournamentResult]]:
         """A function that ranks problems under these rules, which are checked here."""
+        how, limit, scheme = self._rules(aggregator, budget, voting)
+        return lambda problems: play(problems, scheme, self.options, self.session, seed=self.seed, voting=how, budget=limit)
+
+    def _rules(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> tuple[Voting, Budget, Aggregator]:
         how = validate(Voting, voting, self.plugins, "voting")
         limit = Budget() if budget is None else validate(Budget, budget, self.plugins, "budget")
-        scheme = self._pick(Aggregator, aggregator)
-        return lambda problems: play(problems, scheme, self.options, self.session, seed=self.seed, voting=how, budget=limit)
+        return how, limit, self._pick(Aggregator, aggregator)
 
     def _pick(self, kind: type[Kind], given: Any) -> Kind:
         return validate(kind, given, self.plugins, kind.kind)
@@ -255,6 +304,7 @@ def open_judge(
         with boundary(chosen, "open"):
             session = stack.enter_context(opening.open(folder))
         counted = CountedSession(session, chosen, options)
+        counted.at_once = sys.maxsize if asked_whole(chosen) else AT_ONCE
         try:
             yield OpenJudge(options, counted, plugins, seed)
         finally:

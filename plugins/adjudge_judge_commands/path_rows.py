@@ -69,7 +69,8 @@ def read_path_rows(
     joined = tokens_back(file)
     rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(joined(named(row, columns or {})), problems)))
     found = [one for row in not_empty(rows, name_of(file)) for one in row]
-    return [replace(one, id=ident) for one, ident in zip(found, own_ids([one.id for one in found], name_of(file)), strict=True)]
+    renamed = own_ids([one.id for one in found], name_of(file))
+    return [replace(one, id=renamed.get(place, one.id)) for place, one in enumerate(found)]
 
 
 def _judgements(row: dict[str, Any], problems: Mapping[str, Problem]) -> Iterator[PathRow]:

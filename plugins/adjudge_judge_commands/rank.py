@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["75", "85", "86"]}' | adjudge rank --use knockout --votes 3"""
 
-AT_ONCE = 100
-"""Problems that are ranked together where rankings are kept: no more than these are lost to a stop."""
 VotesOption = Annotated[int, typer.Option("--votes", min=1, help="Most judgements per match; no more once their majority is settled.")]
 ConfidenceOption = Annotated[
     float | None, typer.Option("--confidence", help="Also end a match once its leader is ahead with this probability, for example 0.9.")
@@ -113,18 +112,18 @@ def rank(
             voting=config.voting,
             budget=config.budget,
         )
-    votes_read = []
+    votes_read = Counter[Outcome]()
     for row in _ranked(config, folder, problems, out, cache=not no_cache, whole=as_json or out is not None):
         if as_json:
             typer.echo(json.dumps(row, ensure_ascii=False))
         else:
             _print_ranking(row)
-        votes_read += [Outcome(vote) for match in row["matches"] for vote in match["votes"]]
-    return check_readable(config.judge, votes_read)
+        votes_read.update(Outcome(vote) for match in row["matches"] for vote in match["votes"])
+    return check_readable(config.judge, votes_read.elements())
 
 
 def _ranked(
-    config: RankConfig, folder: FilePath, problems: list[Problem], out: FilePath | None, *, cache: bool, whole: bool
+    config: RankConfig, folder: FilePath, problems: Sequence[Problem], out: FilePath | None, *, cache: bool, whole: bool
 ) -> Iterator[dict[str, Any]]:
     """The rankings in the problems' order, `whole` with their judgements; those that are kept in the folder are not made again, unless a
     call of theirs failed."""
@@ -132,34 +131,30 @@ def _ranked(
 
     from .kept import kept_records
     from .setup import opened
+    from .stored import Stored
 
+    told: dict[str, Any] = {"problems": 0, "votes": 0, "tokens": 0}
     with kept_records(out, "rankings", config, folder, problems) as records, ExitStack() as stack:
-        if records is not None:
-            records.keep(lambda row: not any("failed" in match["votes"] for match in row["matches"]))
-        rows = {row["id"]: row for row in records or ()}
-        wanted = [problem for problem in problems if problem.id not in rows]
-        if wanted:
+        stored = Stored(records, lambda row: any("failed" in match["votes"] for match in row["matches"]))
+        made: Iterator[dict[str, Any]] = iter(())
+        if len(stored.ids) < len(problems):
             judge = stack.enter_context(opened(config, folder, cache=cache))
-            for some in _parts(wanted, AT_ONCE if records is not None else len(wanted)):
-                for row in _rankings(judge, config, some, whole=whole):
-                    rows[row["id"]] = row
-                    if records is not None:
-                        records.append(row)
-        found = [rows[problem.id] for problem in problems]
+            made = _rankings(judge, config, (one for one in problems if one.id not in stored.ids), whole=whole)
+        for problem in problems:
+            row = stored.take([problem.id]).get(problem.id) or next(made)
+            if records is not None:
+                records.append(row)
+            told = {"problems": told["problems"] + 1, "votes": told["votes"] + row["votes"], "tokens": _sum([told, row])}
+            yield row
         if out is not None:
-            write_json(out / "result.json", {"problems": len(found), "votes": sum(row["votes"] for row in found), "tokens": _sum(found)})
-        yield from found
+            write_json(out / "result.json", told)
 
 
-def _parts(problems: list[Problem], size: int) -> list[list[Problem]]:
-    return [problems[start : start + size] for start in range(0, len(problems), size)]
-
-
-def _rankings(judge: OpenJudge, config: RankConfig, problems: list[Problem], *, whole: bool) -> list[dict[str, Any]]:
+def _rankings(judge: OpenJudge, config: RankConfig, problems: Iterable[Problem], *, whole: bool) -> Iterator[dict[str, Any]]:
     """The rankings of these problems, `whole` with the judgements that they were made from."""
     judge.session.kept = {} if whole else None
-    results = judge.rank_all(problems, config.aggregator, budget=config.budget, **dict(config.voting))
-    return [ranking_row(result, config.reward, judge if whole else None) for result in results]
+    for result in judge.rank_each(problems, config.aggregator, budget=config.budget, **dict(config.voting)):
+        yield ranking_row(result, config.reward, judge if whole else None)
 
 
 def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: OpenJudge | None = None) -> dict[str, Any]:

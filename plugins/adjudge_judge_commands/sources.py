@@ -64,26 +64,26 @@ def rows_or_data(file: FilePath, data: str | None) -> tuple[FilePath, Any]:
 def asked_problems(
     rows: FilePath, data: Dataset | None, limit: int | None, *, pairs: bool, skip_bad_lines: bool,
     columns: Mapping[str, str | list[str] | None] | None = None,
-) -> list[Problem]:  # fmt: skip
+) -> Sequence[Problem]:  # fmt: skip
     """The problems of a call: those of the data set where there is one, else rows; with a limit evenly some of them."""
-    from adjudge import boundary, check_pairs, not_empty
+    from adjudge import boundary, check_pairs
 
-    from .input_rows import read_problems
+    from .input_rows import read_problems, spooled
 
     if data is None:
         return some_of(read_problems(rows, pairs=pairs, skip_bad_lines=skip_bad_lines, columns=columns), limit)
     data = data.tolerant() if skip_bad_lines else data
     with boundary(data, "load"):
-        found = not_empty(data.load(), "--data")
+        found = spooled(data.stream(), "--data")
     if pairs:
         check_pairs(found, "--data", labelled=False)
     return some_of(found, limit)
 
 
-def some_of(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
+def some_of(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
     """At most so many problems, evenly from all."""
     if limit is None:
-        return list(problems)
+        return problems
     from adjudge_benchmarks import evenly
 
     return evenly(problems, limit)

@@ -157,4 +157,6 @@ def _bars(console: Console) -> Bars:
     from rich.progress import Progress as Bars
 
     text = TextColumn("{task.description}", markup=False, style="bold")
-    return Bars(SpinnerColumn(), text, BarColumn(24), TextColumn("{task.fields[what]}", markup=False), TimeElapsedColumn(), console=console)
+    columns = (SpinnerColumn(), text, BarColumn(24), TextColumn("{task.fields[what]}", markup=False), TimeElapsedColumn())
+    # Results that go to a file or a program must not be led above the bars, to standard error.
+    return Bars(*columns, console=console, redirect_stdout=sys.stdout.isatty())

@@ -91,7 +91,7 @@ def reward(
         _refuse_limits(context, action)
     plugins = Plugins.load()
     config = read_reward(file, sets or (), plugins)
-    rows = None if data is None else some_of(read_problems(data, pairs=False, skip_bad_lines=skip_bad_lines, fewest=1), limit)
+    rows = None if data is None else list(some_of(read_problems(data, pairs=False, skip_bad_lines=skip_bad_lines, fewest=1), limit))
     if action is not Action.CHECK and rows is None:
         raise ConfigError(f"--data: there is nothing to {action} it on.\n  Remedy: name a file of rows with a prompt and its answers.")
     if action is Action.TRY:

@@ -1,4 +1,4 @@
-"""Commands for authors: ``new-plugin``, a folder to start a plugin from, with its tests, and ``schema``, of run files, for editors."""
+"""For authors: the commands ``new-plugin`` and ``schema``, and checks of what each kind promises, for a plugin's tests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ if TYPE_CHECKING:
     from adjudge import Command
 
     from .command import Addition, plugin_files
+    from .contracts import check_aggregator, check_component, check_judge, check_rule, check_scorer, completion_of, path_of, play_with
     from .schema import json_schema
 
-__all__ = ["Addition", "json_schema", "plugin_files"]
+__all__ = [
+    "Addition", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer", "completion_of", "json_schema",
+    "path_of", "play_with", "plugin_files",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 

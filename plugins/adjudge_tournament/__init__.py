@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .active import Active
     from .budget import Budget
     from .copeland import Copeland
-    from .driver import TournamentResult, play
+    from .driver import TournamentResult, play, play_each
     from .elo import Elo
     from .knockout import Knockout
     from .match import MatchResult
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Active", "Budget", "Copeland", "Elo", "Knockout", "MatchResult", "Ratings", "Reward", "RoundRobin", "TournamentResult", "Vote",
-    "Voting", "as_reward", "bradley_terry", "majority", "play", "register_aggregators",
+    "Voting", "as_reward", "bradley_terry", "majority", "play", "play_each", "register_aggregators",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

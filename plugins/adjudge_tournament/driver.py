@@ -1,7 +1,9 @@
 """Drives aggregators with a judge: one engine batch per wave for all groups; order swaps, votes, replays and budgets for every scheme."""
 
 import random
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import sys
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adjudge import (
@@ -56,12 +58,31 @@ def play(
 
     Every wave asks the engine, in one call, for the votes that no match in play can do without, of all groups together. Each
     group goes on as soon as its own round is over, and its result does not depend on the other groups."""
-    groups = [_Group(problem, aggregator, judge, voting or Voting(), budget or Budget(), seed) for problem in problems]
-    while requests := {request.id: request for group in groups for request in group.requests()}:
-        made = {path.id: path for path in sample_paths(session, judge, list(requests.values()))}
-        for group in groups:
-            group.take(made)
-    return [group.result for group in groups if group.result is not None]
+    return list(play_each(problems, aggregator, judge, session, seed=seed, voting=voting, budget=budget))
+
+
+def play_each(
+    problems: Iterable[Problem], aggregator: Aggregator, judge: Judge, session: Session,
+    *, seed: int = 0, voting: Voting | None = None, budget: Budget | None = None, at_once: int = sys.maxsize,
+) -> Iterator[TournamentResult]:  # fmt: skip
+    """As `play`, each result as soon as it and those before it are known.
+
+    Groups of about `at_once` answers in all are in play together; another one begins when the first of them has its result."""
+    waiting, groups, answers = iter(problems), deque[_Group](), 0
+    while True:
+        while answers < at_once and (problem := next(waiting, None)) is not None:
+            groups.append(_Group(problem, aggregator, judge, voting or Voting(), budget or Budget(), seed))
+            answers += len(problem.answers)
+        if not groups:
+            return
+        requests = {request.id: request for group in groups for request in group.requests()}
+        while groups and (result := groups[0].result) is not None:
+            answers -= len(groups.popleft().problem.answers)
+            yield result
+        if requests:
+            made = {path.id: path for path in sample_paths(session, judge, list(requests.values()))}
+            for group in groups:
+                group.take(made)
 
 
 class _Group:

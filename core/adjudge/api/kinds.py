@@ -121,6 +121,9 @@ class Engine(Component):
     ignores_model_folder: ClassVar[bool] = False
     """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
 
+    asked_whole: ClassVar[bool] = False
+    """Whether it has to be asked for everything in one call, as one that writes its requests to a file; others may get parts."""
+
     def open(self, model: FilePath) -> AbstractContextManager[Session]:
         """Load the model folder; everything it holds is released when the context ends."""
         raise NotImplementedError
@@ -194,6 +197,10 @@ class Dataset(Component):
     def load(self) -> Iterable[Problem]:
         """The problems, in a fixed order."""
         raise NotImplementedError
+
+    def stream(self) -> Iterable[Problem]:
+        """The same one by one, where a data set need not hold them all, for a caller that does not either."""
+        return self.load()
 
     def tolerant(self) -> Self:
         """The same, leaving out the rows that cannot be used, where it has an option `skip_bad_lines` for that."""

@@ -51,8 +51,8 @@ def consistency(samples: Iterable[Sequence[Outcome]]) -> float | None:
     return sum(map(agree, pairs)) / len(pairs) if pairs else None
 
 
-def outcome_rates(outcomes: Iterable[Outcome]) -> dict[str, float]:
-    """The share of every outcome."""
+def outcome_rates(outcomes: Iterable[Outcome] | Counter[Outcome]) -> dict[str, float]:
+    """The share of every outcome; from all of them, or from how often each came."""
     counts = Counter(outcomes)
     return {outcome.value: counts[outcome] / max(1, counts.total()) for outcome in Outcome}
 
@@ -63,33 +63,64 @@ def mean_tokens(counts: Iterable[int]) -> float | None:
     return sum(known) / len(known) if any(known) else None
 
 
+class Summary:
+    """Accuracy, rates and means of samples that are added one by one, and not kept."""
+
+    def __init__(self) -> None:
+        self.right = self.labelled = self.skipped = 0
+        self.pairs = self.agreeing = 0
+        """Samples asked in both orders whose calls both came back, and those of them that agree."""
+        self.outcomes = Counter[Outcome]()
+        self.tokens = 0
+
+    def add(self, problem: Problem, sample: Sequence[ReasoningPath]) -> None:
+        """Count one sample of a problem, in one order or both."""
+        outcomes = [path.outcome for path in sample]
+        self.outcomes.update(outcomes)
+        self.tokens += sum(len(path.completion.token_ids) for path in sample if path.outcome != Outcome.FAILED)
+        self.skipped += sum(path.completion.error == SKIPPED for path in sample)
+        if not came_back(outcomes):
+            return
+        if problem.label is not None:
+            self.labelled += 1
+            self.right += all(path.right(problem) for path in sample)
+        if len(sample) == 2:
+            self.pairs += 1
+            self.agreeing += agree(outcomes)
+
+    def metrics(self) -> Metrics:
+        """Accuracy with its interval, outcome rates, and mean tokens."""
+        judgements = self.outcomes.total()
+        returned = judgements - self.outcomes[Outcome.FAILED]
+        metrics: Metrics = {
+            "n": self.labelled,
+            "judgements": judgements,
+            "accuracy": self.right / self.labelled if self.labelled else None,
+            "interval": wilson(self.right, self.labelled),
+            "outcomes": outcome_rates(self.outcomes),
+            "mean_tokens": self.tokens / returned if self.tokens else None,
+        }
+        if self.skipped:
+            metrics["skipped"] = self.skipped
+        if self.pairs:
+            metrics["consistency"] = self.agreeing / self.pairs
+        return metrics
+
+
 def summarise(problems: Sequence[Problem], paths: Sequence[ReasoningPath], measures: Sequence[RewardRule] = ()) -> Metrics:
     """Accuracy with its interval, outcome rates, mean tokens, and the mean of every measure where it applies."""
     by_id = {problem.id: problem for problem in problems}
-    samples: dict[tuple[str, int], list[Outcome]] = {}
-    tokens: list[int] = []
-    skipped = 0
-    for path in paths:  # of which no more is kept than its outcome and its length
-        samples.setdefault((path.problem_id, path.index), []).append(path.outcome)
-        if path.outcome != Outcome.FAILED:
-            tokens.append(len(path.completion.token_ids))
-        skipped += path.completion.error == SKIPPED
-    answered = {key: sample for key, sample in samples.items() if by_id[key[0]].label is not None and came_back(sample)}
-    right = sum(
-        all(outcome == (Outcome.FIRST, Outcome.SECOND)[by_id[key[0]].label or 0] for outcome in sample) for key, sample in answered.items()
-    )
-    metrics: Metrics = {
-        "n": len(answered),
-        "judgements": len(paths),
-        "accuracy": right / len(answered) if answered else None,
-        "interval": wilson(right, len(answered)),
-        "outcomes": outcome_rates(outcome for sample in samples.values() for outcome in sample),
-        "mean_tokens": mean_tokens(tokens),
-    }
-    if skipped:
-        metrics["skipped"] = skipped
-    if (agreement := consistency(samples.values())) is not None:
-        metrics["consistency"] = agreement
+    summary, sample = Summary(), list[ReasoningPath]()
+    if isinstance(paths, list):  # in any order; a stage's stand problem by problem, and are read one by one
+        paths = sorted(paths, key=lambda path: (path.problem_id, path.index))
+    for path in paths:
+        if sample and (sample[0].problem_id, sample[0].index) != (path.problem_id, path.index):
+            summary.add(by_id[sample[0].problem_id], sample)
+            sample = []
+        sample.append(path)
+    if sample:
+        summary.add(by_id[sample[0].problem_id], sample)
+    metrics = summary.metrics()
     for rule in measures:
         check_measure(rule)
         metrics[rule.use] = mean_reward(rule, by_id, paths)
