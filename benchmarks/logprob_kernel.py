@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from logprob_methods import ROOT, Method, Run, usable
+from logprob_methods import EVERY, ROOT, Method, Run, usable
 from torch import Tensor
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -79,7 +79,7 @@ def one_pass(name: str, run: Run, tensors: tuple[Tensor, Tensor, Tensor], device
 
 
 def able(method: Method, name: str) -> bool:
-    return {"with entropy": method.entropy, "way back": method.backward}.get(name, True)
+    return {"with entropy": method.entropy, "way back": method.backward}.get(name, method.plain)
 
 
 def times(name: str, methods: dict[str, Any], tensors: tuple[Tensor, Tensor, Tensor], device: str, rounds: int) -> dict[str, Any]:
@@ -105,7 +105,11 @@ def times(name: str, methods: dict[str, Any], tensors: tuple[Tensor, Tensor, Ten
                 continue
             seconds[method].append(one_pass(name, methods[method][1], tensors, device))
             ratios[method].append(seconds[method][-1] / base)
-    return {"floor_seconds": floors, "seconds": seconds, "ratio": {method: summary(values) for method, values in ratios.items()}}
+    found = {"floor_seconds": floors, "seconds": seconds, "ratio": {method: summary(values) for method, values in ratios.items()}}
+    if EVERY in chosen:
+        pairs = zip(seconds[EVERY], seconds["adjudge hybrid" if device == "cuda" else "adjudge chunked"], strict=False)
+        found["every_over_entropy"] = summary([one / other for one, other in pairs])
+    return found
 
 
 def summary(values: list[float]) -> dict[str, Any]:
@@ -140,16 +144,17 @@ def peak_here(shape: tuple[int, int, int, str], name: str, device: str) -> int:
     tensors, run = draw(shape, device), usable(device)[0][name][1]
     small = draw((8, *shape[1:2], 64, shape[3]), device)
     with torch.no_grad():
-        run(small[0], small[1], small[2] % 64, False)
+        entropy = not usable(device)[0][name][0].plain
+        run(small[0], small[1], small[2] % 64, entropy)
         if device == "cuda":
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated()
-            run(*tensors, False)
+            run(*tensors, entropy)
             return torch.cuda.max_memory_allocated() - before
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")
-        run(*tensors, False)
+        run(*tensors, entropy)
         return resident("VmHWM") - before
 
 
@@ -178,6 +183,7 @@ def machine(device: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if device == "cuda" else cpu or platform.machine(),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
+        "load": os.getloadavg(),
         "python": platform.python_version(),
         "versions": versions,
         "command": ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]],
@@ -200,14 +206,22 @@ def table(found: dict[str, Any]) -> str:
             ratio = found["passes"][one]["ratio"].get(name)
             cells.append("" if ratio is None else f"{ratio['median']:.2f} ({ratio['quartiles'][0]:.2f} to {ratio['quartiles'][1]:.2f})")
         lines.append(f"| {name} | {' | '.join(cells)} | {found['peak_bytes'][name] / 2**20:.0f} | {found['error'][name]:.1e} |")
+    quotient = found["passes"]["with entropy"].get("every_over_entropy")
     lines += [f"| {name} | not measured: {reason} | | | | |" for name, reason in found["missing"].items()]
+    if quotient is not None:
+        low, high = quotient["quartiles"]
+        lines += [
+            "",
+            f"All statistics over log-probability and entropy, round by round: {quotient['median']:.2f} ({low:.2f} to {high:.2f}).",
+        ]
     return "\n".join(lines) + "\n"
 
 
 def page(result: dict[str, Any]) -> str:
     about = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    head = f"{about['device']}, {about['threads']} threads; {versions}. Times as multiples of the bare product, median (quartiles)."
+    load = f"{about['device']}, {about['threads']} threads, load {about['load'][0]:.1f} at the start; {versions}."
+    head = f"{load} Times as multiples of the bare product, median (quartiles)."
     return "\n".join([head, "", *[table(found) for found in result["shapes"]]])
 
 

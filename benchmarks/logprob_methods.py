@@ -7,7 +7,9 @@ Shapes: T tokens, V vocabulary, D model width.
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+import tempfile
 import types
 import warnings
 from collections.abc import Callable
@@ -19,6 +21,8 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
+PREVIOUS, FOLDER = "08e505a8fb04b2e071b55354d999010f774cd657", "plugins/adjudge_rstar"
+EVERY = "adjudge, all statistics"
 Run = Callable[[Tensor, Tensor, Tensor, bool], Any]
 
 
@@ -41,6 +45,36 @@ def with_backend(backend: str) -> Run:
         return module.token_logprobs(
             hidden_TD, head_VD, target_T, bias_V=None, rows_T=None, temperature=1.0, logit_scale=1.0, softcap=None, ignore_index=-100,
             entropy=entropy, backend=backend, workspace_mib=None,
+        )  # fmt: skip
+
+    return run
+
+
+def every_statistic(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, entropy: bool) -> Any:
+    """Rank, log Z, mean logit, Σp², the five most probable tokens and two chosen ones, beside log-probability and entropy."""
+    found = ours().token_statistics(
+        hidden_TD, head_VD, target_T, ids=torch.tensor([1, 2], device=target_T.device), top=5, bias_V=None, rows_T=None, temperature=1.0,
+        logit_scale=1.0, softcap=None, ignore_index=-100, backend="auto", workspace_mib=None,
+    )  # fmt: skip
+    return (found.logprob_T, found.entropy_T) if entropy else found.logprob_T
+
+
+def previous() -> Run:
+    """The build before this one, from the repository's history, under a name of its own."""
+    name = "adjudge_rstar_before"
+    if name not in sys.modules:
+        folder = Path(tempfile.mkdtemp())
+        for file in subprocess.check_output(["git", "ls-tree", "-r", "--name-only", PREVIOUS, FOLDER], cwd=ROOT, text=True).split():
+            (folder / Path(file).name).write_bytes(subprocess.check_output(["git", "show", f"{PREVIOUS}:{file}"], cwd=ROOT))
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    module = importlib.import_module(f"{name}.logprobs")
+
+    def run(hidden_TD: Tensor, head_VD: Tensor, target_T: Tensor, entropy: bool) -> Any:
+        return module.token_logprobs(
+            hidden_TD, head_VD, target_T, bias_V=None, rows_T=None, temperature=1.0, logit_scale=1.0, softcap=None, ignore_index=-100,
+            entropy=entropy, backend="chunked", workspace_mib=None,
         )  # fmt: skip
 
     return run
@@ -94,6 +128,8 @@ class Method:
     make: Callable[[], Run]
     entropy: bool = True
     """Whether it can give entropies too."""
+    plain: bool = True
+    """Whether it can leave them out."""
     backward: bool = True
     devices: tuple[str, ...] = ("cpu", "cuda")
     needs: tuple[str, ...] = ()
@@ -107,6 +143,8 @@ METHODS = (
     Method("liger FSLCE", liger, devices=("cuda",), needs=("liger_kernel",)),
     Method("cut-cross-entropy", cut_cross_entropy, entropy=False, devices=("cuda",), needs=("cut_cross_entropy",)),
     Method("adjudge chunked", lambda: with_backend("chunked")),
+    Method(EVERY, lambda: every_statistic, plain=False, backward=False),
+    Method("adjudge chunked, build before", previous, devices=("cpu",)),
     Method("adjudge hybrid", lambda: with_backend("hybrid"), devices=("cuda",), needs=("triton",)),
     Method("adjudge fused", lambda: with_backend("fused"), devices=("cuda",), needs=("triton",)),
 )
@@ -125,7 +163,7 @@ def usable(device: str) -> tuple[dict[str, tuple[Method, Run]], dict[str, str]]:
         else:
             try:
                 found[method.name] = (method, method.make())
-            except (ImportError, AttributeError) as error:
+            except (ImportError, AttributeError, subprocess.CalledProcessError) as error:
                 missing[method.name] = str(error).split("\n")[0]
     return found, missing
 
