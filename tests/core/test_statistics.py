@@ -13,19 +13,24 @@ from adjudge import (
     ConfigError,
     PathScorer,
     PluginError,
+    Plugins,
     Problem,
     ReasoningPath,
+    Run,
+    RunConfig,
     Score,
     Session,
     as_row,
     check_statistics,
     open_judge,
     reader_of,
+    validate,
 )
 from adjudge.judging.logprobs import with_logprobs
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine, OpenAiEngine, ReplayEngine
 from adjudge_judges import ArithmeticJudge
+from adjudge_sft import Sft
 
 PROBLEM = next(iter(ArithmeticDataset(size=1, part="test").load()))
 
@@ -63,6 +68,21 @@ def test_a_scorer_is_given_the_statistics_it_names(embedded: FilePath) -> None:
 def test_an_engine_that_cannot_says_so(engine: Any, names: set[str], told: str) -> None:
     with pytest.raises(ConfigError, match=rf"stages\.1\.scorer: needs .*{told}"):
         check_statistics(engine, names, "stages.1.scorer")
+
+
+@pytest.mark.parametrize(("engine", "refused"), [("vllm", True), ("hf", False)])
+def test_a_run_file_is_checked_before_anything_is_loaded(plugins: Plugins, tmp_path: FilePath, engine: str, refused: bool) -> None:
+    data = {
+        "out": str(tmp_path / "out"), "model": "adjudge_arithmetic:model", "data": {"use": "arithmetic", "size": 4}, "reporters": [],
+        "engine": {"use": engine}, "stages": [Sft(scorer=Certain())],
+    }  # fmt: skip
+    config = validate(RunConfig, data, plugins, "run.yaml")
+    if refused:
+        with pytest.raises(ConfigError, match=r"stages\.0\.scorer: needs entropy of every token, and engine 'vllm' cannot tell"):
+            Run(config, plugins)
+    else:
+        Run(config, plugins)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_engine_that_can_says_nothing() -> None:
