@@ -4,7 +4,8 @@ In every round each method runs once, in an order drawn anew; a ratio is that ro
 same round (for the way back: over three of them), and its median over the rounds is what counts. Memory is the peak of a first call in
 a process of its own, beyond inputs and results. The error is the largest difference in log-probability to float64 on the same
 inputs, whose logits have a standard deviation of 3. Runs on a CPU or a GPU with torch and triton alone; writes
-``results/logprob_kernel_cpu.*`` or ``results/logprob_kernel_cuda.*``. ``--quick`` tries everything on small shapes and writes nothing.
+``results/logprob_kernel_cpu.*`` or ``results/logprob_kernel_cuda.*``. ``--quick`` tries everything on small shapes and writes nothing;
+``--ours`` measures this build, the one before and torch.compile alone, in some minutes, and writes ``results/token_statistics_*``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ SHAPES = {
     "quick": [(64, 48, 1003, "float32")],
 }
 PASSES = ("log-probability", "with entropy", "way back")
+OURS = ("adjudge", "torch.compile")
 SLOW = 5.0
 """A method this many times slower than the bare product in its first round takes part in one more only."""
 CHECKED = 128
@@ -163,9 +165,11 @@ def resident(field: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def measure(shape: tuple[int, int, int, str], device: str, rounds: int) -> dict[str, Any]:
+def measure(shape: tuple[int, int, int, str], device: str, rounds: int, only: tuple[str, ...] = ("",)) -> dict[str, Any]:
     torch.compiler.reset()  # else it gives up compiling after some shapes
     methods, missing = usable(device)
+    methods = {name: method for name, method in methods.items() if name.startswith(only)}
+    missing = {name: reason for name, reason in missing.items() if name.startswith(only)}
     tensors = draw(shape, device)
     found: dict[str, Any] = {"shape": dict(zip(("tokens", "width", "vocabulary", "dtype"), shape, strict=True)), "missing": missing}
     found["passes"] = {name: times(name, methods, tensors, device, rounds) for name in PASSES}
@@ -253,6 +257,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--ours", action="store_true", help="this build, the one before and torch.compile alone, on the first two shapes")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     parser.add_argument("--shape", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -262,10 +267,12 @@ def main() -> None:
         return
     rounds = asked.rounds or (3 if asked.quick else {"cpu": 9, "cuda": 30}[asked.device])
     shapes = SHAPES["quick" if asked.quick else asked.device]
-    result = {"machine": machine(asked.device), "shapes": [measure(shape, asked.device, rounds) for shape in shapes]}
+    only = OURS if asked.ours else ("",)
+    shapes = shapes[:2] if asked.ours else shapes
+    result = {"machine": machine(asked.device), "shapes": [measure(shape, asked.device, rounds, only) for shape in shapes]}
     if asked.quick:
         return
-    name = f"logprob_kernel_{asked.device}"
+    name = f"{'token_statistics' if asked.ours else 'logprob_kernel'}_{asked.device}"
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (RESULTS / f"{name}.md").write_text(page(result))
     if "matplotlib" in {d.name for d in metadata.distributions()}:
