@@ -10,7 +10,7 @@ from adjudge import Interval, Match, Outcome
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
 
-# Shapes: N candidates, S spreads.
+# Shapes: N candidates, S spreads, M matches.
 
 Z = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
@@ -18,6 +18,7 @@ SPREADS = tuple(10 ** (step / 4.5 - 1) for step in range(10))
 """Standard deviations of skills, 0.1 to 10 nats, among which results decide when no prior is given."""
 Result: TypeAlias = tuple[Match, Outcome]
 """A match and how it ended: first, second or tie."""
+_POINTS = {Outcome.FIRST: 1.0, Outcome.TIE: 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,11 @@ class Ratings:
     """Covariance of the ratings' errors, N x N, in squared Elo points; every row adds up to 0, as the mean is fixed."""
 
 
-def bradley_terry(size: int, results: Sequence[Result], *, prior: float | None = 0.01) -> Ratings:
+def bradley_terry(size: int, results: Sequence[Result] | Array, *, prior: float | None = 0.01) -> Ratings:
     """Skills of `size` candidates, given all results at once, and how far they are settled.
+
+    `results` are matches with their outcomes; for millions of them a numpy array is read faster, a row for each of (first, second, points
+    of the first), which are 1, 0, or 0.5 for a draw.
 
     The odds that one candidate beats another are exp(difference of their skills in nats); a draw is half a win each way. `prior`,
     above 0 and counted as 1e-9 below that, is the weight of the penalty prior x sum(skill^2), which keeps undefeated and unconnected
@@ -55,7 +59,7 @@ def bradley_terry(size: int, results: Sequence[Result], *, prior: float | None =
 
     if size == 0:
         return Ratings((), (), ())
-    wins_NN, ties = _wins(size, results), sum(outcome == Outcome.TIE for _, outcome in results)
+    wins_NN, ties = _wins(size, results)
     priors = [1 / (2 * spread**2) for spread in SPREADS] if prior is None else [max(prior, 1e-9)]
     if prior is None:  # matches that vary less by their draws say more, about the spread of skills too
         wins_NN, ties = wins_NN / _fit(wins_NN, 0.01, ties).dispersion, 0
@@ -87,15 +91,21 @@ class _Fit(NamedTuple):
     """Variance of the results as a share of what it would be without draws."""
 
 
-def _wins(size: int, results: Sequence[Result]) -> Array:
-    """How often each row's candidate beat each column's, N x N."""
+def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, int]:
+    """How often each row's candidate beat each column's, N x N, and how many draws there are."""
     import numpy as np
 
-    wins_NN = np.zeros((size, size))
-    for match, outcome in results:
-        wins_NN[match.first, match.second] += outcome.points
-        wins_NN[match.second, match.first] += 1 - outcome.points
-    return wins_NN
+    if hasattr(results, "shape"):
+        first_M, second_M, points_M = np.asarray(results, float).reshape(-1, 3).T
+        if not np.isin(points_M, (0, 0.5, 1)).all():
+            raise ValueError("the third column of results is the points of the first candidate: 1, 0 or 0.5 for a draw")
+    else:
+        first_M = np.fromiter((match.first for match, _ in results), int, len(results))
+        second_M = np.fromiter((match.second for match, _ in results), int, len(results))
+        points_M = np.fromiter((_POINTS.get(outcome) or outcome.points for _, outcome in results), float, len(results))
+    pairs_M = first_M.astype(int) * size + second_M.astype(int)
+    won_NN, lost_NN = (np.bincount(pairs_M, share_M, size * size).reshape(size, size) for share_M in (points_M, 1 - points_M))
+    return won_NN + lost_NN.T, int((points_M == 0.5).sum())
 
 
 def _fit(wins_NN: Array, prior: float, ties: int = 0) -> _Fit:
