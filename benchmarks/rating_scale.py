@@ -1,7 +1,8 @@
 """Rating at scale beside other libraries: ``python benchmarks/rating_scale.py --peers FOLDER/bin/python``.
 
 Times: 200 candidates from 1,000,000 matches, and groups of 16 candidates with 40 matches each, scaled to 100,000 groups. A library's
-time is that of its processor from the input that it wants, which is made before; libraries take turns (arena-rank with 20 groups). Situations: 12 candidates of
+time is that of its processor from the input that it wants, which is made before; libraries take turns,
+arena-rank with three groups. Situations: 12 candidates of
 whom some tied, one never lost, or two halves never met. *Right* is within 5 Elo points of the exact maximum of the likelihood with a
 draw as half a win; or, where there is no such maximum, finite, with the unbeaten one first, and an interval, if there is one, that is
 wider than the others'. `--peers` names a Python with ``benchmarks/rating_peers.txt``. Writes ``results/rating_scale.json`` and ``.md``.
@@ -128,7 +129,7 @@ def main() -> None:
                 ratings = np.array(one.pop("boards")[0]["ratings"])
                 off = float(np.abs(ratings - ratings.mean() - exact + exact.mean()).max())
                 found[name]["large"].append({**one, "off": off})
-                many = called(python, name, GROUP, groups[: 20 if name == "arena-rank" else None], Path(made))
+                many = called(python, name, GROUP, groups[: 3 if name == "arena-rank" else None], Path(made))
                 boards = many.pop("boards")
                 scaled = many["seconds"] / len(boards) * SCALED
                 found[name]["groups"].append({**many, "scaled_seconds": scaled, "wrong": wrong_groups(boards)})
