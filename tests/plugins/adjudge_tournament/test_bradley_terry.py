@@ -6,6 +6,7 @@ import math
 import random
 
 import choix
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,3 +198,13 @@ def test_intervals_hold_the_truth_where_draws_are_common(prior: float | None, co
         truth = [1000 + Ratings.SCALE * (one - math.fsum(skill) / 10) for one in skill]
         held += sum(low <= value <= high for value, (low, high) in zip(truth, intervals, strict=True))
     assert 552 <= held <= 588
+
+
+def test_an_array_of_results_is_rated_as_the_matches_are() -> None:
+    rng = random.Random(0)
+    results = [(Match(*rng.sample(range(6), 2)), rng.choice([Outcome.FIRST, Outcome.SECOND, Outcome.TIE])) for _ in range(200)]
+    array = numpy.array([(match.first, match.second, outcome.points) for match, outcome in results])
+    for prior in (0.01, None):
+        assert bradley_terry(6, array, prior=prior) == bradley_terry(6, results, prior=prior)
+    with pytest.raises(ValueError, match=r"1, 0 or 0\.5"):
+        bradley_terry(2, numpy.array([[0, 1, 2]]))
