@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
+RAY := .venv-ray
 DEMO ?= docs/runs/demo.yaml
 # For torch alone, for example the index with CPU builds: make demo TORCH_ARGS="--index-url URL"
 TORCH_ARGS ?=
 # The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-policy test test-vllm test-rewards fast check docs bench clean
+.PHONY: demo demo-policy test test-vllm test-rewards test-ray fast check docs bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
@@ -25,6 +26,9 @@ test-vllm: $(VLLM)/installed  ## what needs vLLM, on the CPU and in an environme
 
 test-rewards: $(VENV)/installed  ## each RL framework's adapter against that framework, in environments of their own below .venv-rewards
 	$(BIN)/python benchmarks/reward_adapters.py
+
+test-ray: $(RAY)/installed  ## contrib/adjudge-ray, on a Ray cluster of two nodes on this machine and in an environment of its own
+	$(RAY)/bin/pytest -c contrib/adjudge-ray/pyproject.toml --rootdir contrib/adjudge-ray contrib/adjudge-ray/tests
 
 fast: $(VENV)/installed  ## the suite without the trainings
 	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow"
@@ -64,5 +68,11 @@ $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[train,openai,peft,dev]'
 	touch $@
 
+$(RAY)/installed: pyproject.toml constraints.txt contrib/adjudge-ray/pyproject.toml
+	$(PYTHON) -m venv $(RAY)
+	$(RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
+	$(RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]' -e contrib/adjudge-ray 'ray==2.60.0' 'pandas>=2'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM) .venv-rewards runs build dist
+	rm -rf $(VENV) $(VLLM) $(RAY) .venv-rewards runs build dist

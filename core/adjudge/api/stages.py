@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -176,6 +176,8 @@ class Launcher(Component):
     kind = "launcher"
     hook = "register_launchers"
     default = "accelerate"
+    spreads_engines: ClassVar[bool] = False
+    """Whether it spreads any engine's work by itself, so that an evaluation is launched for those that the main process alone opens too."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Processes in all, over all machines: one per GPU. A step's batch is shared out among them and stays as large as it is."""
 
@@ -208,7 +210,5 @@ class Probe(Component):
         raise NotImplementedError
 
 
-KINDS: tuple[type[Component], ...] = (
-    PathScorer, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter, Launcher, Probe,
-)  # fmt: skip
+KINDS: tuple[type[Component], ...] = (PathScorer, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter, Launcher, Probe)
 """Every kind, in the order in which they are listed."""

@@ -199,9 +199,9 @@ class Run:
             return result
 
     def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:
-        if not tests or self.config.launch is None or not self.config.engine.per_process:
-            return self.evaluate(stage, model, tests) if tests else {}
-        return self._launched(stage, tests, model)  # type: ignore[no-any-return]
+        if tests and self.config.launch and (self.config.engine.per_process or self.config.launch.spreads_engines):
+            return self._launched(stage, tests, model)  # type: ignore[no-any-return]
+        return self.evaluate(stage, model, tests) if tests else {}
 
     def _launched(self, stage: Stage, problems: Mapping[str, Sequence[Problem]], trained: FilePath | None = None) -> Json:
         """What became of a stage's training, or of the evaluation of its trained model, in processes of their own."""
