@@ -140,7 +140,7 @@ def main() -> None:
     ]
     text = table(["engine", "workers", "judgements", "a second", "texts as in one process"], shown)
     ways = table(["way", "seconds for a round of 64"], [[way, f"{seconds:.3f}"] for way, seconds in by_way.items()])
-    (RESULTS / "ray_scale.md").write_text(f"Ray {ray.__version__}; two nodes of one core each on one machine of two.\n\n{text}\n{ways}")
+    (RESULTS / "ray_scale.md").write_text(f"Ray {ray.__version__}; two nodes of one core each on one machine of two.\n\n{text}\n\n{ways}\n")
     save("ray_scale", {"ray": ray.__version__, "rows": rows, "rounds": by_way})
 
 
