@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from . import gym, llamafactory, openrlhf, slime, v1
+from . import gym, gym_metrics, llamafactory, openrlhf, slime, v1
 from .direct import endpoints
 from .gate import Gate
 from .schemas import Failed, Status
@@ -28,9 +28,10 @@ COHORT: dict[int | str, dict[str, Any]] = {**ERRORS, 409: {"model": Failed, "des
 def make_app(service: Service, anchors: dict[str, list[str]]) -> Gate:
     """The application of this service; `anchors` has reference answers by prompt."""
     app = FastAPI(title="adjudge serve", version="1", docs_url=None, redoc_url=None)
-    typed = v1.routes(service)
+    typed, whole = v1.routes(service), gym_metrics.routes()
     sent = [openrlhf.routes(service), slime.routes(service), gym.routes(service), llamafactory.routes(service, anchors)]
     app.include_router(typed, responses=ERRORS)
+    app.include_router(whole, responses=ERRORS)
     for router in sent:
         app.include_router(router, responses=COHORT)
 
@@ -56,4 +57,4 @@ def make_app(service: Service, anchors: dict[str, list[str]]) -> Gate:
         return JSONResponse({"error": {"kind": "http", "message": str(error.detail)}}, error.status_code, dict(error.headers or {}))
 
     app.add_exception_handler(HTTPException, failed)
-    return Gate(app, endpoints([typed, *sent]), service)
+    return Gate(app, endpoints([typed, whole, *sent]), service)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,6 +68,15 @@ def policy() -> Any:
     return app
 
 
+def adjudge_serve(file: Path, port: int) -> subprocess.Popen[str]:
+    """A server that answers already."""
+    command = [sys.executable, "-m", "adjudge", "serve", str(file), "--port", str(port), "--group-size", "4"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=file.parent)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Serving at ")
+    return process
+
+
 @pytest.fixture
 def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[tuple[int, Any]]]]:
     """Has Gym's agent run rows at the same time; gives each one's status and what it says."""
@@ -83,7 +94,9 @@ def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     monkeypatch.setattr(global_config, "_GLOBAL_CONFIG_DICT", client.global_config_dict)
     monkeypatch.setattr(server_utils, "_GLOBAL_AIOHTTP_CLIENT", None)  # which belongs to the event loop of the test before
 
-    def start(more: str, **settings: Any) -> None:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(more: str, http: bool = False, **settings: Any) -> None:
         file = tmp_path / "reward.yaml"
         file.write_text(f"model: adjudge_arithmetic:model\naggregator: round-robin\n{more}")
         values = {**shared, "port": served["judge"].port, "name": "judge", "reward": str(file), "num_rollouts_per_prompt": 4, **settings}
@@ -92,17 +105,21 @@ def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         agent = SimpleAgent(config=SimpleAgentConfig(**shared, port=served["agent"].port, name="agent", **others), server_client=client)
         app = agent.setup_webserver()
         agent.setup_exception_middleware(app)
-        for name, one in (("judge", judge.setup_webserver()), ("policy", policy()), ("agent", app)):
+        for name, one in (("policy", policy()), ("agent", app)):
             served[name].start(one)
+        if not http:
+            return served["judge"].start(judge.setup_webserver())
+        served["judge"].socket.close()
+        return processes.append(adjudge_serve(file, served["judge"].port))
 
-    def run(rows: list[dict[str, Any]], more: str = "", **settings: Any) -> list[tuple[int, Any]]:
+    def run(rows: list[dict[str, Any]], more: str = "", path: str = "/run", **settings: Any) -> list[tuple[int, Any]]:
         import aiohttp
 
         if not hasattr(served["agent"], "thread"):
             start(more, **settings)
 
         async def one(session: Any, row: dict[str, Any]) -> tuple[int, Any]:
-            async with session.post(f"http://127.0.0.1:{served['agent'].port}/run", json=row) as response:
+            async with session.post(f"http://127.0.0.1:{served['agent'].port}{path}", json=row) as response:
                 return response.status, await response.json(content_type=None) if response.status == 200 else await response.text()
 
         async def main() -> list[tuple[int, Any]]:
@@ -123,6 +140,9 @@ def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     for one in served.values():
         if hasattr(one, "thread"):
             one.stop()
+    for process in processes:
+        process.terminate()
+        process.wait(30)
 
 
 def rows_of(texts: list[str], question: str = "37+48", **more: Any) -> list[dict[str, Any]]:
@@ -187,6 +207,27 @@ def test_a_group_that_does_not_come_is_masked_in_time(rolled_out: Any) -> None:
     [(status, one)] = rolled_out(placed(rows_of(["75"]), "a"), collect_seconds=0.2)
     assert (status, one["mask_sample"]) == (200, True)
     assert one["failure_reason"] == "1 of the 4 completions of its group came within 0.2 s"
+
+
+def test_the_agent_takes_adjudge_serve_for_its_resources_server(rolled_out: Any) -> None:
+    """``/seed_session``, ``/verify`` and, from Gym's collector, ``/aggregate_metrics``, over HTTP and through Gym's own agent."""
+    from nemo_gym.config_types import AggregateMetrics
+
+    other = ["42", "52", "41", "42"]
+    rows = [*placed(rows_of(TEXTS, _ng_task_index=0), "a"), *placed(rows_of(other, "12+30", _ng_task_index=1), "b")]
+    order = random.Random(2).sample(range(len(rows)), len(rows))
+    found = dict(zip(order, rolled_out([rows[place] for place in order], http=True), strict=True))
+    assert [found[place][0] for place in range(len(rows))] == [200] * len(rows), found[0][1]
+    values = [*wanted(TEXTS), *wanted(other, "12+30")]
+    assert [found[place][1]["reward"] for place in range(len(rows))] == pytest.approx(values)
+    assert all(said["adjudge_tokens"] > 0 for _, said in found.values())
+    replies = [{name: value for name, value in said.items() if name != "response"} for _, said in found.values()]
+    [(status, told)] = rolled_out([{"verify_responses": replies}], path="/aggregate_metrics")
+    assert status == 200, told
+    metrics = AggregateMetrics.model_validate(told)
+    assert metrics.key_metrics["mean/reward"] == pytest.approx(sum(values) / len(values))
+    assert metrics.key_metrics["mean/masked"] == 0.0
+    assert {one["_ng_task_index"] for one in metrics.group_level_metrics} == {0, 1}
 
 
 def test_mistakes_are_told_when_the_server_starts(rolled_out: Any) -> None:

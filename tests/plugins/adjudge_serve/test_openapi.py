@@ -11,7 +11,7 @@ from .conftest import Server
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
-TYPED = ["/v1/judge", "/v1/rank", "/v1/reward", "/seed_session", "/compare", "/llamafactory"]
+TYPED = ["/v1/judge", "/v1/rank", "/v1/reward", "/seed_session", "/compare", "/llamafactory", "/aggregate_metrics"]
 """Routes that wait for nobody else."""
 
 

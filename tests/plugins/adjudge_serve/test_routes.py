@@ -134,6 +134,18 @@ def test_gym_has_its_row_back_with_a_reward_or_a_mask(server: Server) -> None:
     assert [one.result().json["reward"] for one in ungrouped] == [0.0, 1.0, 0.5]
 
 
+def test_gym_has_the_means_of_its_rollouts(server: Server) -> None:
+    rows = [
+        {"_ng_task_index": 0, "reward": 1.0, "mask_sample": False, "adjudge_tokens": 4.0, "name": "a"},
+        {"_ng_task_index": 0, "reward": 0.0, "mask_sample": False, "adjudge_tokens": 4.0, "other": True},
+        {"_ng_task_index": 1, "reward": 0.5, "mask_sample": True, "adjudge_tokens": 1.0},
+    ]
+    found = server.ask("/aggregate_metrics", {"verify_responses": rows}).json
+    assert found["key_metrics"] == {"mean/reward": 0.5, "mean/masked": 1 / 3}
+    assert found["agent_metrics"] == {**found["key_metrics"], "mean/adjudge_tokens": 3.0}
+    assert found["group_level_metrics"][1] == {"_ng_task_index": 1, "mean/masked": 1.0, "mean/adjudge_tokens": 1.0}
+
+
 def test_gym_compares_whole_groups(server: Server) -> None:
     asked = {
         "conversation_history": [{"role": "user", "content": "Which?"}],
