@@ -79,3 +79,12 @@ def test_labels_teach_the_embedded_policy_to_add(tmp_path: FilePath, embedded: F
     steps = [row["accuracy"] for row in records(made, "steps")]
     assert sum(steps[-3:]) / 3 > sum(steps[:3]) / 3
     assert result.metrics["matches"] == 0
+
+
+def test_a_policy_that_was_mostly_not_judged_is_told(tmp_path: FilePath, embedded: FilePath, caplog: pytest.LogCaptureFixture) -> None:
+    """By a judge that is cut off before it says anything."""
+    made = stage(tmp_path, embedded)
+    made.judge = ArithmeticJudge(max_new_tokens=1)
+    result = policy(reward={"aggregator": "round-robin", "reward": "rank"}, test=None, steps=1, group=8).train(made)
+    assert result.metrics["undecided"] > 0.5
+    assert "of the policy's answers have no reward" in caplog.text
