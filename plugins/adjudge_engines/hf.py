@@ -21,8 +21,9 @@ from adjudge import Completion, ConfigError, JobError, Message
 
 from .chat import encode
 from .context import context_length
+from .continuous import ContinuousBatch, Row, trouble
 from .sampler import SeededSampler
-from .scoring import PathLogprobs, out_of_memory
+from .scoring import PathLogprobs, keeps_all, out_of_memory, positions_move
 from .stop_strings import StopsAtText
 from .texts import Texts
 from .weights import load_model, load_tokenizer
@@ -55,6 +56,9 @@ class HfSession:
         model = load_model(folder, trust_remote_code=trust_remote_code, **precision)
         self.model: Any = (model.to(self.device) if quantization is None else model).eval()
         self.batch_tokens = batch_tokens
+        self._trouble: str | None = ""
+        """Why rows of this model cannot come and go; "" = not tried yet."""
+        self._told = False
         self.texts = Texts(
             self.tokenizer,
             ends_of_turn=self.model.generation_config.eos_token_id,
@@ -90,15 +94,63 @@ class HfSession:
         for index in (index for index, room in enumerate(rooms) if not room):
             yield index, self.texts.too_long(ids[index])
         order = [index for index in range(len(ids)) if rooms[index]]
-        order.sort(key=lambda index: -len(ids[index]))  # longest first, so that too large a batch shows at once
+        longest = max((len(ids[index]) + rooms[index] for index in order), default=0)
+        sampled = self._by_row if self._can_share(longest) else self._by_batch
+        yield from sampled(order, ids, rooms, seeds, temperature=temperature, top_p=top_p, stop=stop)
+
+    def _can_share(self, longest: int) -> bool:
+        """Whether rows of this length can share their prompts, come and go; it is told once where not."""
+        if not keeps_all(self.model, longest) or positions_move(self.model, longest):
+            reason: str | None = "its cache cannot be split into rows"
+        else:
+            self._trouble = trouble(self.model, self.pad) if self._trouble == "" else self._trouble
+            reason = self._trouble
+        if reason is not None and not self._told:
+            self._told = True
+            log.warning("engine hf: this model samples more slowly, each prompt anew and whole batches at a time: %s", reason)
+        return reason is None
+
+    def _by_row(
+        self, order: list[int], ids: list[list[int]], rooms: list[int], seeds: Sequence[int], *, stop: Sequence[str], **sampling: float
+    ) -> Iterator[tuple[int, Completion]]:
+        """Prompts read once, rows that come and go."""
+        # Longest first, so that too large a batch shows at once; prompts that begin alike, and samples of one prompt, side by side.
+        order = sorted(order, key=lambda index: (-((len(ids[index]) + rooms[index]) // 32), ids[index], index))
+        batch = ContinuousBatch(self.model, self.tokenizer, pad=self.pad, eos=self.eos, stop=stop, **sampling)
+        while order:
+            rows = [Row(index, tuple(ids[index]), seeds[index], rooms[index]) for index in order]
+            columns = max(row.most for row in rows)
+            done = set[int]()
+            try:
+                for row in batch(rows, self.batch_tokens):
+                    done.add(row.index)
+                    yield row.index, self.texts.completion(row.tokens, row.logprobs, stop)
+            except (RuntimeError, MemoryError) as error:
+                self._check_memory(error, min(len(rows), self.batch_tokens // columns), columns)
+            order = [index for index in order if index not in done]
+            if order:  # only here, where the error no longer holds on to the tensors of the batch
+                batch.trunks.clear()
+                self._halve(min(len(rows), self.batch_tokens // columns), columns)
+
+    def _by_batch(
+        self, order: list[int], ids: list[list[int]], rooms: list[int], seeds: Sequence[int], *, stop: Sequence[str],
+        temperature: float, top_p: float,
+    ) -> Iterator[tuple[int, Completion]]:  # fmt: skip
+        """Whole batches through transformers' `generate`."""
+        order = sorted(order, key=lambda index: -len(ids[index]))  # longest first, so that too large a batch shows at once
         while order:
             room = rooms[order[0]]  # one for the whole batch, which then does not leave the model's context
             alike = list(takewhile(lambda index, room=room: rooms[index] == room, order))  # type: ignore[misc]
-            batch = alike[: max(1, self.batch_tokens // (len(ids[order[0]]) + room))]
+            columns = len(ids[order[0]]) + room
+            batch = alike[: max(1, self.batch_tokens // columns)]
             sampler = SeededSampler([seeds[i] for i in batch], room, temperature, top_p)
-            tokens = self._fitting([ids[i] for i in batch], sampler, room, stop)
-            if tokens is None:
-                self.batch_tokens = len(batch) // 2 * (len(ids[order[0]]) + room)
+            try:
+                tokens = self._generate([ids[i] for i in batch], sampler, room, stop)
+            except (RuntimeError, MemoryError) as error:
+                self._check_memory(error, len(batch), columns)
+                tokens = []
+            if not tokens:
+                self._halve(len(batch), columns)
                 continue
             logprobs = sampler.logprobs()
             for row, index in enumerate(batch):
@@ -109,26 +161,21 @@ class HfSession:
         """Tokens that are left for a judgement behind this chat."""
         return self.texts.room(prompt)
 
-    def _fitting(
-        self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int, stop: Sequence[str]
-    ) -> list[list[int]] | None:
-        """What `_generate` gives; None, and a line in the log, where that does not fit into memory and half the batch may."""
-        try:
-            return self._generate(prompts, sampler, max_new_tokens, stop)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            if len(prompts) == 1:
-                tokens = len(prompts[0]) + max_new_tokens
-                raise JobError(
-                    f"engine hf: one judgement of up to {tokens} tokens does not fit into memory.\n"
-                    "  Remedy: lower judge.max_new_tokens, set engine.dtype to bfloat16, or use a device with more memory."
-                ) from error
-        # Only here, where the error no longer holds on to the tensors of the batch.
+    def _check_memory(self, error: BaseException, rows: int, columns: int) -> None:
+        """Raise the error again unless memory ran out and half of these rows may fit."""
+        if not out_of_memory(error):
+            raise error
+        if rows <= 1:
+            raise JobError(
+                f"engine hf: one judgement of up to {columns} tokens does not fit into memory.\n"
+                "  Remedy: lower judge.max_new_tokens, set engine.dtype to bfloat16, or use a device with more memory."
+            ) from error
+
+    def _halve(self, rows: int, columns: int) -> None:
+        self.batch_tokens = rows // 2 * columns
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        log.warning("engine hf: %d judgements at once do not fit into memory; going on with %d", len(prompts), len(prompts) // 2)
-        return None
+        log.warning("engine hf: %d judgements at once do not fit into memory; going on with %d", rows, rows // 2)
 
     def _generate(self, prompts: list[list[int]], sampler: SeededSampler, max_new_tokens: int, stop: Sequence[str]) -> list[list[int]]:
         """New tokens of each row, prompts padded on the left."""

@@ -22,24 +22,32 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
 
     def __init__(self, seeds: Sequence[int], max_new_tokens: int, temperature: float, top_p: float) -> None:
         draws = [np.random.Generator(np.random.PCG64(seed)).random(max_new_tokens) for seed in seeds]
-        self.uniform_BT = torch.from_numpy(np.stack(draws))
+        self.uniform_BT = torch.from_numpy(np.stack(draws)) if draws else torch.empty(0, 0)
         self.temperature = temperature
         self.top_p = top_p
         self.chosen_logprobs: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         step = len(self.chosen_logprobs)
-        logprob_BV = scores.float().log_softmax(-1)
-        choice_B1 = logprob_BV.argmax(-1, keepdim=True) if self.temperature == 0 else self._draw(logprob_BV, step)
-        self.chosen_logprobs.append(logprob_BV.gather(-1, choice_B1).squeeze(-1))
+        choice_B1, chosen_B = self._choose(scores, self.uniform_BT[:, step : step + 1].to(scores.device))
+        self.chosen_logprobs.append(chosen_B)
         return torch.full_like(scores, float("-inf")).scatter_(-1, choice_B1, 0.0)
 
-    def _draw(self, logprob_BV: Tensor, step: int) -> Tensor:
+    def choose(self, logits_BV: Tensor, uniform_B1: Tensor) -> tuple[list[int], list[float]]:
+        """The next token of each row by that row's random number, and its log-probability."""
+        choice_B1, chosen_B = self._choose(logits_BV, uniform_B1)
+        return choice_B1.squeeze(-1).tolist(), chosen_B.tolist()
+
+    def _choose(self, logits_BV: Tensor, uniform_B1: Tensor) -> tuple[Tensor, Tensor]:
+        logprob_BV = logits_BV.float().log_softmax(-1)
+        choice_B1 = logprob_BV.argmax(-1, keepdim=True) if self.temperature == 0 else self._draw(logprob_BV, uniform_B1)
+        return choice_B1, logprob_BV.gather(-1, choice_B1).squeeze(-1)
+
+    def _draw(self, logprob_BV: Tensor, uniform_B1: Tensor) -> Tensor:
         """Token at which the cumulative probability passes the row's random number, the likeliest first and the lower id of equals.
 
         It nearly always is among a few, and sorting a vocabulary takes longer than a small model does.
         """
-        uniform_B1 = self.uniform_BT[:, step : step + 1].to(logprob_BV.device)
         probability_BV = (logprob_BV.double() / self.temperature).softmax(-1)
         choice_B1 = torch.empty_like(uniform_B1, dtype=torch.long)
         left_R = torch.arange(len(choice_B1), device=choice_B1.device)

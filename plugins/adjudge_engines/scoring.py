@@ -66,8 +66,8 @@ class PathLogprobs:
     def _strategy(self, prompt: Sequence[int], lengths: Sequence[int]) -> Strategy:
         """The fastest strategy that is exact for this model, prompt and longest path."""
         longest = len(prompt) + max(lengths)
-        whole: type[Strategy] = OneByOne if _positions_move(self.model, longest) else WholeSequences
-        shares = len(lengths) > 1 and whole is WholeSequences and _keeps_all(self.model, longest)
+        whole: type[Strategy] = OneByOne if positions_move(self.model, longest) else WholeSequences
+        shares = len(lengths) > 1 and whole is WholeSequences and keeps_all(self.model, longest)
         strategies: tuple[type[Strategy], ...] = (SharedPrompt, whole) if shares else (whole,)
         strategy = next((strategy for strategy in strategies if self._is_exact(strategy)), OwnLogits)
         return strategy(self.model, prompt, self.pad)
@@ -103,7 +103,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
 
 
-def _keeps_all(model: Any, length: int) -> bool:
+def keeps_all(model: Any, length: int) -> bool:
     """Whether every layer of the model still sees the whole prompt at this length, in keys and values that rows can share."""
     config = model.config.get_text_config(decoder=True)
     if getattr(model, "_is_stateful", False) or config._attn_implementation not in TAKES_MASK:
@@ -115,7 +115,7 @@ def _keeps_all(model: Any, length: int) -> bool:
     )
 
 
-def _positions_move(model: Any, length: int) -> bool:
+def positions_move(model: Any, length: int) -> bool:
     """Whether the positions of all tokens depend on how long the longest sequence of a batch is."""
     config = model.config.get_text_config(decoder=True)
     found = getattr(config, "rope_parameters", None) or {}

@@ -24,6 +24,10 @@ class StopsAtText(StoppingCriteria):  # type: ignore[misc]
         """Tokens in which the end of a string lies, at a byte each, and a character's first ones before them."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
-        newest_BT = input_ids[:, self.width :][:, -self.window :]
-        texts = self.tokenizer.batch_decode(newest_BT, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return torch.tensor([any(one in text for one in self.stop) for text in texts], device=input_ids.device)
+        return torch.tensor(self.told(input_ids[:, self.width :].tolist()), device=input_ids.device)
+
+    def told(self, rows: Sequence[list[int]]) -> list[bool]:
+        """For the new tokens of each row, whether a string ends in the newest of them."""
+        newest = [row[-self.window :] for row in rows]
+        texts = self.tokenizer.batch_decode(newest, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return [any(one in text for one in self.stop) for text in texts]

@@ -1,0 +1,64 @@
+"""Keys and values of the rows that are being sampled: each row has a slot, and another row takes it when the first one ends.
+
+Shapes: N slots, H heads of keys and values, L columns of a slot, D dimension of a head, B rows in use (the first B slots).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+Trunk = Sequence[tuple[Tensor, Tensor]]
+"""Keys and values of a prompt by layer, shape (H, P, D) each."""
+
+
+class SlotLayer(DynamicLayer):  # type: ignore[misc]
+    """One layer's slots; a step writes each row's newest key and value in that row's own column, and copies nothing else."""
+
+    def __init__(self, like: tuple[Tensor, Tensor], slots: int, columns: int, at: Slots) -> None:
+        super().__init__()
+        # Zeros, since a masked column still has its values multiplied, by 0.
+        self.keys, self.values = (one.new_zeros((slots, one.shape[0], columns, one.shape[-1])) for one in like)
+        self.dtype, self.device, self.is_initialized = self.keys.dtype, self.keys.device, True
+        self.at = at
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object) -> tuple[Tensor, Tensor]:
+        rows_B, column_B, columns = self.at.rows_B, self.at.column_B, self.at.columns
+        self.keys[rows_B, :, column_B] = key_states[:, :, 0]
+        self.values[rows_B, :, column_B] = value_states[:, :, 0]
+        return self.keys[: len(rows_B), :, :columns], self.values[: len(rows_B), :, :columns]
+
+
+class Slots:
+    """The slots of all layers; rows in use are always the first ones."""
+
+    def __init__(self, like: Trunk, slots: int, columns: int) -> None:
+        self.rows_B = self.column_B = torch.empty(0, dtype=torch.long)
+        self.columns = 0
+        """As many columns as the longest row in use has."""
+        self.cache = DynamicCache()
+        self.cache.layers = [SlotLayer(layer, slots, columns, self) for layer in like]
+
+    def put(self, slot: int, trunk: Trunk) -> None:
+        """Begin a row with its prompt."""
+        for layer, (key_HPD, value_HPD) in zip(self.cache.layers, trunk, strict=True):
+            layer.keys[slot, :, : key_HPD.shape[1]] = key_HPD
+            layer.values[slot, :, : key_HPD.shape[1]] = value_HPD
+
+    def move(self, slot: int, to: int, length: int) -> None:
+        """Bring a row of so many tokens to another slot."""
+        for layer in self.cache.layers:
+            layer.keys[to, :, :length] = layer.keys[slot, :, :length]
+            layer.values[to, :, :length] = layer.values[slot, :, :length]
+
+    def at(self, lengths: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Make the next step write behind rows of these lengths; the mask (B, 1, 1, L) and the positions (B, 1) of that step."""
+        self.column_B = torch.tensor(lengths, device=device)
+        self.rows_B = torch.arange(len(lengths), device=device)
+        self.columns = max(lengths) + 1
+        mask_BL = torch.arange(self.columns, device=device) <= self.column_B[:, None]
+        return mask_BL[:, None, None], self.column_B[:, None]
