@@ -73,9 +73,8 @@ def compare(model: str, against: str, rounds: int, only: str) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         earlier = Path(folder) / "earlier"
-        subprocess.run(
-            ["git", "-C", str(ROOT), "worktree", "add", "--detach", str(earlier), against], check=True, stdout=subprocess.DEVNULL
-        )
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(earlier), against], check=True, capture_output=True)
         try:
             cells = {}
             for name, cell in CELLS.items():
@@ -98,18 +97,19 @@ def row(name: str, cell: dict[str, Any]) -> str:
     speed = {side: [run["tokens"] / run["seconds"] for run in cell[side]] for side in ("earlier", "now")}
     ratio = statistics.median(now / earlier for now, earlier in zip(speed["now"], speed["earlier"], strict=True))
     memory = [statistics.median(run["extra_mib"] for run in cell[side]) for side in ("earlier", "now")]
+    middle = {side: statistics.median(values) for side, values in speed.items()}
     last = cell["now"][-1]
     return (
-        f"| {name} | {last['mean']:.0f} / {last['longest']} | {statistics.median(speed['earlier']):.0f} | {statistics.median(speed['now']):.0f}"
+        f"| {name} | {last['mean']:.0f} / {last['longest']} | {middle['earlier']:.0f} | {middle['now']:.0f}"
         f" | {ratio:.2f} x | {cell['target']} x | {memory[0]:.0f} | {memory[1]:.0f} |"
     )
 
 
 def table(found: dict[str, Any]) -> str:
     head = (
-        f"# Sampling in `hf`, beside commit {found['against']}\n\nMade by `python benchmarks/sampling.py`; {found['rounds']} rounds in turns,"
-        f" {found['cores']} cores, load {found['load'][0]:.1f}. Speeds are tokens per second (medians);\nmemory is what sampling adds, in MiB."
-        "\n\n| cell | tokens, mean / longest | earlier | now | ratio | target | memory earlier | memory now |\n"
+        f"# Sampling in `hf`, beside commit {found['against']}\n\nMade by `python benchmarks/sampling.py`; {found['rounds']} rounds in"
+        f" turns, {found['cores']} cores, load {found['load'][0]:.1f}.\nSpeeds are tokens per second (medians); memory is what sampling"
+        " adds, in MiB.\n\n| cell | tokens, mean / longest | earlier | now | ratio | target | memory earlier | memory now |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
     return head + "\n".join(row(name, cell) for name, cell in found["cells"].items()) + "\n"
