@@ -26,6 +26,7 @@ WRITTEN = {"token_ends": "ends"}
 """Fields that have another name in record files, which keep the names that they began with."""
 INDEXED = 256
 """Records behind the index that opening a file reads at most, as long as nobody changes it by hand."""
+EMPTY = ("opened", "statistics")
 PLAIN = (str, int, float, tuple, dict, type(None))
 READ = {written: name for name, written in WRITTEN.items()}
 
@@ -149,10 +150,10 @@ class RecordSequence(Sequence[Record]):
 
 
 def as_row(value: Any) -> Any:
-    """A record dataclass as it is written, without an empty `opened`, as older files have it; `asdict` would copy every token, too."""
+    """A record dataclass as it is written, without `opened` and `statistics` where they are empty; `asdict` would copy every token, too."""
     if isinstance(value, PLAIN) or not is_dataclass(value):
         return value
-    return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one != "opened"}
+    return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one not in EMPTY}
 
 
 def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[Mapping[str, Any]], Record]:

@@ -229,7 +229,7 @@ def test_the_file_is_as_it_was_so_that_older_ones_stay_useful(tmp_path: FilePath
         [(value,)] = raw.execute("SELECT value FROM completions").fetchall()
     raw.close()
     cache.close()
-    assert value == '{"text":"one","token_ids":[1,2],"ends":[2,3],"logprobs":[-0.5,-1e-17],"truncated":false,"error":null,"statistics":{}}'
+    assert value == '{"text":"one","token_ids":[1,2],"ends":[2,3],"logprobs":[-0.5,-1e-17],"truncated":false,"error":null}'
     assert list(json.loads(value)) == ["text", "token_ids", "ends", "logprobs", "truncated", "error"]
 
 
