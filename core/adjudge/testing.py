@@ -12,10 +12,20 @@ from .lazy import lazy_names
 
 if TYPE_CHECKING:
     from adjudge_engines.recorded import RecordedEngine, ReplaySession
-    from adjudge_scaffold import check_aggregator, check_component, check_judge, check_rule, check_scorer, completion_of, path_of, play_with
+    from adjudge_scaffold import (
+        Decide,
+        check_aggregator,
+        check_component,
+        check_judge,
+        check_rule,
+        check_scorer,
+        completion_of,
+        path_of,
+        play_with,
+    )
 
 __all__ = [
-    "RecordedEngine", "ReplaySession", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer", "completion_of",
-    "path_of", "play_with",
+    "Decide", "RecordedEngine", "ReplaySession", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer",
+    "completion_of", "path_of", "play_with",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__, beside="adjudge_")

@@ -16,7 +16,7 @@ EXAMPLE = "Example: adjudge export runs/ranked --to trl --pairs best-worst --out
 
 
 class To(StrEnum):
-    """A framework, or the plain rows of DPO."""
+    """A framework, the plain rows of DPO, or paths with the numbers of their tokens."""
 
     TRL = "trl"
     DPO = "dpo"
@@ -25,6 +25,7 @@ class To(StrEnum):
     NEMO_RL = "nemo-rl"
     SWIFT = "swift"
     TINKER = "tinker"
+    PARQUET = "parquet"
 
 
 class PairsOf(StrEnum):
@@ -78,7 +79,7 @@ def export(
     reward: RewardOption = Scale.WIN_RATE,
     skip_bad_lines: SkipBadLinesOption = False,
 ) -> None:
-    """Write rankings and verdicts as training data of a framework.
+    """Write rankings and verdicts as training data of a framework, or paths with their tokens as a Parquet file.
 
     Every row says by how much an answer is preferred, and which judge, model and run say so, with how many votes.
     """
@@ -86,8 +87,12 @@ def export(
 
     from .formats import FORMATS
     from .pairs import Rules
+    from .paths import write_paths
     from .sources import read_ranked
 
+    if to is To.PARQUET:
+        _check_out(out)
+        return typer.echo(f"{write_paths(source, records, out)} paths", err=True)
     rules = Rules(reward=cast("Any", reward.value), pairs=cast("Any", pairs.value), ties=cast("Any", ties.value), min_margin=min_margin)
     wanted = FORMATS[to.value]
     if not wanted.of_pairs and (pairs, ties, min_margin) != (PairsOf.ALL, OfTies.SKIP, 0):

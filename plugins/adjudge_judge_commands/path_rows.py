@@ -30,6 +30,9 @@ from adjudge_data import Columns, IdenticalAnswersError, named
 
 from .input_rows import name_of, own_ids
 
+RECORDED = {"first": 0, "second": 1}
+"""Labels as a run records them."""
+
 
 @dataclass(frozen=True, slots=True)
 class PathRow:
@@ -87,7 +90,8 @@ def _judgements(row: dict[str, Any], problems: Mapping[str, Problem]) -> Iterato
 def _problem(row: dict[str, Any], problems: Mapping[str, Problem]) -> Problem:
     if "prompt" in row or "problem_id" not in row:
         try:
-            return problem_in({**row, "id": row.get("problem_id")}, pairs=True)
+            label = RECORDED.get(row["label"], row["label"]) if isinstance(row.get("label"), str) else row.get("label")
+            return problem_in({**row, "id": row.get("problem_id"), "label": label}, pairs=True)
         except IdenticalAnswersError as error:  # what was judged is not left out
             raise RowError(str(error)) from None
     if (found := problems.get(str(row["problem_id"]))) is None:

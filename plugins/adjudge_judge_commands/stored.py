@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from adjudge import Records
+from adjudge import Records, tokens_back
 
 
 class Stored:
@@ -19,7 +19,7 @@ class Stored:
         if records is not None and any(map(failed, records)):
             records.keep(lambda row: not failed(row))
         self.ids: frozenset[str] = frozenset() if records is None else frozenset(records.ids)
-        self.left: Iterator[dict[str, Any]] = iter(records or ())
+        self.left: Iterator[dict[str, Any]] = iter(()) if records is None else map(tokens_back(records.file), records)
         self.waiting: dict[str, dict[str, Any]] = {}
 
     def take(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:

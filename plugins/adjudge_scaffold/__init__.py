@@ -10,12 +10,22 @@ if TYPE_CHECKING:
     from adjudge import Command
 
     from .command import Addition, plugin_files
-    from .contracts import check_aggregator, check_component, check_judge, check_rule, check_scorer, completion_of, path_of, play_with
+    from .contracts import (
+        Decide,
+        check_aggregator,
+        check_component,
+        check_judge,
+        check_rule,
+        check_scorer,
+        completion_of,
+        path_of,
+        play_with,
+    )
     from .schema import json_schema
 
 __all__ = [
-    "Addition", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer", "completion_of", "json_schema",
-    "path_of", "play_with", "plugin_files",
+    "Addition", "Decide", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer", "completion_of",
+    "json_schema", "path_of", "play_with", "plugin_files",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

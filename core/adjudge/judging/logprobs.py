@@ -13,7 +13,7 @@ from .paths import NotANumber, not_a_number
 
 def check_statistics(engine: Engine, names: Collection[str], field: str) -> None:
     """Raise `ConfigError` where this engine cannot tell some of the statistics that a component needs."""
-    if lacking := sorted(set(names) - engine.statistics):
+    if names and (lacking := sorted(set(names) - engine.statistics)):
         told = f"it tells {', '.join(sorted(engine.statistics))}" if engine.statistics else "it tells log-probabilities alone"
         raise ConfigError(
             f"{field}: needs {', '.join(lacking)} of every token, and engine {engine.use!r} cannot tell: {told}.\n  Remedy: take engine hf."

@@ -61,7 +61,7 @@ def test_nothing_readable_is_a_failed_job(embedded: FilePath, tmp_path: FilePath
     done = call("-m", embedded, "--engine", engine, "--data", tmp_path / "pairs.jsonl", "--judges", "arithmetic", "--no-cache")
     assert done.exit_code == 1
     assert "nothing that the model wrote is a verdict to any of these judges" in done.stderr
-    assert "1 calls failed, the last with: no text is recorded" in done.stderr
+    assert "1 call failed, the last with: no text is recorded" in done.stderr
 
 
 @pytest.mark.parametrize(
