@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path as FilePath
 from uuid import uuid4
 
@@ -13,6 +14,10 @@ from adjudge import Plugins, find_model
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads that share a core with another worker's spin while they wait, and cost it many times over
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that started the tests in the background ignores Ctrl-C, and children inherit that; programs under test must hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast a machine is, is no property
 settings.load_profile("untimed")

@@ -126,7 +126,7 @@ def test_the_index_is_made_again_where_it_is_lost_cut_or_of_another_file(tmp_pat
     records.close()
     ids = {f"path-{number}" for number in range(6)}
     whole = index.read_bytes()
-    for damaged in (b"", whole[:50], b"\xff" * len(whole), whole[32:] + whole[:32]):
+    for damaged in (b"", whole[:50], b"\xff" * len(whole), whole[32:] + whole[:32], whole[32:], whole[:32] + whole[64:], whole + whole):
         index.write_bytes(damaged)
         assert Records(file).ids == ids
     lines = file.read_text().splitlines(keepends=True)

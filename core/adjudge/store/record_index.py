@@ -27,6 +27,8 @@ class RecordIndex(Set[Json]):
 
     def __init__(self, file: FilePath, index: FilePath) -> None:
         self.file, self.index = file, index
+        self.useless = False
+        """Whether the index's file says something else than its record file, and is to be written anew."""
         self.failed = 0
         """Records whose call failed."""
         self._new: dict[tuple[int, int], tuple[int, int]] = {}
@@ -40,15 +42,16 @@ class RecordIndex(Set[Json]):
     def _load(self) -> None:
         whole = self.index.stat().st_size // ENTRY.itemsize
         entries = np.fromfile(self.index, ENTRY, whole)
-        if whole and self._fits(entries[-1]):
-            self._sorted = _sorted(entries)
-            self.failed = int(entries["failed"].sum())
-            self.end = int(entries[-1]["offset"]) + int(entries[-1]["size"])
-        else:  # the file was changed by hand, or is another one
-            self.index.unlink()
+        by_place = entries[np.unique(entries["offset"], return_index=True)[1]]
+        ends = by_place["offset"] + by_place["size"]
+        # Every line up to the last one has its entry, and the last one is where it should be: else the file was changed by hand.
+        if whole and (by_place["offset"] == np.concatenate([[0], ends[:-1]])).all() and self._fits(by_place[-1]):
+            self._sorted = _sorted(by_place)
+            self.failed = int(by_place["failed"].sum())
+            self.end = int(ends[-1])
+        self.useless = not self.end
 
     def _fits(self, entry: Any) -> bool:
-        """Whether the entry's line is where it should be; the last one is there only if all are."""
         try:
             return _key(self.row_at(int(entry["offset"]), int(entry["size"]))["id"]) == (int(entry["key"]), int(entry["rest"]))
         except (OSError, ValueError, KeyError, TypeError):

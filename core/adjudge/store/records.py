@@ -56,6 +56,8 @@ class Records:
         self._unwritten: list[bytes] = []
         self._out: io.FileIO | None = None
         self.ids = RecordIndex(self.file, beside(self.file, "index"))
+        if write and self.ids.useless:
+            self.ids.index.unlink()
         if self.file.exists():
             added = [
                 self.ids.add(row["id"], *place, _failed(row)) for row, place in _rows(self.file, self.ids.end) if row["id"] not in self.ids

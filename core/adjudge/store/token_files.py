@@ -154,8 +154,9 @@ class TokenFiles:
 
     def read(self, row: int) -> Columns:
         """The columns of a row. Raises `ConfigError` where it is not there."""
-        if row >= self.first + len(self._tail) or (row < self.first and not self.starts):
-            self._look()  # somebody else may have written since
+        for _ in range(2):  # somebody else may have written since, and just now have made a file of the tail
+            if row >= self.first + len(self._tail) or (row < self.first and not self.starts):
+                self._look()
         if row >= self.first and (row - self.first) < len(self._tail):
             return self._tail[row - self.first][1]
         if row >= self.first or not self.starts or row < self.starts[0]:

@@ -281,12 +281,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(model: Path, site: Path) -> None:
     args = [sys.executable, "-c", "from adjudge.cli.app import main; main()", "judge", "-m", str(model)]
     args += ["--engine", "{use: oracle, seconds: 60}"]
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    # A shell that started the tests in the background ignores Ctrl-C, and its children inherit that; this one must hear it.
-    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(args, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(signal.SIGINT, heard)
+    process = subprocess.Popen(args, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write('{"prompt": "larger?", "answers": ["7", "12"]}\n')
     process.stdin.close()

@@ -180,10 +180,9 @@ def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_
 
 def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path) -> None:
     """The kill is of the first process itself, without a word to the others; the stop ends all of them."""
-    many = SFT.replace("paths: 3", "paths: 20")  # sampling lasts long enough to be stopped in
     folder, made = tmp_path / "run" / "records", set[str]()
     for number, part, enough in ((signal.SIGKILL, 0, 4), (signal.SIGINT, 1, 2)):
-        process, file = start(written(tmp_path, "{processes: 2}", many)), folder / f"1-sft-paths.jsonl.part{part}"
+        process, file = start(written(tmp_path, "{processes: 2}", SFT)), folder / f"1-sft-paths.jsonl.part{part}"
         while len({without_row(line) for line in lines(file) if line.endswith("\n")} - made) < enough:
             assert process.poll() is None
             time.sleep(0.002)
@@ -200,10 +199,10 @@ def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on
         whole = {without_row(line) for line in there if line.endswith("\n")}
         assert made <= whole
         made = whole
-    finish(written(tmp_path, "null", many))
+    finish(written(tmp_path, "null", SFT))
     kept = lines(folder / "1-sft-paths.jsonl")
     assert made <= set(map(without_row, kept))
-    assert len(kept) == 40 * 20
+    assert len(kept) == 40 * 3
     paths = Records(folder / "1-sft-paths.jsonl").load(ReasoningPath)
     assert all(path.completion.token_ends[-2:][0] <= len(path.completion.text) == max(path.completion.token_ends) for path in paths)
 
