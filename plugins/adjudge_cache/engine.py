@@ -67,6 +67,9 @@ class CachedEngine(Engine):
         """Whether Python code that lies in the model folder may run, where the engine has such an option."""
         return bool(getattr(self.engine, "trust_remote_code", False))
 
+    def asked_whole(self) -> bool:
+        return self.engine.asked_whole()
+
     def adapter_label(self) -> str | None:
         return self.engine.adapter_label()
 

@@ -31,7 +31,6 @@ class BatchEngine(Engine):
 
     per_process: ClassVar[bool] = False
     ignores_model_folder: ClassVar[bool] = True
-    asked_whole: ClassVar[bool] = True
     without_effect: ClassVar[frozenset[str]] = frozenset({"requests", "results"})
 
     use: Literal["batch"] = "batch"
@@ -59,6 +58,9 @@ class BatchEngine(Engine):
     def endpoint(self) -> OpenAiEngine:
         assert isinstance(self.engine, OpenAiEngine)
         return self.engine
+
+    def asked_whole(self) -> bool:
+        return True
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:

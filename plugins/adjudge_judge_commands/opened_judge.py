@@ -81,12 +81,6 @@ class PairVerdict:
     """The judgements that it was made from, one or one for each order."""
 
 
-def asked_whole(engine: Engine) -> bool:
-    """Whether an engine, or the one that it wraps, is to be asked for everything in one call."""
-    inner = getattr(engine, "engine", None)
-    return engine.asked_whole or (isinstance(inner, Engine) and asked_whole(inner))
-
-
 class CountedSession:
     """A session that counts what it has done; an exception of its engine becomes an error that names the engine."""
 
@@ -304,7 +298,7 @@ def open_judge(
         with boundary(chosen, "open"):
             session = stack.enter_context(opening.open(folder))
         counted = CountedSession(session, chosen, options)
-        counted.at_once = sys.maxsize if asked_whole(chosen) else AT_ONCE
+        counted.at_once = sys.maxsize if chosen.asked_whole() else AT_ONCE
         try:
             yield OpenJudge(options, counted, plugins, seed)
         finally:

@@ -121,12 +121,13 @@ class Engine(Component):
     ignores_model_folder: ClassVar[bool] = False
     """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
 
-    asked_whole: ClassVar[bool] = False
-    """Whether it has to be asked for everything in one call, as one that writes its requests to a file; others may get parts."""
-
     def open(self, model: FilePath) -> AbstractContextManager[Session]:
         """Load the model folder; everything it holds is released when the context ends."""
         raise NotImplementedError
+
+    def asked_whole(self) -> bool:
+        """Whether it has to be asked for everything in one call, as one that writes its requests to a file; others may get parts."""
+        return False
 
     def adapter_label(self) -> str | None:
         """What this engine puts on top of any model, such as an adapter, as messages name it; runs with stages refuse it."""

@@ -94,10 +94,11 @@ class Stage:
     def sample(self, session: Session, problems: Sequence[Problem], name: str, *, samples: int = 1) -> Sequence[ReasoningPath]:
         asked = partial(build_requests, judge=self.judge, samples=samples, seed=self.seed, purpose=[self.name, name])
         total = count_requests(len(problems), self.judge, samples)
+        window = len(problems) if self.engine.asked_whole() else WINDOW // samples
         with self.shared(name, total, succeeded) as records, boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
-            for path, problem in self._sampled(session, lambda: map(asked, windows(problems, WINDOW // samples)), records):
+            for path, problem in self._sampled(session, lambda: map(asked, windows(problems, window)), records):
                 records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
-        ids = (request.id for window in windows(problems, WINDOW // samples) for request in asked(window))
+        ids = (request.id for some in windows(problems, window) for request in asked(some))
         paths = RecordSequence(records, ReasoningPath, ids)
         if records.ids.failed and (failed := [path for path in paths.without_tokens() if path.outcome == Outcome.FAILED]):
             self._tell_failed(failed, len(paths), name)
