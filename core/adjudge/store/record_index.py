@@ -42,7 +42,8 @@ class RecordIndex(Set[Json]):
     def _load(self) -> None:
         whole = self.index.stat().st_size // ENTRY.itemsize
         entries = np.fromfile(self.index, ENTRY, whole)
-        by_place = entries[np.unique(entries["offset"], return_index=True)[1]]
+        in_order = (entries["offset"][1:] > entries["offset"][:-1]).all()
+        by_place = entries if in_order else entries[np.unique(entries["offset"], return_index=True)[1]]
         ends = by_place["offset"] + by_place["size"]
         # Every line up to the last one has its entry, and the last one is where it should be: else the file was changed by hand.
         if whole and (by_place["offset"] == np.concatenate([[0], ends[:-1]])).all() and self._fits(by_place[-1]):
@@ -110,5 +111,6 @@ def _key(ident: Json) -> tuple[int, int]:
 
 def _sorted(entries: Any) -> Any:
     """By key, each once."""
-    entries = entries[np.lexsort((entries["offset"], entries["rest"], entries["key"]))]
-    return entries[np.unique(entries[["key", "rest"]], return_index=True)[1]]
+    entries = entries[np.argsort(entries["key"], kind="stable")]
+    again = (entries["key"][1:] == entries["key"][:-1]) & (entries["rest"][1:] == entries["rest"][:-1])
+    return entries[np.concatenate([[True], ~again])] if again.any() else entries
