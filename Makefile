@@ -71,7 +71,7 @@ $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 $(RAY)/installed: pyproject.toml constraints.txt contrib/adjudge-ray/pyproject.toml
 	$(PYTHON) -m venv $(RAY)
 	$(RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]' -e contrib/adjudge-ray 'ray==2.60.0' 'pandas>=2'
+	$(RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]' -e contrib/adjudge-ray
 	touch $@
 
 clean:

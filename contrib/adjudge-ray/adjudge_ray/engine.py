@@ -46,6 +46,13 @@ class RayEngine(ClusterOptions, Engine):
         """Whether Python code that lies in the model folder may run, where the engine has such an option."""
         return bool(getattr(self.engine, "trust_remote_code", False))
 
+    @property
+    def statistics(self) -> frozenset[str]:  # type: ignore[override]
+        return self.engine.statistics
+
+    def asked_whole(self) -> bool:
+        return self.engine.asked_whole()
+
     def adapter_label(self) -> str | None:
         return self.engine.adapter_label()
 

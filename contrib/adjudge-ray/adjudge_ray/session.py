@@ -68,11 +68,11 @@ class RaySession:
             for index, completion in answered:
                 yield starts[place] + index, completion
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        """The continuations are shared out over the workers."""
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
+        """The continuations are shared out over the workers; `asked` are statistics, where the engine inside tells some."""
         size = max(1, -(-len(continuations) // len(self.workers)))
         parts = [list(continuations[start : start + size]) for start in range(0, len(continuations), size)]
-        found = dict(self._ask((lambda worker, part=part: worker.logprobs.remote(prompt, part)) for part in parts))
+        found = dict(self._ask((lambda worker, part=part: worker.logprobs.remote(prompt, part, asked)) for part in parts))
         return [values for place in range(len(parts)) for values in found[place]]
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:

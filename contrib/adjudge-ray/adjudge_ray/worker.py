@@ -29,8 +29,8 @@ class Worker:
     def sample(self, prompts: Sequence[list[Message]], settings: dict[str, Any]) -> list[tuple[int, Completion]]:
         return self._asked("sample", lambda session: list(session.sample(prompts, **settings)))
 
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
-        return self._asked("logprobs", lambda session: session.logprobs(prompt, continuations))
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], asked: dict[str, Any]) -> list[Any]:
+        return self._asked("logprobs", lambda session: session.logprobs(prompt, continuations, **asked))
 
     def tokenize(self, text: str, token_ids: Sequence[int]) -> Completion:
         return self._asked("tokenize", lambda session: session.tokenize(text, token_ids))

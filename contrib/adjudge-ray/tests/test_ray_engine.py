@@ -14,7 +14,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed; 'make test-ray' m
 
 from adjudge_ray import RayEngine  # noqa: E402
 
-from adjudge import Completion, ConfigError, Engine, Message, PluginError, Plugins, Session, validate  # noqa: E402
+from adjudge import Completion, ConfigError, Engine, Message, PluginError, Plugins, Session, find_model, validate  # noqa: E402
 from adjudge_engines import ReplayEngine  # noqa: E402
 
 ASKED: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 64}
@@ -120,6 +120,19 @@ def test_a_mistake_is_told_as_on_one_machine(cluster: Any, tmp_path: Path) -> No
     engine = RayEngine(address=cluster.address, engine=ReplayEngine(file=tmp_path / "absent.jsonl"))
     with pytest.raises(ConfigError, match=r"absent\.jsonl"), engine.open(tmp_path) as session:
         list(session.sample(PROMPTS, seeds=SEEDS, **ASKED))
+
+
+def test_statistics_of_given_tokens_are_those_of_one_process(cluster: Any, tmp_path: Path) -> None:
+    model = find_model("adjudge_arithmetic:model")
+    engine = validate(RayEngine, {"use": "ray", "address": cluster.address, "engine": {"use": "hf"}}, Plugins.load(), "engine")
+    assert "rank" in engine.statistics
+    continuations = [[5, 6, 7], [8], [9, 10], [11, 12, 13, 14], [5]]
+    with engine.open(model) as spread, engine.engine.open(model) as alone:
+        found, expected = (session.logprobs(PROMPTS[0], continuations, statistics=("entropy", "rank")) for session in (spread, alone))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours["rank"] == theirs["rank"]
+        assert ours["entropy"] == pytest.approx(theirs["entropy"], abs=1e-5)
+        assert ours["logprob"] == pytest.approx(theirs["logprob"], abs=1e-5)
 
 
 def test_an_engine_that_cannot_do_it_is_named(cluster: Any, recorded: Path, tmp_path: Path) -> None:
