@@ -275,7 +275,7 @@ def main() -> None:
     name = f"{'token_statistics' if asked.ours else 'logprob_kernel'}_{asked.device}"
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (RESULTS / f"{name}.md").write_text(page(result))
-    if "matplotlib" in {d.name for d in metadata.distributions()}:
+    if not asked.ours and "matplotlib" in {d.name for d in metadata.distributions()}:
         plot(result, RESULTS / f"{name}.svg")
 
 
