@@ -1,8 +1,8 @@
 """Rating at scale beside other libraries: ``python benchmarks/rating_scale.py --peers FOLDER/bin/python``.
 
 Times: 200 candidates from 1,000,000 matches, and groups of 16 candidates with 40 matches each, scaled to 100,000 groups. A library's
-time is that of its processor from the input that it wants, which is made before; libraries take turns,
-arena-rank with three groups. Situations: 12 candidates of
+time is that of its processor from the input that it wants, which is made before, for the matches the least of three calls; libraries
+take turns, arena-rank with three groups. Situations: 12 candidates of
 whom some tied, one never lost, or two halves never met. *Right* is within 5 Elo points of the exact maximum of the likelihood with a
 draw as half a win; or, where there is no such maximum, finite, with the unbeaten one first, and an interval, if there is one, that is
 wider than the others'. `--peers` names a Python with ``benchmarks/rating_peers.txt``. Writes ``results/rating_scale.json`` and ``.md``.
@@ -52,7 +52,7 @@ def situations(rng: Any) -> dict[str, Any]:
     return {"ties": tied, "one never loses": beaten, "two halves never meet": apart}
 
 
-def called(python: str, library: str, size: int, boards: Any, folder: Path) -> dict[str, Any]:
+def called(python: str, library: str, size: int, boards: Any, folder: Path, calls: int = 1) -> dict[str, Any]:
     """A library's answers, from a process of its own on one thread."""
     file = folder / "boards.npz"
     np.savez(file, size=size, boards=np.asarray(boards))
@@ -60,7 +60,11 @@ def called(python: str, library: str, size: int, boards: Any, folder: Path) -> d
     paths = {"PYTHONPATH": f"{ROOT / 'core'}{os.pathsep}{ROOT / 'plugins'}"} if library in OURS else {"PYTHONPATH": ""}
     script = str(ROOT / "benchmarks" / "rating_scale_peers.py")
     done = subprocess.run(
-        [python, script, library, str(file)], capture_output=True, text=True, check=False, env={**os.environ, **threads, **paths}
+        [python, script, library, str(file), str(calls)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **threads, **paths},
     )
     if done.returncode:
         raise SystemExit(f"{library}: {done.stderr[-2000:]}")
@@ -125,7 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         for _ in range(given.rounds):
             for name, python in pythons.items():
-                one = called(python, name, SIZE, [large], Path(made))
+                one = called(python, name, SIZE, [large], Path(made), calls=3)
                 ratings = np.array(one.pop("boards")[0]["ratings"])
                 off = float(np.abs(ratings - ratings.mean() - exact + exact.mean()).max())
                 found[name]["large"].append({**one, "off": off})
@@ -151,7 +155,7 @@ def row(name: str, found: dict[str, Any]) -> list[str]:
     def median(kind: str, field: str) -> float:
         return statistics.median(one[field] for one in found[kind])
 
-    cells = [f"{median('large', 'seconds'):.2f}", f"{median('large', 'peak_mb'):.0f}", f"{median('large', 'off'):.2f}"]
+    cells = [f"{median('large', 'seconds'):.3f}", f"{median('large', 'peak_mb'):.0f}", f"{median('large', 'off'):.2f}"]
     cells += [f"{median('groups', 'scaled_seconds'):.0f}", f"{median('groups', 'peak_mb'):.0f}", f"{median('groups', 'wrong'):.1%}"]
     return [name, *cells, *found["situations"].values()]
 

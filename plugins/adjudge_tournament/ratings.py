@@ -97,15 +97,16 @@ def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, int]:
 
     if hasattr(results, "shape"):
         first_M, second_M, points_M = np.asarray(results, float).reshape(-1, 3).T
-        if not np.isin(points_M, (0, 0.5, 1)).all():
-            raise ValueError("the third column of results is the points of the first candidate: 1, 0 or 0.5 for a draw")
     else:
         first_M = np.fromiter((match.first for match, _ in results), int, len(results))
         second_M = np.fromiter((match.second for match, _ in results), int, len(results))
         points_M = np.fromiter((_POINTS.get(outcome) or outcome.points for _, outcome in results), float, len(results))
-    pairs_M = first_M.astype(int) * size + second_M.astype(int)
-    won_NN, lost_NN = (np.bincount(pairs_M, share_M, size * size).reshape(size, size) for share_M in (points_M, 1 - points_M))
-    return won_NN + lost_NN.T, int((points_M == 0.5).sum())
+    halves_M = (2 * points_M).astype(int)
+    if not (((halves_M == 2 * points_M) & (halves_M >= 0) & (halves_M <= 2)).all()):
+        raise ValueError("the third column of results is the points of the first candidate: 1, 0 or 0.5 for a draw")
+    places_M = (first_M.astype(int) * size + second_M.astype(int)) * 3 + halves_M
+    lost_NN, tied_NN, won_NN = np.moveaxis(np.bincount(places_M, minlength=3 * size * size).reshape(size, size, 3), 2, 0)
+    return won_NN + lost_NN.T + (tied_NN + tied_NN.T) / 2, int(tied_NN.sum())
 
 
 def _fit(wins_NN: Array, prior: float, ties: int = 0) -> _Fit:
