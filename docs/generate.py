@@ -1,4 +1,4 @@
-"""Writes docs/hooks.md and docs/options.md from the code, measured tables into the pages from ``benchmarks/results/``, and the pictures.
+"""Writes docs/hooks.md, docs/options.md and the list of decisions, tables from ``benchmarks/results/`` into the pages, and the pictures.
 
 ``python docs/generate.py`` writes, ``--check`` finds out whether everything is current. Only what adjudge itself ships is written
 down, so the pages do not depend on what else is installed.
@@ -333,7 +333,20 @@ def with_results(text: str) -> str:
     return RESULT.sub(lambda found: f"{found[1]}\n{(BENCHMARKS / found[2]).read_text(encoding='utf-8')}\n{found[3]}", text)
 
 
-PAGES: dict[str, Callable[[Plugins], str]] = {"hooks.md": hooks_page, "options.md": options_page}
+def decisions_page(plugins: Plugins) -> str:
+    """Every decision by its title."""
+    lines = []
+    for file in sorted((HERE / "decisions").glob("[0-9]*.md")):
+        number, title = file.read_text(encoding="utf-8").split("\n", maxsplit=1)[0].removeprefix("# ").split(": ", maxsplit=1)
+        lines.append(f"- [{number}]({file.name}): {title}")
+    return _joined("# Decisions", NOTE, "What was decided, why, and what was not taken instead.", "\n".join(lines))
+
+
+PAGES: dict[str, Callable[[Plugins], str]] = {
+    "hooks.md": hooks_page,
+    "options.md": options_page,
+    "decisions/README.md": decisions_page,
+}
 
 
 def main(arguments: Sequence[str], folder: Path = HERE) -> int:
@@ -343,6 +356,7 @@ def main(arguments: Sequence[str], folder: Path = HERE) -> int:
     for name, page in PAGES.items():
         file, text = folder / name, page(plugins)
         if "--check" not in arguments:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         elif not file.is_file() or file.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
