@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ class ArithmeticLevels(Benchmark):
     """Held-out sums of two to five digits, accuracy by level; needs no data."""
 
     use: Literal["arithmetic-levels"] = "arithmetic-levels"
+    reads_texts: ClassVar[bool] = False
     each: Annotated[int, Field(gt=0)] = 50
     """How many problems of each level."""
     seed: Annotated[int, Field(ge=0)] = 0

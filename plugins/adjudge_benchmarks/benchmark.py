@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from adjudge import Dataset, Match, Outcome, PluginError, Problem, RowError, coin
 
@@ -17,6 +17,9 @@ class Benchmark(Dataset):
     identical: Literal["leave-out", "count"] = "leave-out"
     """What becomes of a problem that compares two equal answers and calls one of them better: left out and told, or counted as the authors
     of most benchmarks do, whose published figures it is in."""
+
+    reads_texts: ClassVar[bool] = True
+    """Whether `score` reads the texts of problems, answers and judgements; without, these are left empty, and not held."""
 
     def everything(self) -> Iterable[Problem]:
         """All problems in the order of the data, also those that `load` leaves out."""

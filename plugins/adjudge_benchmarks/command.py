@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,13 +170,13 @@ def _folder_of(config: BenchConfig, limit: int | None) -> FilePath:
 
 
 def _judged(
-    config: BenchConfig, folder: FilePath, found: Loaded, problems: list[Problem], place: FilePath, limit: int | None, *, cache: bool
+    config: BenchConfig, folder: FilePath, found: Loaded, problems: Sequence[Problem], place: FilePath, limit: int | None, *, cache: bool
 ) -> dict[str, Any]:
     """Judge what is not recorded yet, then score the records and write the result beside them."""
     from adjudge import Plugins, Records, RunFolder, dump, hash_of_folder, hash_of_problems, write_json
     from adjudge_judge_commands import answered_by, opened
 
-    from .recorded_files import read_recorded
+    from .recorded_files import each_of_ours
     from .runner import judge_problems
 
     benchmark, inputs = config.benchmark, {"model": hash_of_folder(folder), "data": hash_of_problems(problems)}
@@ -184,18 +184,18 @@ def _judged(
     try:
         records = Records(place / "records" / "judgements.jsonl")
         with opened(config, folder, cache=cache) as judge:
-            judge_problems(benchmark, problems, judge.options, judge.session, records, seed=judge.seed)
+            judge_problems(benchmark, problems, judge.options, judge.session, records, seed=judge.seed, at_once=judge.session.at_once)
+        records.close()
         answered = answered_by(config.engine, config.model)
         spec = {"model": answered, "judge": dump(config.judge), "engine": config.engine.use, "seed": config.seed}
-        said = read_recorded(benchmark, [records.file])
-        result = {**_scored(benchmark, found, problems, said, spec), "out": str(place), "records": str(records.file)}
+        result = {**_scored(benchmark, found, problems, each_of_ours(records), spec), "out": str(place), "records": str(records.file)}
         write_json(place / "result.json", result)
     finally:
         run.close()
     return result
 
 
-def _replayed(benchmark: Benchmark, found: Loaded, problems: list[Problem], patterns: Sequence[str]) -> dict[str, Any]:
+def _replayed(benchmark: Benchmark, found: Loaded, problems: Sequence[Problem], patterns: Sequence[str]) -> dict[str, Any]:
     """Score recorded judgements; those in a folder of ours come with what judged them."""
     import yaml
 
@@ -214,18 +214,17 @@ def _replayed(benchmark: Benchmark, found: Loaded, problems: list[Problem], patt
     return _scored(benchmark, found, problems, read_recorded(benchmark, files, found.everything), spec)
 
 
-def _scored(benchmark: Benchmark, found: Loaded, problems: list[Problem], said: Any, spec: dict[str, Any]) -> dict[str, Any]:
+def _scored(benchmark: Benchmark, found: Loaded, problems: Sequence[Problem], said: Iterable[Any], spec: dict[str, Any]) -> dict[str, Any]:
     from adjudge import dump
 
     from .runner import score_records
 
-    apart = {one.id for one in found.everything} - {one.id for one in found.problems}
-    kept = [one for one in said if one.problem_id not in apart]
+    kept = (one for one in said if one.problem_id not in found.apart)
     counted = {"left_out": found.left_out, "repeated": found.repeated}
     return {"benchmark": dump(benchmark), **spec, **score_records(benchmark, problems, kept), **counted}
 
 
-def _write_problems(file: FilePath, problems: list[Problem]) -> None:
+def _write_problems(file: FilePath, problems: Sequence[Problem]) -> None:
     from adjudge import write_whole
 
     from .runner import exported

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from adjudge import Completion, Order, Outcome, PluginError, Problem, ReasoningPath, stable_id
+from adjudge import Completion, Json, Order, Outcome, PluginError, Problem, ReasoningPath, stable_id
+
+FEW = 1024
+"""Different facts about problems that are looked through for equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,22 @@ class Judged:
         }
         outcomes = self.outcomes(winner, loser)
         return sum(worth.get(outcome, 0.0) for outcome in outcomes) / len(outcomes)
+
+
+@dataclass(slots=True)
+class TextsLeftOut:
+    """Problems and judgements with what a metric is made of, and no text: what is equal then is one object, and takes memory once."""
+
+    known: dict[Judgement, Judgement] = field(default_factory=dict)
+    metas: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+
+    def judgement(self, one: Judgement) -> Judgement:
+        shorter = replace(one, problem_id="", text="", error=one.error and "it failed", id="", prompt=None, shown=None)
+        return self.known.setdefault(shorter, shorter)
+
+    def problem(self, one: Problem) -> Problem:
+        meta = self.metas.setdefault(repr(one.meta), one.meta) if len(self.metas) < FEW else one.meta
+        return replace(one, prompt="", answers=("",) * len(one.answers), meta=meta)
 
 
 def tokens_of(made: Completion) -> int | None:

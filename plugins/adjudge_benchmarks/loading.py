@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adjudge import Outcome, Problem, boundary, not_empty, unique_ids
+from adjudge import DataError, Outcome, Problem, boundary, unique_ids
+from adjudge_data import Spool
 
 if TYPE_CHECKING:
     from .benchmark import Benchmark
@@ -24,34 +25,42 @@ SHOWN = 10
 class Loaded:
     """The problems of a benchmark."""
 
-    everything: list[Problem]
+    everything: Sequence[Problem]
     """In the order of the data, by which verdicts are known that name no problem."""
-    problems: list[Problem]
+    problems: Sequence[Problem]
     """Those that are judged and scored."""
     repeated: int
     """How many have another id than the data give them, because an earlier problem has it."""
-    left_out: int
-    """How many are left out for an asked pair of equal answers of which one is called better."""
+    apart: frozenset[str]
+    """Those that are left out for an asked pair of equal answers of which one is called better."""
+
+    @property
+    def left_out(self) -> int:
+        return len(self.apart)
 
 
 def loaded(benchmark: Benchmark) -> Loaded:
     """All problems of a benchmark; what is unusual about them is told on standard error."""
     with boundary(benchmark, "load"):
-        given = not_empty(benchmark.everything(), benchmark.source)
-    found = [replace(one, id=ident) for one, ident in zip(given, unique_ids(one.id for one in given), strict=True)]
-    renamed = [f"{new.id!r} (problem {place})" for place, (new, old) in enumerate(zip(found, given, strict=True), 1) if new.id != old.id]
-    if renamed:
+        found = Spool(benchmark.everything())
+    if not found:
+        raise DataError(f"{benchmark.source}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    given = [one.id for one in found]
+    found.renamed = {place: new for place, (new, old) in enumerate(zip(unique_ids(given), given, strict=True)) if new != old}
+    if renamed := [f"{new!r} (problem {place + 1})" for place, new in found.renamed.items()]:
         one = "1 problem repeats an earlier one and has an id of its own"
         many = f"{len(renamed)} problems repeat earlier ones and have ids of their own"
         _tell(f"{benchmark.source}: {one if len(renamed) == 1 else many}: {_some(renamed)}")
-    twins = {one.id for one in found if benchmark.identical == "leave-out" and equal_answers(benchmark, one)}
-    if twins:
-        named = _some([repr(one.id) for one in found if one.id in twins])
-        _tell(
-            f"{benchmark.source}: left out because equal answers are compared and one of them is called better: {len(twins)}, {named}\n"
-            "  To count these as the authors do: identical: count (--set data.identical=count)"
-        )
-    return Loaded(found, [one for one in found if one.id not in twins], len(renamed), len(twins))
+    left_out = [one.id for one in found if benchmark.identical == "leave-out" and equal_answers(benchmark, one)]
+    if not left_out:
+        return Loaded(found, found, len(renamed), frozenset())
+    twins = frozenset(left_out)
+    _tell(
+        f"{benchmark.source}: left out because equal answers are compared and one of them is called better: {len(twins)},"
+        f" {_some([*map(repr, left_out)])}\n"
+        "  To count these as the authors do: identical: count (--set data.identical=count)"
+    )
+    return Loaded(found, Spool(one for one in found if one.id not in twins), len(renamed), twins)
 
 
 def equal_answers(benchmark: Benchmark, problem: Problem) -> bool:
@@ -63,10 +72,10 @@ def equal_answers(benchmark: Benchmark, problem: Problem) -> bool:
     return any(benchmark.better(problem, match) in (Outcome.FIRST, Outcome.SECOND) for match in equal)
 
 
-def evenly(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
+def evenly(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
     """At most so many problems, evenly from the whole list, so that every group keeps its share."""
     if limit is None or limit >= len(problems):
-        return list(problems)
+        return problems
     by_group = sorted(range(len(problems)), key=lambda place: str(problems[place].meta.get("group", "")))
     return [problems[place] for place in sorted(by_group[index * len(problems) // limit] for index in range(limit))]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adjudge import DataError, Order, Problem, RowError, boundary
+from adjudge import DataError, Order, Problem, Records, RowError, boundary
 
 from .benchmark import Benchmark
 from .judgements import Judgement, Scores
@@ -60,6 +60,14 @@ def read_recorded(
                     " the answers swapped: --replay swapped:FILE."
                 )
     return list(found.values())
+
+
+def each_of_ours(records: Records) -> Iterator[Judgement | Scores]:
+    """The judgements of a record file one by one; an id is there once."""
+    try:
+        yield from map(_ours, records)
+    except RowError as error:
+        raise DataError(f"{records.file}: a record {error}.\n  Remedy: delete that line and run again.") from None
 
 
 def _read(benchmark: Benchmark, recording: Recording, problems: Sequence[Problem]) -> list[Judgement | Scores]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -21,10 +21,11 @@ class RowBenchmark(Benchmark):
     """A file (JSON Lines, or JSON with one list), a folder of such files, or ``hub:ID@SPLIT`` for a data set that `datasets` loads."""
     files: ClassVar[tuple[str, ...]] = ("**/*.jsonl", "**/*.json")
     """In a folder, the files that hold rows, as patterns."""
+    reads_texts: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()
     """What the metric needs besides the base install; told before anything is judged."""
 
-    def load(self) -> list[Problem]:
+    def load(self) -> Sequence[Problem]:
         """The problems in the order of the rows, each under an id of its own; raises `DataError` for missing, broken or empty data."""
         return loaded(self).problems
 

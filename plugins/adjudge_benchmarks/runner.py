@@ -6,9 +6,11 @@ every answer a number); the second reads such lines, whoever made them, so anoth
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from adjudge import (
@@ -25,32 +27,33 @@ from adjudge import (
     boundary,
     build_requests,
     consistency,
+    count_requests,
     mean_tokens,
     outcome_rates,
     sample_paths,
+    succeeded,
 )  # fmt: skip
 
 from .benchmark import Benchmark
-from .judgements import Judged, Judgement, Scores, tokens_of
+from .judgements import Judged, Judgement, Scores, TextsLeftOut, tokens_of
 from .statistics import Metric
 
 # Judging ------------------------------------------------------------------------------------------------------------------
 
 
 def judge_problems(
-    benchmark: Benchmark, problems: Sequence[Problem], judge: Judge, session: Session, records: Records, *, seed: int = 0
-) -> None:
-    """Ask about every pair of every problem and record each judgement as it finishes; those recorded before are not made again."""
-    records.keep(lambda record: record["error"] is None)  # failed calls are made again
-    matches = {}
-    for problem in problems:
-        for match in benchmark.pairs(problem):
-            pair = problem.pair(match.first, match.second)
-            matches[pair.id] = (pair, problem, match)
-    requests = build_requests([pair for pair, _, _ in matches.values()], judge, seed=seed, purpose="bench")
-    for path in sample_paths(session, judge, [request for request in requests if request.id not in records.ids]):
-        pair, problem, match = matches[path.problem_id]
-        records.append(_record(path, pair, problem, match, benchmark.better(problem, match)))
+    benchmark: Benchmark, problems: Iterable[Problem], judge: Judge, session: Session, records: Records, *, seed: int = 0,
+    at_once: int = sys.maxsize,
+) -> None:  # fmt: skip
+    """Ask about every pair of every problem, so many judgements at once, and record each as it finishes; those recorded before are not
+    made again, but for failed calls."""
+    records.keep(succeeded)
+    pairs = ((problem.pair(match.first, match.second), problem, match) for problem in problems for match in benchmark.pairs(problem))
+    while some := {pair.id: (pair, problem, match) for pair, problem, match in islice(pairs, at_once // count_requests(1, judge))}:
+        requests = build_requests([pair for pair, _, _ in some.values()], judge, seed=seed, purpose="bench")
+        for path in sample_paths(session, judge, [request for request in requests if request.id not in records.ids]):
+            pair, problem, match = some[path.problem_id]
+            records.append(_record(path, pair, problem, match, benchmark.better(problem, match)))
 
 
 def _record(path: ReasoningPath, pair: Problem, problem: Problem, match: Match, right: Outcome | None) -> Judgement:
@@ -66,11 +69,13 @@ def _record(path: ReasoningPath, pair: Problem, problem: Problem, match: Match, 
 # Scoring ------------------------------------------------------------------------------------------------------------------
 
 
-def join(problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> tuple[list[Judged], int]:
-    """Every problem with what was said about it, and how many records are about none of them."""
-    judgements: dict[str, list[Judgement]] = {problem.id: [] for problem in problems}
+def join(problems: Sequence[Problem], said: Iterable[Judgement | Scores], *, texts: bool = True) -> tuple[list[Judged], int]:
+    """Every problem with what was said about it, and how many records are about none of them; without `texts`, these are not held."""
+    shorter = TextsLeftOut()
+    held = list(problems if texts else map(shorter.problem, problems))
+    sizes = {problem.id: len(problem.answers) for problem in held}
+    judgements: dict[str, tuple[Judgement, ...]] = {}
     scores: dict[str, tuple[float, ...]] = {}
-    sizes = {problem.id: len(problem.answers) for problem in problems}
     unmatched = 0
     for one in said:
         if one.problem_id not in sizes:
@@ -81,8 +86,8 @@ def join(problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> tup
         else:
             legal = 0 <= min(one.first, one.second) < max(one.first, one.second) < sizes[one.problem_id]
             _check_answers(one.problem_id, legal, f"a judgement of answers {one.first} and {one.second}", sizes)
-            judgements[one.problem_id].append(one)
-    return [Judged(problem, tuple(judgements[problem.id]), scores.get(problem.id)) for problem in problems], unmatched
+            judgements[one.problem_id] = (*judgements.get(one.problem_id, ()), one if texts else shorter.judgement(one))
+    return [Judged(problem, judgements.get(problem.id, ()), scores.get(problem.id)) for problem in held], unmatched
 
 
 def _check_answers(problem: str, legal: bool, found: str, sizes: Mapping[str, int]) -> None:
@@ -95,15 +100,24 @@ def _check_answers(problem: str, legal: bool, found: str, sizes: Mapping[str, in
 
 def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Iterable[Judgement | Scores]) -> Metrics:
     """The benchmark's figures, each with n, interval and whether it is official, and beside them coverage and outcome rates."""
-    everything, unmatched = join(problems, said)
+    everything, unmatched = join(problems, said, texts=benchmark.reads_texts)
     if not any(one.judgements or one.scores for one in everything):
         raise ConfigError(
             "none of the records is about a problem of this data set.\n  Remedy: check that data and records belong together."
         )
-    pairs = {problem.id: list(dict.fromkeys(benchmark.pairs(problem))) for problem in problems}
-    samples = [sample for one in everything for match in pairs[one.problem.id] for sample in one.samples(match.first, match.second)]
-    outcomes = [outcome for sample in samples for outcome in sample]
-    judged = [one for one in everything if _answered(one, pairs[one.problem.id])]
+    judged, outcomes = list[Judged](), Counter[Outcome]()
+
+    def samples() -> Iterator[tuple[Outcome, ...]]:
+        for problem, one in zip(problems, everything, strict=True):
+            matches = list(dict.fromkeys(benchmark.pairs(problem)))
+            if _answered(one, matches):
+                judged.append(one)
+            for match in matches:
+                for sample in one.samples(match.first, match.second):
+                    outcomes.update(sample)
+                    yield sample
+
+    agreement = consistency(samples())
     with boundary(benchmark, "score"):
         figures = list(benchmark.score(judged))
     groups = _coverage(benchmark, everything, judged, figures)
@@ -112,9 +126,9 @@ def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Itera
         "figures": [_told(figure, groups) for figure in figures],
         "groups": groups,
         "problems": len(judged),
-        "judgements": len(outcomes),
+        "judgements": outcomes.total(),
         "outcomes": outcome_rates(outcomes),
-        "consistency": consistency(samples),
+        "consistency": agreement,
         "mean_tokens": mean_tokens(one.tokens or 0 for one in returned),
         "unmatched_records": unmatched,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -81,7 +82,7 @@ class Attack(Probe):
 
     def _trials(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, Trial]]:
         """The attacked pairs."""
-        for problem in [problem for problem in problems if problem.label is not None][: self.attacked]:
+        for problem in islice((problem for problem in problems if problem.label is not None), self.attacked):
             right, wrong = problem.answers[problem.label or 0], problem.answers[1 - (problem.label or 0)]
             for place in (0, 1):
                 for text in self.texts():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ from pydantic import Field
 from adjudge import (
     Completion,
     ConfigError,
+    DataError,
     Dataset,
     Engine,
     Judge,
@@ -24,18 +27,19 @@ from adjudge import (
     Probe,
     Problem,
     ReasoningPath,
+    RecordSequence,
     Verdict,
     boundary,
     build_requests,
     check_pairs,
     dump,
-    not_empty,
     override,
     sample_paths,
     validate,
 )  # fmt: skip
 from adjudge_benchmarks import Benchmark, Judgement, evenly, join, loaded, read_recorded, recordings
-from adjudge_judge_commands import answered_by, configured, data_set, keep, kept_paths, kept_records, opened
+from adjudge_data import Spool
+from adjudge_judge_commands import AT_ONCE, answered_by, configured, data_set, judged_records, keep, opened
 
 from .report import report_on, requests_of
 
@@ -96,20 +100,25 @@ def config_of(
 class Asked:
     """What a report asks a judge: the pairs as they are, and what each probe wants judged besides."""
 
-    problems: list[Problem]
-    plain: list[JudgeRequest]
+    config: HealthConfig
+    samples: int
+    problems: Sequence[Problem]
     own: dict[str, list[JudgeRequest]]
 
     @classmethod
     def of(cls, config: HealthConfig, samples: int) -> Asked:
         problems = evenly(_pairs(config.data), config.limit)
-        plain = build_requests(problems, config.judge, samples=samples, seed=config.seed, purpose="health")
-        return cls(problems, plain, requests_of(list(config.probes.values()), problems, config.judge, config.seed))
+        return cls(config, samples, problems, requests_of(list(config.probes.values()), problems, config.judge, config.seed))
 
-    @property
-    def requests(self) -> dict[str, JudgeRequest]:
+    def plain(self) -> Iterator[JudgeRequest]:
+        """Those about the pairs as they are, problem by problem."""
+        for problem in self.problems:
+            judge, seed = self.config.judge, self.config.seed
+            yield from build_requests([problem], judge, samples=self.samples, seed=seed, purpose="health")
+
+    def requests(self) -> Iterator[JudgeRequest]:
         """All of them together, so that the engine stays full."""
-        return {request.id: request for request in (*self.plain, *(request for of_one in self.own.values() for request in of_one))}
+        return chain(self.plain(), *self.own.values())
 
 
 def show_plan(config: HealthConfig, folder: FilePath, samples: int, rates: Rates, *, as_json: bool) -> None:
@@ -119,23 +128,25 @@ def show_plan(config: HealthConfig, folder: FilePath, samples: int, rates: Rates
     asked = Asked.of(config, samples)
     each = config.judge.model_copy(update={"order": "fixed"})  # a request is one judgement in one order
     facts = {"data": config.data.use, "pairs": len(asked.problems), "samples": samples}
-    problems = [request.problem for request in asked.requests.values()]
+    problems = [request.problem for request in {one.id: one for one in asked.requests()}.values()]
     show_call_plan(problems, each, config.engine, folder, rates, as_json=as_json, seed=config.seed, facts=facts)
 
 
 def of_model(config: HealthConfig, folder: FilePath, *, samples: int, cache: bool, out: FilePath | None = None) -> Metrics:
     """The report on judgements that are made now; in the folder `out` they are kept, and those that are there are not made again."""
     asked, probes = Asked.of(config, samples), list(config.probes.values())
-    requests = asked.requests
-    with kept_records(out, "judgements", config, folder, asked.problems) as records, opened(config, folder, cache=cache) as judge:
-        made = kept_paths(records)
-        for path in sample_paths(judge.session, judge.options, [one for ident, one in requests.items() if ident not in made]):
-            made[path.id] = path
-            keep(records, requests[path.id].problem, path)
-    own = {name: [made[request.id] for request in of_one] for name, of_one in asked.own.items()}
     model = answered_by(config.engine, config.model)
     spec = {"model": model, "judge": dump(config.judge), "data": dump(config.data), "seed": config.seed}
-    return {**spec, **report_on(asked.problems, [made[request.id] for request in asked.plain], probes, own)}
+    with judged_records(out, "judgements", config, folder, asked.problems) as records:
+        with opened(config, folder, cache=cache) as judge:
+            at_once, left = sys.maxsize if config.engine.asked_whole() else AT_ONCE, asked.requests()
+            while some := {request.id: request for request in islice(left, at_once)}:
+                missing = [request for ident, request in some.items() if ident not in records.ids]
+                for path in sample_paths(judge.session, judge.options, missing):
+                    keep(records, some[path.id].problem, path)
+        plain = RecordSequence(records, ReasoningPath, (request.id for request in asked.plain()))
+        own = {name: RecordSequence(records, ReasoningPath, (one.id for one in of_one)) for name, of_one in asked.own.items()}
+        return {**spec, **report_on(asked.problems, plain, probes, own)}
 
 
 def of_records(data: str | None, patterns: Sequence[str], sets: Sequence[str] | None, limit: int | None = None) -> Metrics:
@@ -167,11 +178,14 @@ def path_of(one: Judgement) -> ReasoningPath:
     return ReasoningPath(one.key, one.problem_id, order, one.index, Completion(one.text, (0,) * (one.tokens or 0), error=error), verdict)
 
 
-def _pairs(data: Dataset) -> list[Problem]:
+def _pairs(data: Dataset) -> Sequence[Problem]:
     with boundary(data, "load"):
-        return _checked(not_empty(data.load(), "data"))
+        found = Spool(data.stream())
+    if not found:
+        raise DataError("data: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    return _checked(found)
 
 
-def _checked(problems: list[Problem]) -> list[Problem]:
+def _checked(problems: Sequence[Problem]) -> Sequence[Problem]:
     check_pairs(problems, "data", labelled=False)
     return problems

@@ -5,8 +5,9 @@ So many samples of one problem do not pass for many problems, and a call that fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from adjudge import Outcome, Problem, ReasoningPath
@@ -47,18 +48,23 @@ class JudgedPair:
         return [float(path.right(self.problem) is True) for path in self.paths if order in (None, path.order)]
 
 
-def judged_pairs(problems: Sequence[Problem], paths: Iterable[ReasoningPath]) -> list[JudgedPair]:
-    """The pairs of which a judgement came back, in the problems' order."""
-    found: dict[str, list[ReasoningPath]] = {problem.id: [] for problem in problems}
-    for path in paths:
-        if path.outcome != Outcome.FAILED:
-            found[path.problem_id].append(path)
-    return [JudgedPair(problem, tuple(found[problem.id])) for problem in problems if found[problem.id]]
+def judged_pairs(problems: Iterable[Problem], paths: Iterable[ReasoningPath]) -> Iterator[JudgedPair]:
+    """The pairs of which a judgement came back, one after the other in the problems' order; paths that are no list stand in it."""
+    if isinstance(paths, list):
+        place = {problem.id: index for index, problem in enumerate(problems)}
+        paths = sorted(paths, key=lambda path: place[path.problem_id])
+    groups = groupby(paths, key=lambda path: path.problem_id)
+    judged, some = next(groups, (None, iter(())))
+    for problem in problems:
+        if problem.id == judged:
+            if came_back := tuple(path for path in some if path.outcome != Outcome.FAILED):
+                yield JudgedPair(problem, came_back)
+            judged, some = next(groups, (None, iter(())))
 
 
-def labelled_pairs(problems: Sequence[Problem], paths: Iterable[ReasoningPath]) -> list[JudgedPair]:
+def labelled_pairs(problems: Iterable[Problem], paths: Iterable[ReasoningPath]) -> Iterator[JudgedPair]:
     """Those of which it is known which answer is right."""
-    return [pair for pair in judged_pairs(problems, paths) if pair.problem.label is not None]
+    return (pair for pair in judged_pairs(problems, paths) if pair.problem.label is not None)
 
 
 def metric(values: Sequence[float]) -> dict[str, Any]:

@@ -31,16 +31,19 @@ class Accuracy(Probe):
 
     def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
         """All judgements; those that show the right answer first, or second; and both orders of a problem's first sample right."""
-        pairs = labelled_pairs(problems, paths)
         split: dict[bool, list[float]] = {True: [], False: []}
-        for pair in pairs:
+        rights: list[float] = []
+        both: list[float] = []
+        for pair in labelled_pairs(problems, paths):
+            rights.append(mean_of(pair.rights()))
+            if sample := pair.both_orders:
+                both.append(float(all(path.right(pair.problem) for path in sample)))
             for order in ("given", "swapped"):
-                if rights := pair.rights(order):
-                    split[(pair.problem.label == 0) == (order == "given")].append(mean_of(rights))
-        both = [(pair.problem, sample) for pair in pairs if (sample := pair.both_orders)]
+                if in_order := pair.rights(order):
+                    split[(pair.problem.label == 0) == (order == "given")].append(mean_of(in_order))
         return {
-            "all": metric([mean_of(pair.rights()) for pair in pairs]),
+            "all": metric(rights),
             "right_shown_first": metric(split[True]),
             "right_shown_second": metric(split[False]),
-            "both_orders": metric([float(all(path.right(problem) for path in sample)) for problem, sample in both]),
+            "both_orders": metric(both),
         }

@@ -26,13 +26,16 @@ class Votes(Probe):
         A tied vote is half right. Brier's score is of the share that says first against whether first is right; the calibration error is
         the mean, over problems, of a bin's distance between vote share and accuracy, and is too large when n is small.
         """
-        cast = [pair for pair in labelled_pairs(problems, paths) if len(pair.decided) > 1]
-        points = [_confidence(pair) for pair in cast]
-        liked = [(pair.preference or 0.0, float(pair.problem.label == 0)) for pair in cast]
+        cast, points, liked = [], [], []
+        for pair in labelled_pairs(problems, paths):
+            if len(pair.decided) > 1:
+                cast.append(len(pair.decided))
+                points.append(_confidence(pair))
+                liked.append((pair.preference or 0.0, float(pair.problem.label == 0)))
         bins = [_bin(low, high, points) for low, high in pairwise(BINS)]
         error = sum(one["n"] * abs(one["vote_share"] - one["accuracy"]["value"]) for one in bins if one["n"])
         return {
-            "votes": mean_of(len(pair.decided) for pair in cast) if cast else None,
+            "votes": mean_of(cast) if cast else None,
             "majority": metric([right for _, right in points]),
             "brier": metric([(share_first - truth) ** 2 for share_first, truth in liked]),
             "calibration_error": {"value": error / len(points) if points else None, "n": len(points), "interval": None},

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from adjudge import Command
 
     from .input_rows import read_problems
-    from .kept import keep, kept_paths, kept_records
-    from .opened_judge import OpenJudge, PairVerdict, open_judge
+    from .kept import judged_records, keep, kept_records
+    from .opened_judge import AT_ONCE, OpenJudge, PairVerdict, open_judge
     from .options import (
         DEFAULT_MODEL,
         DataOption,
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from .sources import answered_by, data_set, from_yaml, is_rows, some_of
 
 __all__ = [
-    "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
+    "AT_ONCE", "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
     "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "RowsArgument", "SeedOption", "answered_by",
-    "configured", "data_set", "from_yaml", "is_rows", "keep", "kept_paths", "kept_records", "open_judge", "opened", "read_problems",
+    "configured", "data_set", "from_yaml", "is_rows", "judged_records", "keep", "kept_records", "open_judge", "opened", "read_problems",
     "some_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)

@@ -26,7 +26,7 @@ def read_problems(
     return problems
 
 
-def spooled(problems: Iterable[Problem], where: str) -> Spool:
+def spooled(problems: Iterable[Problem], where: str) -> Spool[Problem]:
     """The problems, read once and all of them checked, in a temporary file; `DataError` when there is none."""
     found = Spool(problems)
     if not found:

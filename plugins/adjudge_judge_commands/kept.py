@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from adjudge import Options, Problem, ReasoningPath, Records
@@ -35,14 +36,15 @@ def kept_records(
         folder.close()
 
 
-def kept_paths(records: Records | None) -> dict[str, ReasoningPath]:
-    """The judgements that were kept, by id; calls that failed are dropped, to be made again."""
-    if records is None:
-        return {}
+@contextmanager
+def judged_records(out: FilePath | None, name: str, config: Options, model: FilePath, problems: Sequence[Problem]) -> Iterator[Records]:
+    """As `kept_records`, and in a temporary folder where none is named, so that no call holds what was judged; failed calls are dropped."""
     from adjudge import succeeded
 
-    records.keep(succeeded)
-    return {path.id: path for path in records.load(ReasoningPath)}
+    with kept_records(out, name, config, model, problems) as kept, TemporaryDirectory() as folder:
+        records = kept or Records(FilePath(folder) / f"{name}.jsonl")
+        records.keep(succeeded)
+        yield records
 
 
 def keep(records: Records | None, problem: Problem, path: ReasoningPath) -> None:

@@ -44,11 +44,11 @@ from adjudge import (
     play,
     problem_in,
     read_verdict,
-    reader_of,
     sample_paths,
     score_paths,
     stable_id,
     stable_seed,
+    succeeded,
     validate,
     with_logprobs,
 )
@@ -56,7 +56,6 @@ from adjudge_report import Readability
 from adjudge_tournament import play_each
 
 from .kept import judgement_row, keep
-from .stored import Stored
 
 if TYPE_CHECKING:
     from adjudge_rewards import GroupReward
@@ -156,20 +155,21 @@ class OpenJudge:
 
     def judge_each(self, problems: Iterable[Problem], records: Records | None = None) -> Iterator[PairVerdict]:
         """As `judge` does, each verdict as soon as it and those before it are known; some thousand judgements are asked for at a time."""
-        stored = Stored(records, lambda row: row["completion"]["error"] is not None)
+        if records is not None:
+            records.keep(succeeded)
         each = 2 if self.options.order == "both" else 1
         if isinstance(problems, Sized):
-            self.session.total += each * len(problems) - len(stored.ids)
+            self.session.total += each * len(problems) - (0 if records is None else len(records.ids))
         left = iter(problems)
         while some := list(islice(left, self.session.at_once // each)):
-            yield from self._judge_some(some, records, stored)
+            yield from self._judge_some(some, records)
 
-    def _judge_some(self, problems: Sequence[Problem], records: Records | None, stored: Stored) -> Iterator[PairVerdict]:
+    def _judge_some(self, problems: Sequence[Problem], records: Records | None) -> Iterator[PairVerdict]:
         """The verdicts on these pairs, all of which are asked for at once."""
         requests = build_requests(problems, self.options, seed=self.seed)
         asked, each = {request.id: request.problem for request in requests}, len(requests) // len(problems)
-        read = reader_of(ReasoningPath)
-        made = {ident: read(row) for ident, row in stored.take(asked).items()}
+        kept = [] if records is None else [ident for ident in asked if ident in records.ids]
+        made = {} if records is None else dict(zip(kept, records.read(ReasoningPath, kept), strict=True))
         told = 0
 
         def known() -> Iterator[PairVerdict]:

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from adjudge import (
     Completion,
+    DataError,
     Judge,
     Order,
     Problem,
     ReasoningPath,
     RowError,
     Session,
-    not_empty,
     problem_in,
     read_rows,
     read_verdict,
@@ -26,7 +26,7 @@ from adjudge import (
     text_field,
     tokens_back,
 )
-from adjudge_data import Columns, IdenticalAnswersError, named
+from adjudge_data import Columns, IdenticalAnswersError, Spool, named
 
 from .input_rows import name_of, own_ids
 
@@ -67,13 +67,15 @@ class PathRow:
 
 def read_path_rows(
     file: FilePath, problems: Mapping[str, Problem], *, skip_bad_lines: bool, columns: Columns | None = None
-) -> list[PathRow]:
-    """All judgements of a file, each with an id of its own; rows without a prompt are about one of these problems."""
+) -> Spool[PathRow]:
+    """All judgements of a file, each with an id of its own, held by no list; rows without a prompt are about one of these problems."""
     joined = tokens_back(file)
     rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(joined(named(row, columns or {})), problems)))
-    found = [one for row in not_empty(rows, name_of(file)) for one in row]
-    renamed = own_ids([one.id for one in found], name_of(file))
-    return [replace(one, id=renamed.get(place, one.id)) for place, one in enumerate(found)]
+    found = Spool((one for row in rows for one in row), part=1)
+    if not found:
+        raise DataError(f"{name_of(file)}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    found.renamed = own_ids([one.id for one in found], name_of(file))
+    return found
 
 
 def _judgements(row: dict[str, Any], problems: Mapping[str, Problem]) -> Iterator[PathRow]:

@@ -131,17 +131,18 @@ def _ranked(
 
     from .kept import kept_records
     from .setup import opened
-    from .stored import Stored
 
     told: dict[str, Any] = {"problems": 0, "votes": 0, "tokens": 0}
     with kept_records(out, "rankings", config, folder, problems) as records, ExitStack() as stack:
-        stored = Stored(records, lambda row: any("failed" in match["votes"] for match in row["matches"]))
         made: Iterator[dict[str, Any]] = iter(())
-        if len(stored.ids) < len(problems):
+        if records is not None:
+            records.keep(lambda row: not any("failed" in match["votes"] for match in row["matches"]))
+        if records is None or len(records.ids) < len(problems):
             judge = stack.enter_context(opened(config, folder, cache=cache))
-            made = _rankings(judge, config, (one for one in problems if one.id not in stored.ids), whole=whole)
+            made = _rankings(judge, config, (one for one in problems if records is None or one.id not in records.ids), whole=whole)
         for problem in problems:
-            row = stored.take([problem.id]).get(problem.id) or next(made)
+            place = None if records is None else records.ids.place(problem.id)
+            row = next(made) if records is None or place is None else records.ids.row_at(*place)
             if records is not None:
                 records.append(row)
             told = {"problems": told["problems"] + 1, "votes": told["votes"] + row["votes"], "tokens": _sum([told, row])}

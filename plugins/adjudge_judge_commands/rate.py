@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +46,7 @@ def rate(
 
     A row has a "prompt" and "answers", one or more. The judge has a scale, as `scale` has: --judge "{use: scale, levels: [poor, good]}".
     """
-    from adjudge import ConfigError
+    from adjudge import ConfigError, Outcome
     from adjudge_judges import RatesAlone
     from adjudge_report import check_readable
 
@@ -60,33 +64,34 @@ def rate(
         )
     alone = config.judge.alone()
     problems = some_of(read_problems(file, pairs=False, skip_bad_lines=skip_bad_lines, columns=config.columns, fewest=1), limit)
-    found = _rated(config, alone, folder, problems, samples, out, cache=not no_cache)
-    for problem in problems:
-        row = rating_row(alone, problem, found[problem.id])
+    outcomes = Counter[Outcome]()
+    for problem, answers in _rated(config, alone, folder, problems, samples, out, cache=not no_cache):
+        row = rating_row(alone, problem, answers)
         typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(row))
-    return check_readable(alone, (path.outcome for answers in found.values() for paths in answers for path in paths))
+        outcomes.update(path.outcome for paths in answers for path in paths)
+    return check_readable(alone, outcomes.elements())
 
 
 def _rated(
     config: RowsConfig, alone: Judge, folder: FilePath, problems: Sequence[Problem], samples: int, out: FilePath | None, *, cache: bool
-) -> dict[str, list[list[ReasoningPath]]]:
-    """Of every problem, by its id, the judgements of each of its answers; those that are kept in the folder are not made again."""
-    from adjudge import sample_paths
+) -> Iterator[tuple[Problem, list[list[ReasoningPath]]]]:
+    """Every problem with the judgements of each of its answers; those that are kept in the folder are not made again."""
+    from adjudge import ReasoningPath, sample_paths
 
-    from .kept import keep, kept_paths, kept_records
+    from .kept import judged_records, keep
+    from .opened_judge import AT_ONCE
     from .setup import opened
 
-    asked = {problem.id: _requests(alone, problem, samples, config.seed) for problem in problems}
-    requests = {request.id: request for answers in asked.values() for some in answers for request in some}
-    with kept_records(out, "ratings", config, folder, problems) as records:
-        made = kept_paths(records)
-        missing = [request for ident, request in requests.items() if ident not in made]
-        if missing:
-            with opened(config.model_copy(update={"judge": alone}), folder, cache=cache) as judge:
+    at_once, left, judge = sys.maxsize if config.engine.asked_whole() else AT_ONCE, iter(problems), None
+    with judged_records(out, "ratings", config, folder, problems) as records, ExitStack() as stack:
+        while some := [(problem, _requests(alone, problem, samples, config.seed)) for problem in islice(left, at_once // samples or 1)]:
+            requests = {request.id: request for _, answers in some for asked in answers for request in asked}
+            if missing := [request for ident, request in requests.items() if ident not in records.ids]:
+                judge = judge or stack.enter_context(opened(config.model_copy(update={"judge": alone}), folder, cache=cache))
                 for path in sample_paths(judge.session, alone, missing):
-                    made[path.id] = path
                     keep(records, requests[path.id].problem, path)
-    return {ident: [[made[request.id] for request in some] for some in answers] for ident, answers in asked.items()}
+            for problem, answers in some:
+                yield problem, [list(records.read(ReasoningPath, [request.id for request in asked])) for asked in answers]
 
 
 def _requests(judge: Judge, problem: Problem, samples: int, seed: int) -> list[list[JudgeRequest]]:

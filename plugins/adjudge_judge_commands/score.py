@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: adjudge score runs/demo/records/2-sft-selected.jsonl --model runs/demo/stages/1-grpo/model --use rstar"
 RUN_OF_TOKENS = 4
+Places: TypeAlias = "array[int]"
+"""Places in the rows of a file."""
 
 
 def score(
@@ -47,41 +52,57 @@ def score(
     """
     from .configs import ScoreConfig
     from .path_rows import read_path_rows
-    from .setup import configured, opened
+    from .setup import configured
     from .sources import data_set, from_yaml
 
     more: dict[str, Any] = {"scorer": from_yaml("--use", use), "limit": limit, **({} if data is None else {"data": data_set(data)})}
     config, folder = configured(ScoreConfig, model=model, engine=engine, judge=judge, sets=sets, more=more)
-    wanted = _some(read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines, columns=config.columns), limit)
+    wanted = read_path_rows(file, _problems(config.data), skip_bad_lines=skip_bad_lines, columns=config.columns)
+    groups = _some(wanted, by_problem(wanted), limit)
     if dry_run:
-        return _print_plan(wanted, config, as_json)
-    with _kept(out, config, folder, wanted) as records:
-        rows = {row["id"]: row for row in records or ()}
-        groups = [group for group in by_problem(wanted) if any(one.id not in rows for one in group)]
-        if groups:
-            with opened(config, folder, cache=False, to_score=sum(map(len, groups))) as open_judge:
-                for group in groups:
-                    for row in score_group(open_judge, config.scorer, group):
-                        rows[row["id"]] = row
-                        if records is not None:
-                            records.append(row)
-    return _print([rows[one.id] for one in wanted], as_json)
+        return _print_plan(groups, config, as_json)
+    order = range(len(wanted)) if limit is None else [place for places in groups for place in places]
+    return _print(_scored(config, folder, wanted, groups, order, out), as_json)
 
 
-def _some(wanted: list[PathRow], limit: int | None) -> list[PathRow]:
+def _scored(
+    config: ScoreConfig, model: FilePath, wanted: Sequence[PathRow], groups: Sequence[Places], order: Sequence[int], out: FilePath | None
+) -> Iterator[dict[str, Any]]:
+    """A row for every path in this order, each once it and those before it are scored; a problem's paths are read and scored together."""
+    from .setup import opened
+
+    told = 0
+    with _kept(out, config, model, wanted) as records, ExitStack() as stack:
+
+        def known() -> Iterator[dict[str, Any]]:
+            nonlocal told
+            while told < len(order) and (place := records.ids.place(wanted[order[told]].id)) is not None:
+                told += 1
+                yield records.ids.row_at(*place)
+
+        yield from known()
+        if missing := [places for places in groups if any(wanted[place].id not in records.ids for place in places)]:
+            judge = stack.enter_context(opened(config, model, cache=False, to_score=sum(map(len, missing))))
+            for places in missing:
+                for row in score_group(judge, config.scorer, [wanted[place] for place in places]):
+                    records.append(row)
+                yield from known()
+
+
+def _some(wanted: Sequence[PathRow], groups: Sequence[Places], limit: int | None) -> Sequence[Places]:
     """The judgements of at most so many problems, evenly from all."""
     from .sources import some_of
 
     if limit is None:
-        return wanted
-    groups = {id(group[0].problem): group for group in by_problem(wanted)}
-    chosen = some_of([group[0].problem for group in groups.values()], limit)
-    return [one for problem in chosen for one in groups[id(problem)]]
+        return groups
+    of_groups = (wanted[places[0]].problem for places in groups)
+    chosen = some_of([replace(one, id=str(number), prompt="", answers=()) for number, one in enumerate(of_groups)], limit)
+    return [groups[int(one.id)] for one in chosen]
 
 
-def _print_plan(wanted: Sequence[PathRow], config: ScoreConfig, as_json: bool) -> None:
+def _print_plan(groups: Sequence[Places], config: ScoreConfig, as_json: bool) -> None:
     """What a call would score; no judgement is asked for."""
-    told = {"paths": len(wanted), "problems": len(by_problem(wanted)), "scorer": config.scorer.use, "judgements": 0}
+    told = {"paths": sum(map(len, groups)), "problems": len(groups), "scorer": config.scorer.use, "judgements": 0}
     if as_json:
         return typer.echo(json.dumps(told))
     typer.echo(f"{told['paths']} paths of {told['problems']} problems would be scored by {told['scorer']}; no judgement is asked for.")
@@ -101,30 +122,30 @@ def _problems(dataset: Dataset | None) -> Mapping[str, Problem]:
 
 
 @contextmanager
-def _kept(out: FilePath | None, config: ScoreConfig, model: FilePath, wanted: Sequence[PathRow]) -> Iterator[Records | None]:
-    """What is scored already in the folder of ``--out``, less the rows whose content has changed; None without a folder."""
-    from adjudge import Plugins, Records, RunFolder, hash_of_folder
+def _kept(out: FilePath | None, config: ScoreConfig, model: FilePath, wanted: Sequence[PathRow]) -> Iterator[Records]:
+    """What is scored already in the folder of ``--out``, or in a temporary one, less the rows whose content has changed."""
+    from adjudge import Records
 
-    if out is None:
-        yield None
-        return
-    folder = RunFolder(out, config, Plugins.load(), {"model": hash_of_folder(model)})
-    try:
-        records = Records(out / "records" / "scores.jsonl")
-        content = {one.id: one.content for one in wanted}
-        records.keep(lambda row: content.get(row["id"], row["content"]) == row["content"])
+    from .kept import kept_records
+
+    with kept_records(out, "scores", config, model) as kept, TemporaryDirectory() as folder:
+        records = kept or Records(FilePath(folder) / "scores.jsonl")
+        if changed := {one.id for one in wanted if (place := records.ids.place(one.id)) and _changed(one, records.ids.row_at(*place))}:
+            records.keep(lambda row: row["id"] not in changed)
         yield records
-    finally:
-        folder.close()
 
 
-def by_problem(wanted: Sequence[PathRow]) -> list[list[PathRow]]:
-    """Judgements of one problem together: its prompts are run once for all of them."""
+def _changed(one: PathRow, row: Mapping[str, Any]) -> bool:
+    return bool(row["content"] != one.content)
+
+
+def by_problem(wanted: Sequence[PathRow]) -> list[Places]:
+    """Places of the judgements of one problem together: its prompts are run once for all of them."""
     from adjudge import stable_id
 
-    groups: dict[str, list[PathRow]] = {}
-    for one in wanted:
-        groups.setdefault(stable_id(one.problem.id, one.problem.prompt, one.problem.answers), []).append(one)
+    groups: dict[str, Places] = {}
+    for place, one in enumerate(wanted):
+        groups.setdefault(stable_id(one.problem.id, one.problem.prompt, one.problem.answers), array("q")).append(place)
     return list(groups.values())
 
 
@@ -168,24 +189,18 @@ def repetition(tokens: Sequence[int]) -> float | None:
     return 1 - len(set(runs)) / len(runs) if runs else None
 
 
-def _print(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+def _print(rows: Iterable[Mapping[str, Any]], as_json: bool) -> None:
     from adjudge import number, print_table
 
-    if as_json:
-        for row in rows:
+    cells, without, failed = [], 0, ""
+    for row in rows:
+        if as_json:
             typer.echo(json.dumps(row, ensure_ascii=False))
-        return
-    cells = [
-        [
-            row["id"],
-            row["outcome"],
-            number(row["score"], 4),
-            str(row["tokens"] or "none"),
-            number(row["mean_logprob"]),
-            number(row["repetition"]),
-        ]
-        for row in rows
-    ]
-    print_table(["path", "outcome", "score", "tokens", "mean logprob", "repetition"], cells)
-    failed = [f"; {row['id']}: {row['error']}" for row in rows if row.get("error")]
-    typer.echo(f"{len(rows)} paths, {sum(row['score'] is None for row in rows)} without a score{''.join(failed[:1])}")
+            continue
+        numbers = [number(row["score"], 4), str(row["tokens"] or "none"), number(row["mean_logprob"]), number(row["repetition"])]
+        cells.append([row["id"], row["outcome"], *numbers])
+        without += row["score"] is None
+        failed = failed or (f"; {row['id']}: {row['error']}" if row.get("error") else "")
+    if not as_json:
+        print_table(["path", "outcome", "score", "tokens", "mean logprob", "repetition"], cells)
+        typer.echo(f"{len(cells)} paths, {without} without a score{failed}")

@@ -52,11 +52,13 @@ def _likely(likely: float | None, most: float | None, show: Any) -> str:
 
 
 def _taken(stage: StageFiles) -> Taken:
-    counts = [_tokens(row) for name in stage.record_files() for row in stage.records(name) if "outcome" in row]
-    known = [count for count in counts if count is not None]
+    judgements, tokens = 0, 0
+    known = True
+    for row in (row for name in stage.record_files() for row in stage.records(name) if "outcome" in row):
+        count, judgements = _tokens(row), judgements + 1
+        known, tokens = known and count is not None, tokens + (count or 0)
     seconds = stage.result["seconds"] if stage.result else None
-    steps = len(list(stage.records("steps")))
-    return Taken(len(counts), steps, sum(known) if len(known) == len(counts) else None, seconds)
+    return Taken(judgements, sum(1 for _ in stage.records("steps")), tokens if known else None, seconds)
 
 
 def _tokens(row: Mapping[str, Any]) -> int | None:

@@ -154,7 +154,7 @@ def _running_mean(values: Sequence[float], window: int) -> list[float]:
 def histogram(title: str, kept: Sequence[float], dropped: Sequence[float]) -> str:
     """How a score, or a part of it, is spread over kept and dropped paths, each as a share of its own paths."""
     with Plot(3.3, 2.2, f"Distribution of {title} for kept and dropped paths") as plot:
-        low, high = min([*kept, *dropped]), max([*kept, *dropped])
+        low, high = min(map(min, filter(None, (kept, dropped)))), max(map(max, filter(None, (kept, dropped))))
         bins = [low + (high - low or 1.0) * step / 24 for step in range(25)]
         for values, name, zorder in ((dropped, "s1", 2), (kept, "s0", 3)):
             if values:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -18,8 +19,10 @@ class Scored:
 
     stage: str
     scorer: str
-    kept: list[Mapping[str, Any]] = field(default_factory=list)
-    dropped: list[Mapping[str, Any]] = field(default_factory=list)
+    kept: int = 0
+    dropped: int = 0
+    numbers: dict[tuple[str | None, bool], array[float]] = field(default_factory=dict)
+    """The scores, under None, and every part of them, of the paths that were kept and of those that were not."""
 
     @property
     def symbol(self) -> str:
@@ -28,13 +31,19 @@ class Scored:
     @property
     def parts(self) -> list[str]:
         """The parts' names in the order in which they first come."""
-        return list(dict.fromkeys(name for record in [*self.kept, *self.dropped] for name in record.get("parts") or {}))
+        return list(dict.fromkeys(name for name, _ in self.numbers if name is not None))
 
-    def values(self, kept: bool, part: str | None = None) -> list[float]:
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count a recorded score, and hold its numbers alone."""
+        kept = bool(record.get("kept"))
+        self.kept, self.dropped = self.kept + kept, self.dropped + (not kept)
+        for name, value in [(None, record["value"]), *(record.get("parts") or {}).items()]:
+            if value is not None:
+                self.numbers.setdefault((name, kept), array("d")).append(value)
+
+    def values(self, kept: bool, part: str | None = None) -> Sequence[float]:
         """The scores, or one part of each, that are numbers."""
-        records = self.kept if kept else self.dropped
-        found = [record["value"] if part is None else (record.get("parts") or {}).get(part) for record in records]
-        return [value for value in found if value is not None]
+        return self.numbers.get((part, kept), array("d"))
 
 
 def scored_paths(run: RunFiles) -> list[Scored]:
@@ -45,8 +54,7 @@ def scored_paths(run: RunFiles) -> list[Scored]:
 def _by_scorer(stage: StageFiles) -> dict[str, Scored]:
     found: dict[str, Scored] = {}
     for record in stage.records("scores"):
-        scored = found.setdefault(record["scorer"], Scored(stage.name, record["scorer"]))
-        (scored.kept if record.get("kept") else scored.dropped).append(record)
+        found.setdefault(record["scorer"], Scored(stage.name, record["scorer"])).add(record)
     return found
 
 
@@ -56,7 +64,7 @@ def means(scored: Scored) -> Iterator[tuple[str, float | None, float | None]]:
         yield name, _mean(scored.values(True, part)), _mean(scored.values(False, part))
 
 
-def _mean(values: list[float]) -> float | None:
+def _mean(values: Sequence[float]) -> float | None:
     return fmean(values) if values else None
 
 

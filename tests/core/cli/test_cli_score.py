@@ -218,8 +218,9 @@ def test_one_prompt_is_asked_about_once(model: Path, tmp_path: Path) -> None:
     session = CountedSession(Counting(), None, ArithmeticJudge())  # type: ignore[arg-type]
     judge = OpenJudge(validate(Judge, "rrm", plugins, "judge"), session, plugins)
     scorer = validate(PathScorer, "rstar", plugins, "scorer")
-    for group in by_problem(read_path_rows(file, {}, skip_bad_lines=False)):
-        score_group(judge, scorer, group)
+    given = read_path_rows(file, {}, skip_bad_lines=False)
+    for places in by_problem(given):
+        score_group(judge, scorer, [given[place] for place in places])
     assert sorted(size for _, size in asked) == [1, 2, 3]
     assert len({prompt for prompt, _ in asked}) == 3
     assert session.done == 6
