@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .hub import find_cached_model
     from .openai_options import OpenAiEngine
     from .replay import ReplayEngine
+    from .tally import sampled_tokens
     from .texts import tokens_until_stop
     from .token_offsets import TokenOffsets
     from .vllm_engine import VllmEngine
@@ -41,6 +42,7 @@ __all__ = [
     "merge_adapter",
     "model_below",
     "read_settings",
+    "sampled_tokens",
     "set_chat_template",
     "settings_of",
     "takes_system",

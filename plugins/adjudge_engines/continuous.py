@@ -18,6 +18,7 @@ from .sampler import SeededSampler
 from .slots import Slots, Trunk
 from .stop_strings import StopsAtText
 from .strategies import OwnLogits
+from .tally import sampled_tokens
 from .trunks import Ids, read_trunks, together
 
 READ_TOKENS = {"cpu": 2048}
@@ -117,6 +118,7 @@ class ContinuousBatch:
         ).logits[:, -1]  # fmt: skip
         uniform_B1 = torch.tensor([[row.uniform[len(row.tokens)]] for row in active], dtype=torch.float64, device=device)
         tokens, logprobs = self.sampler.choose(logits_BV, uniform_B1)
+        sampled_tokens.add(len(tokens))
         for row, token, logprob in zip(active, tokens, logprobs, strict=True):
             row.tokens.append(token)
             row.logprobs.append(logprob)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from .tally import sampled_tokens
+
 LIKELIEST = (4, 32)
 """K: of how many tokens the choice is tried first, and of how many then for the rows where that was too few."""
 
@@ -31,6 +33,7 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         step = len(self.chosen_logprobs)
         choice_B1, chosen_B = self._choose(scores, self.uniform_BT[:, step : step + 1].to(scores.device))
         self.chosen_logprobs.append(chosen_B)
+        sampled_tokens.add(len(chosen_B))
         return torch.full_like(scores, float("-inf")).scatter_(-1, choice_B1, 0.0)
 
     def choose(self, logits_BV: Tensor, uniform_B1: Tensor) -> tuple[list[int], list[float]]:

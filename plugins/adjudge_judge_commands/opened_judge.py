@@ -86,8 +86,9 @@ class CountedSession:
     def __init__(self, session: Session, engine: Engine, judge: Judge) -> None:
         self.session, self.engine, self.judge = session, engine, judge
         self.readable = Readability(judge)
-        self.total = self.asked = self.done = self.failed = self.tokens = 0
-        """Completions expected, asked for, come back and failed, and tokens of which log-probabilities were taken."""
+        self.total = self.asked = self.done = self.failed = self.sampled = self.tokens = 0
+        """Completions expected, asked for, come back and failed; tokens of those that came back; tokens of which log-probabilities were
+        taken."""
         self.last_error = ""
         self.kept: dict[int, tuple[list[Message], Completion]] | None = None
         """Prompts and what came back, by the seeds that they were sampled with; None = they are not kept."""
@@ -103,6 +104,7 @@ class CountedSession:
         with boundary(self.engine, "sample"):
             for index, completion in self.session.sample(prompts, **settings):
                 self.done += 1
+                self.sampled += len(completion.token_ids)
                 if completion.error is not None:
                     self.failed, self.last_error = self.failed + 1, completion.error
                 elif warning := self.readable.add(read_verdict(self.judge, completion).outcome, completion.text):

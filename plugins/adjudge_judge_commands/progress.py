@@ -5,42 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
 
+from adjudge_engines import sampled_tokens
 from adjudge_report import Count, ProgressDisplay
 
 from .opened_judge import CountedSession
 
-FIRST_AFTER, EVERY, REDRAW = 2.0, 5.0, 0.1
-"""Seconds until the first sign of progress, between two plain lines, and between two looks at the count for a bar."""
+FIRST_AFTER, EVERY = 2.0, 30.0
+"""Seconds until the first sign of progress, and between two plain lines."""
 
 
 @contextmanager
 def showing(session: CountedSession, doing: str, done: str) -> Iterator[None]:
     """Show what the session has done while this lasts, as in *judging* on a bar and *judged 3 of 4* in a plain line.
 
-    A thread of its own looks at the count: engines answer in bursts of a batch, so a completion is a bad moment to tell the time left.
+    A thread of its own looks at the counts: a batch of completions takes its time, and a completion that ends is a bad moment to tell the
+    time left.
     """
-    over, began = Event(), time.monotonic()
+    display, count, before = ProgressDisplay(EVERY), Count(time.monotonic()), sampled_tokens.total
 
-    def show() -> None:
-        if over.wait(FIRST_AFTER):
-            return
-        display = ProgressDisplay(every=0)
-        with display.quietly():
-            display.start()
-            wait = REDRAW if display.live else EVERY
-            while True:
-                made = session.done
-                display.show(doing, Count(began, made, made, session.total, session.tokens), done)
-                if over.wait(wait):
-                    break
-        display.close()
+    def look() -> None:
+        count.done = count.fresh = session.done
+        count.total, count.finished, count.limit = session.total, session.sampled, session.judge.max_new_tokens
+        count.see(time.monotonic(), session.tokens or max(session.sampled, sampled_tokens.total - before))
+        display.show(doing, count, done)
 
-    teller = Thread(target=show, daemon=True)
-    teller.start()
+    with display.quietly():
+        display.watch(look, FIRST_AFTER)
     try:
         yield
     finally:
-        over.set()
-        teller.join()
+        display.close()

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from adjudge import Command, Reporter
 
     from .card import Card
-    from .display import Count, ProgressDisplay
+    from .count import Count
+    from .display import ProgressDisplay
     from .html import Html
     from .phrases import duration, snippet
     from .progress import Progress

@@ -97,7 +97,7 @@ def bf16_factors() -> Iterator[None]:
     Torch has this as a setting of the whole process, so it is left alone where another thread might multiply meanwhile.
     """
     matmul = getattr(torch.backends.mkldnn, "matmul", None)
-    if matmul is None or threading.active_count() > 1:
+    if matmul is None or not _alone():
         yield
         return
     before = matmul.fp32_precision
@@ -106,6 +106,11 @@ def bf16_factors() -> Iterator[None]:
         yield
     finally:
         matmul.fp32_precision = before
+
+
+def _alone() -> bool:
+    """Whether no other thread of Python's might multiply; the one that shows progress, which goes by this name, never does."""
+    return threading.active_count() - sum(thread.name == "progress" for thread in threading.enumerate()) < 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def test_some_failed_calls_are_told_with_the_reason(
 def test_long_work_shows_progress_in_plain_lines(call: Call, model: Path) -> None:
     rows = "".join(f'{{"prompt": "larger?", "answers": ["7", "{n}"]}}\n' for n in range(20, 24))
     result = call("judge", "-m", model, "--engine", "{use: oracle, seconds: 0.6}", "--json", stdin=rows)
-    assert re.search(r"judged [34] of 4, about \d s left", result.stderr)
+    assert re.search(r"judged [34] of 4, \d+ tokens/s, about \d s left", result.stderr)
     assert len(result.stdout.splitlines()) == 4
 
 

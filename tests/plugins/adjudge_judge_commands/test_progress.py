@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from adjudge_arithmetic import ArithmeticDataset
 from adjudge_judges import ArithmeticJudge
 
 SCRIPT = """
@@ -69,3 +75,60 @@ def test_a_display_that_breaks_stops_nothing(monkeypatch: pytest.MonkeyPatch, ca
     with progress.showing(CountedSession(None, None, ArithmeticJudge()), "judging", "judged"):  # type: ignore[arg-type]
         sleep(0.2)
     assert capsys.readouterr().err == "warning: no more progress is shown: OSError: no terminal\n"
+
+
+CALL = """
+import sys
+from adjudge_judge_commands import progress
+from adjudge_report import display
+progress.FIRST_AFTER, progress.EVERY, display.REDRAW = 0.0, 0.01, 0.01
+from adjudge.cli.app import main
+sys.argv[0] = "adjudge"
+main()
+"""
+"""The command line, which shows progress from the start and often."""
+
+
+def call_of(folder: Path, command: str) -> list[str]:
+    """A command that asks the embedded judge for judgements which all run into the token limit, so that all end with the last token."""
+    problems = ArithmeticDataset(size=32, levels=[1, 2], part="test").load()
+    rows = [{"prompt": one.prompt, "answers": list(one.answers), "label": one.label} for one in problems]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [sys.executable, "-c", CALL, command, str(folder / "pairs.jsonl"), "--no-cache", "--set", "judge.max_new_tokens=32"]
+
+
+@pytest.mark.parametrize(("command", "done"), [("judge", "judged"), ("eval", "judged"), ("rank", "judged")])
+def test_a_pipe_is_told_of_tokens_while_no_judgement_is_done_and_never_the_same_twice(tmp_path: Path, command: str, done: str) -> None:
+    pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
+    lines = subprocess.run(call_of(tmp_path, command), capture_output=True, text=True, check=True).stderr.splitlines()
+    told = [line for line in lines if line.startswith(done)]
+    assert any(re.match(rf"{done} 0 of \d+, [\d,]+ tokens/s", line) for line in told), told
+    assert all(one != other for one, other in pairwise(told))
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
+    ours, theirs = pty.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while part := os.read(ours, 65536):
+                shown.append(part)
+        except OSError:  # what a pseudo-terminal says once nobody has it open any more
+            pass
+
+    reader = Thread(target=read)
+    reader.start()
+    terminal = {**os.environ, "TERM": "xterm", "COLUMNS": "140"}
+    subprocess.run(call_of(tmp_path, "judge"), stderr=theirs, stdout=subprocess.DEVNULL, env=terminal, check=True)
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    text = b"".join(shown).decode()
+    speeds = set(re.findall(r"0 of \d+, ([\d,]+) tokens/s", text))
+    assert len(speeds) > 1, "redrawn with another speed before the first judgement is done"
+    bars = text[text.index("judging") : text.rindex("judging")]
+    assert "\n" not in bars, "one line, drawn again in its place"
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
