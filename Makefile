@@ -10,7 +10,7 @@ TORCH_ARGS ?=
 # The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-policy test test-vllm test-rewards test-ray fast check docs site bench clean
+.PHONY: demo demo-policy test test-vllm test-rewards test-ray fast check docs site dist release bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
@@ -40,6 +40,12 @@ check: $(VENV)/installed  ## format, lint, types
 
 docs: $(VENV)/installed  ## write the generated pages, the measured tables and the pictures again
 	$(BIN)/python docs/generate.py
+
+dist: $(VENV)/installed  ## build sdist and wheel into dist/, and install the wheel into fresh environments: the release checklist without its slow lines
+	$(BIN)/python .ci/release.py --quick
+
+release: $(VENV)/installed  ## the whole release checklist: the demo from the wheel, known vulnerabilities and licences too
+	$(BIN)/python .ci/release.py
 
 site: $(VENV)/installed  ## build the site into build/site/html, strictly: a broken link is an error
 	$(BIN)/python docs/site.py

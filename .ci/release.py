@@ -1,0 +1,199 @@
+"""The release checklist: ``python .ci/release.py`` runs every line of it and says which hold; ends with 1 where one does not.
+
+Builds sdist and wheel into ``dist/``, builds the wheel once more from the sdist, and installs it into fresh environments: bare, with
+``[openai]`` against an endpoint on loopback, and with ``[train]``, which trains the demo. ``--quick`` leaves out what takes minutes.
+Reports of known vulnerabilities and of licences come from pip-audit and pip-licenses, in an environment of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "dist"
+GROUP = '{"prompt": "37+48", "answers": ["75", "85", "86"]}\n'
+RECORDED = """
+import itertools, json, sys
+from adjudge import Plugins, Problem, validate, Judge
+judge, group = validate(Judge, "rrm", Plugins.load(), "judge"), json.loads(sys.argv[2])
+with open(sys.argv[1], "w") as file:
+    for pair in itertools.permutations(group["answers"], 2):
+        prompt = judge.render(Problem("1", group["prompt"], pair), "given")[-1]["content"]
+        print(json.dumps({"prompt": prompt, "texts": ["It is right. \\\\boxed{Assistant 1}"]}), file=file)
+"""
+"""Writes a text for every pair of a group, as a judge's that names whatever it is shown first."""
+FREE = re.compile(r"Apache|MIT|BSD|ISC|Python|PSF|MPL|Mozilla|Unlicense|CC0|Zlib|HPND|NVIDIA|0BSD|CNRI", re.IGNORECASE)
+"""Licences that a user of an Apache-2.0 package may take along; anything else is listed to be looked at."""
+
+
+class Missed(Exception):
+    """A line of the checklist that does not hold, and why."""
+
+
+def said(command: Sequence[str | Path], **more: object) -> str:
+    """What a command prints; raises `Missed` with its last lines where it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
+    if done.returncode:
+        raise Missed(f"{Path(command[0]).name} ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
+    return str(done.stdout)
+
+
+def version() -> str:
+    """The version stands in one place, and the changelog has a part for it."""
+    name = re.search(r'__version__ = "([^"]+)"', (ROOT / "core/adjudge/version.py").read_text())
+    if not name or f"## {name[1]}" not in (ROOT / "CHANGELOG.md").read_text():
+        raise Missed("CHANGELOG.md has no part for the version of core/adjudge/version.py")
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    if not cited or cited[1].strip('"') != name[1]:
+        raise Missed("CITATION.cff names another version")
+    return name[1]
+
+
+def clean() -> str:
+    """Everything is committed."""
+    if changed := said(["git", "status", "--short"], cwd=ROOT):
+        raise Missed(f"not committed: {changed}")
+    return said(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT).strip()
+
+
+def built() -> str:
+    """sdist and wheel, and the wheel that is built from the sdist is the same."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    said([sys.executable, "-m", "hatchling", "build", "-d", DIST], cwd=ROOT, env=environment)
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(next(DIST.glob("*.tar.gz"))) as packed:
+            packed.extractall(folder, filter="data")
+        [source] = Path(folder).iterdir()
+        said([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", Path(folder) / "again"], cwd=source, env=environment)
+        [ours], [again] = DIST.glob("*.whl"), (Path(folder) / "again").glob("*.whl")
+        digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (ours, again)]
+    if digests[0] != digests[1]:
+        raise Missed("the wheel from the sdist differs from the wheel from the checkout")
+    return f"{ours.name}, {ours.stat().st_size / 2**20:.1f} MiB, sha256 {digests[0][:16]}"
+
+
+@contextmanager
+def installed(extras: str, *more: str) -> Iterator[Path]:
+    """The folder of programs of a fresh environment with the wheel and these extras."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        programs = Path(folder) / "bin"
+        pip = [programs / "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
+        for packages in ([*more], [f"{next(DIST.glob('*.whl'))}{extras}"]):
+            if packages:
+                said([*pip, *packages])
+        yield programs
+
+
+class Judge(http.server.BaseHTTPRequestHandler):
+    """An endpoint whose judge names whatever it is shown first."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = {"role": "assistant", "content": "The first is right. \\boxed{Assistant 1}"}
+        said: dict[str, object] = {"id": "1", "object": "chat.completion", "created": 0, "model": "judge"}
+        said["choices"] = [{"index": 0, "message": answer, "finish_reason": "stop"}]
+        said["usage"] = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+        body = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing is printed."""
+
+
+def bare() -> str:
+    """Without extras: the commands start, a group is ranked from recorded texts, and what an endpoint wants is told."""
+    with installed("") as programs, tempfile.TemporaryDirectory() as folder:
+        texts = Path(folder) / "texts.jsonl"
+        said([programs / "python", "-c", RECORDED, texts, GROUP])
+        rank = [programs / "adjudge", "rank", "--json", "--judge", "rrm", "--engine"]
+        ranked = json.loads(said([*rank, f"{{use: replay, file: {texts}}}"], input=GROUP, cwd=folder))
+        refused = subprocess.run([str(one) for one in [*rank, "{use: openai, base_url: 'http://127.0.0.1:9/v1', model: judge}"]],
+                                 input=GROUP, capture_output=True, text=True, check=False, cwd=folder)  # fmt: skip
+        if refused.returncode != 2 or "adjudge[openai]" not in refused.stderr:
+            raise Missed(f"an endpoint without its extra: {refused.returncode}, {refused.stderr[-500:]}")
+        return f"order {ranked['order']}; an endpoint is refused with its remedy"
+
+
+def endpoint() -> str:
+    """With [openai]: a group is ranked through an endpoint."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Judge)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with installed("[openai]") as programs, tempfile.TemporaryDirectory() as folder:
+        engine = f"{{use: openai, base_url: 'http://127.0.0.1:{server.server_port}/v1', model: judge}}"
+        ranked = json.loads(said([programs / "adjudge", "rank", "--json", "--judge", "rrm", "--engine", engine], input=GROUP, cwd=folder))
+    server.shutdown()
+    if sorted(ranked["order"]) != [0, 1, 2]:
+        raise Missed(f"no ranking: {ranked}")
+    return f"order {ranked['order']}"
+
+
+def demo() -> str:
+    """With [train]: the demo trains through its three stages and has a report."""
+    with installed("[train]", "torch") as programs, tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(ROOT / "docs/runs/demo.yaml", Path(folder) / "demo.yaml")
+        said([programs / "adjudge", "run", "demo.yaml", "--set", f"out={folder}/run"], cwd=folder)
+        if not (Path(folder) / "run/report.html").is_file():
+            raise Missed("there is no report")
+        return "three stages and a report"
+
+
+def audit() -> str:
+    """No dependency has a vulnerability that is known, and every licence may be taken along."""
+    with installed("[train,openai,serve]", "torch", "pip-audit", "pip-licenses") as programs:
+        found = json.loads(said([programs / "pip-licenses", "--format", "json"]))
+        odd = [f"{one['Name']} ({one['License']})" for one in found if not FREE.search(one["License"]) and one["Name"] != "adjudge"]
+        (DIST / "licences.json").write_text(json.dumps(found, indent=1) + "\n")
+        known = subprocess.run([str(programs / "pip-audit"), "--format", "json"], capture_output=True, text=True, check=False, timeout=600)
+        if not known.stdout:
+            raise Missed(f"pip-audit could not ask: {known.stderr[-300:]}")
+        bad = [f"{one['name']} {one['version']}" for one in json.loads(known.stdout)["dependencies"] if one.get("vulns")]
+    if bad:
+        raise Missed(f"known vulnerabilities: {', '.join(bad)}")
+    return f"{len(found)} packages; to be looked at: {', '.join(odd) or 'none'}"
+
+
+LINES: tuple[tuple[Callable[[], str], bool], ...] = (
+    (version, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (audit, True),
+)  # fmt: skip
+"""The checklist; the second says whether a line takes minutes."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
+    parser.add_argument("--only", choices=[line.__name__ for line, _ in LINES], help="one line alone")
+    given, missed = parser.parse_args(), 0
+    for line, slow in LINES:
+        if (slow and given.quick) or given.only not in (None, line.__name__):
+            continue
+        try:
+            print(f"holds   {line.__name__}: {line()}", flush=True)
+        except Missed as why:
+            missed += 1
+            print(f"MISSED  {line.__name__}: {why}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
