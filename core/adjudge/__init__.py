@@ -12,7 +12,7 @@ from .version import __version__ as __version__
 # isort: off
 if TYPE_CHECKING:
     from .api.hooks import hookimpl
-    from .api.kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule, Session, check_ranking
+    from .api.kinds import Aggregator, Dataset, Eligibility, Engine, Judge, PathScorer, RewardRule, Session, check_ranking
     from .api.options import Component, Options, did_you_mean, dump, field_docs, named_once, validate
     from .api.stages import KINDS, Launcher, Probe, ProcessGroup, RecordFile, Reporter, RunInfo, StageContext, StageTrainer
     from .api.values import ReasoningPath as Path
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = [  # noqa: RUF022
     "AdjudgeError", "Aggregator", "Budget", "Command", "Completion", "Component", "ConfigError", "DEFAULT_MODEL", "DataError", "Dataset",
-    "DryRunOption", "EVALUATION_COLUMNS", "Engine", "EngineOption", "EvaluationConfig", "FAILURES", "Interval", "JobError", "Json",
-    "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
+    "DryRunOption", "EVALUATION_COLUMNS", "Eligibility", "Engine", "EngineOption", "EvaluationConfig", "FAILURES", "Interval", "JobError",
+    "Json", "JsonOption", "Judge", "JudgeOption", "JudgeRequest", "KINDS", "Launcher", "Match", "MatchResult", "Message", "Metrics",
     "ModelOption", "NoCacheOption", "OpenJudge", "Options", "Order", "OrderOption", "Outcome", "PairVerdict", "Path", "PathScorer",
     "PluginError", "Plugins", "PriceInOption", "PriceOutOption", "Probe", "Problem", "ProcessGroup", "PromptTooLong", "Ranking",
     "Ratings", "ReasoningPath", "RecordFile", "RecordSequence", "Records", "Reporter", "Reward", "RewardRule", "RowError", "RowsArgument",

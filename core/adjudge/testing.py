@@ -1,9 +1,7 @@
-"""For plugin authors: an engine that replays texts, and checks of what each kind promises.
+"""For plugin authors: an engine that replays texts, and checks that raise `AssertionError` where a kind's promise is broken.
 
-    from adjudge.testing import check_aggregator
-    check_aggregator(Elo())
-
-Every ``check_*`` raises `AssertionError` that says which promise was broken.
+from adjudge.testing import check_aggregator
+check_aggregator(Elo())
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
         Decide,
         check_aggregator,
         check_component,
+        check_eligibility,
         check_judge,
         check_rule,
         check_scorer,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Decide", "RecordedEngine", "ReplaySession", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer",
-    "completion_of", "path_of", "play_with",
+    "Decide", "RecordedEngine", "ReplaySession", "check_aggregator", "check_component", "check_eligibility", "check_judge", "check_rule",
+    "check_scorer", "completion_of", "path_of", "play_with",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__, beside="adjudge_")

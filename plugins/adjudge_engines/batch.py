@@ -31,6 +31,7 @@ class BatchEngine(Engine):
 
     per_process: ClassVar[bool] = False
     ignores_model_folder: ClassVar[bool] = True
+    statistics: ClassVar[frozenset[str]] = frozenset()
     without_effect: ClassVar[frozenset[str]] = frozenset({"requests", "results"})
 
     use: Literal["batch"] = "batch"

@@ -26,7 +26,9 @@ PACKED_BYTES = {"8bit": 1.0, "4bit": 0.5}
 class HfEngine(Engine):
     """A transformers causal language model in this process, on the GPU where there is one."""
 
-    statistics: ClassVar[frozenset[str]] = frozenset({"entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob"})
+    statistics: ClassVar[frozenset[str]] = frozenset(
+        {"entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob", "top20_logprob"}
+    )
     without_effect: ClassVar[frozenset[str]] = frozenset({"batch_tokens", "score_tokens"})
     later: ClassVar[frozenset[str]] = frozenset({"quantization", "chat_template", "chat_template_kwargs"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Literal
+from typing import ClassVar, Literal
 
 from adjudge import Completion, ConfigError, Engine, Message
 
@@ -39,6 +39,7 @@ class ReplaySession:
 class RecordedEngine(Engine):
     """Replays texts by the content of a prompt's last turn; for tests and examples."""
 
+    statistics: ClassVar[frozenset[str]] = frozenset()
     use: Literal["replay-texts"] = "replay-texts"
     texts: dict[str, list[str]] = {}
     """Texts to answer with, by the last turn's content."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Literal
+from typing import ClassVar, Literal
 
 from adjudge import Engine, RowError, Session, read_rows, text_field
 
@@ -18,6 +18,7 @@ class ReplayEngine(Engine):
     A row: ``{"prompt": "## Query ...", "texts": ["... \\\\boxed{Assistant 1}"]}``
     """
 
+    statistics: ClassVar[frozenset[str]] = frozenset()
     use: Literal["replay"] = "replay"
     file: FilePath
     """JSON Lines with ``prompt`` and ``texts``; the seed chooses among several texts."""

@@ -12,13 +12,18 @@ from torch import Tensor
 
 from adjudge_rstar import Head, token_logprobs, token_statistics
 
+TOP = 20
+"""Tokens over which ``top20_logprob`` is the mean; all of a smaller vocabulary."""
+
 
 def from_hidden(head: Head, hidden_ND: Tensor, rows_T: Tensor, target_T: Tensor, names: Sequence[str]) -> Tensor:
     """Log-probabilities of the targets, and a row for each name; shape (S, T)."""
     if not names:
         return token_logprobs(hidden_ND, head.weight_VD, target_T, rows_T=rows_T, **head.options).unsqueeze(0)
-    found = token_statistics(hidden_ND, head.weight_VD, target_T, rows_T=rows_T, top=int("top_logprob" in names), **head.options)
-    values = [found.top_logprob_TK[:, 0] if name == "top_logprob" else getattr(found, f"{name}_T") for name in names]
+    top = min(TOP, head.weight_VD.shape[0]) if "top20_logprob" in names else int("top_logprob" in names)
+    found = token_statistics(hidden_ND, head.weight_VD, target_T, rows_T=rows_T, top=top, **head.options)
+    of_top = {"top_logprob": lambda: found.top_logprob_TK[:, 0], "top20_logprob": lambda: found.top_logprob_TK.mean(1)}
+    values = [of_top[name]() if name in of_top else getattr(found, f"{name}_T") for name in names]
     return torch.stack([found.logprob_T, *(value.to(found.logprob_T.dtype) for value in values)])
 
 
@@ -37,5 +42,6 @@ def from_logits(logits_TV: Tensor, target_T: Tensor, names: Sequence[str]) -> Te
         "p_squared": lambda: p_TV.square().sum(-1),
         "rank": lambda: 1 + (logits_TV > logit_T1 + 2.0**-16 * logit_T1.abs().clamp(min=1)).sum(-1),  # the rule of `token_statistics`
         "top_logprob": lambda: logprob_TV.amax(-1),
+        "top20_logprob": lambda: logprob_TV.topk(min(TOP, logprob_TV.shape[-1])).values.mean(-1),
     }
     return torch.stack([logprob_T, *(make[name]().to(logprob_T.dtype) for name in names)])

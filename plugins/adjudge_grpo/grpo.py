@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import ConfigError, Judge, Problem, RewardRule, StageContext, StageResult, StageTrainer, Work, count_requests, named_once
+from adjudge import (
+    ConfigError,
+    Eligibility,
+    Judge,
+    Problem,
+    RewardRule,
+    StageContext,
+    StageResult,
+    StageTrainer,
+    Work,
+    count_requests,
+    named_once,
+)
+from adjudge_eligibility import Label, check_orders
 from adjudge_trl import Lora, checked_table, micro_batches
 
 from .rules import VerdictRule
@@ -34,6 +47,7 @@ class Grpo(StageTrainer):
     """Group-relative policy optimisation of the judge on rules it can check, through TRL."""
 
     without_effect = frozenset({"save_every"})
+    later = frozenset({"eligible"})
     use: Literal["grpo"] = "grpo"
     rules: Annotated[list[RewardRule], Field(min_length=1, default_factory=lambda: [VerdictRule()]), AfterValidator(named_once)]
     """Reward rules; a path's reward is their weighted sum, with the group's mean for a rule that does not apply to it."""
@@ -41,6 +55,8 @@ class Grpo(StageTrainer):
     """``hard`` = only problems whose pass rate over `probe_samples` judgements of the stage's first model is below 1."""
     probe_samples: Annotated[int, Field(gt=0)] = 4
     """N, judgements per problem to find the hard ones."""
+    eligible: Eligibility = Label()
+    """What passes for right where ``hard`` problems are looked for: the label or, without labels, what stands in for it."""
     steps: Annotated[int, Field(gt=0)] = 100
     """Optimiser steps."""
     prompts_per_step: Annotated[int, Field(gt=0)] = 16
@@ -77,6 +93,10 @@ class Grpo(StageTrainer):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide prompts_per_step x group = {size}")
         return self
 
+    @property
+    def needs_labels(self) -> bool:  # type: ignore[override]
+        return any(rule.needs_labels for rule in self.rules) or (self.only == "hard" and self.eligible.needs_labels)
+
     def train(self, stage: StageContext) -> StageResult:
         from .train import train
 
@@ -84,6 +104,7 @@ class Grpo(StageTrainer):
 
     def check_judge(self, judge: Judge, field: str) -> None:
         self.rollout_temperature(judge, field)
+        check_orders(self.eligible, judge, f"{field}.eligible")
 
     def rollout_temperature(self, judge: Judge, field: str) -> float:
         """The stage's own, else the judge's; a greedy judge would give groups without any difference to learn from."""

@@ -33,7 +33,7 @@ class RolloutRewards:
         self.steps = after_resume(stage.records("steps", options.steps), done)
         self.signal: list[bool] = []
         """For each rollout of this process in the last call, whether its group holds right and wrong ones, and rewards that differ."""
-        self.last: dict[str, float] = {}
+        self.last: dict[str, float | None] = {}
         """What the step record says of the last call."""
         self.lengths: list[int] = []
         """For each rollout of this process in the last call, its tokens up to the judge's stop string; others are not trained on."""
@@ -70,8 +70,9 @@ class RolloutRewards:
         return [rollout["reward"] for rollout in everyone[first : first + len(mine)]]
 
     def _teaches(self, group: list[dict[str, Any]]) -> bool:
-        """Whether a group holds right and wrong rollouts, and rewards that differ."""
-        return 0 < sum(rollout["right"] for rollout in group) < self.group and differ([rollout["reward"] for rollout in group])
+        """Whether a group holds right and wrong rollouts, as far as there is a label, and rewards that differ."""
+        mixed = group[0]["label"] is None or 0 < sum(rollout["right"] for rollout in group) < self.group
+        return mixed and differ([rollout["reward"] for rollout in group])
 
     def _rollout(self, step: int, index: int, problem: Problem, order: Order, text: str, ids: list[int]) -> dict[str, Any]:
         """What is recorded of a completion, given with its place in the step's batch; its reward is known once its group is whole."""
@@ -92,12 +93,13 @@ class RolloutRewards:
         return ReasoningPath(ident, problem.id, order, index, sampled, read_verdict(self.judge, sampled))
 
 
-def _means(rollouts: list[dict[str, Any]], taught: list[bool]) -> dict[str, float]:
-    """What the step record says of a batch."""
+def _means(rollouts: list[dict[str, Any]], taught: list[bool]) -> dict[str, float | None]:
+    """What the step record says of a batch; no accuracy where no problem has a label."""
     known = [rollout["reward"] for rollout in rollouts if rollout["reward"] is not None]
+    labelled = [rollout["right"] for rollout in rollouts if rollout["label"] is not None]
     return {
         "reward": sum(known) / max(1, len(known)),
-        "accuracy": sum(rollout["right"] for rollout in rollouts) / len(rollouts),
+        "accuracy": sum(labelled) / len(labelled) if labelled else None,
         "skipped_groups": 1 - sum(taught) / len(taught),
         "tokens": sum(rollout["tokens"] for rollout in rollouts) / len(rollouts),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ from adjudge import Outcome, Problem, ReasoningPath, RewardRule, boundary, numbe
 class VerdictRule(RewardRule):
     """+1 when the verdict is the label, -1 otherwise, also when it is unreadable or truncated (RRM); None for a failed call."""
 
+    needs: ClassVar[str] = "labels"
+    needs_labels: ClassVar[bool] = True
     use: Literal["verdict"] = "verdict"
 
     def reward(self, problem: Problem, path: ReasoningPath) -> float | None:

@@ -12,6 +12,7 @@ from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
+from adjudge_eligibility import Label, eligible_paths, tally, texts_of
 from adjudge_engines import TokenOffsets, load_tokenizer
 from adjudge_judges import opened_by_template
 from adjudge_trl import (
@@ -41,10 +42,10 @@ def train(options: Grpo, stage: StageContext) -> StageResult:
     check_machine(stage, stage.model, options.lora, options.trl)
     tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code, chat=stage.engine)
     check_chat_template(stage, tokenizer)
-    problems = list(stage.problems) if options.only == "all" else hard_problems(options, stage)
+    problems, found = (list(stage.problems), {}) if options.only == "all" else hard_problems(options, stage)
     result = reinforce(options, stage, tokenizer, problems)
     give_back_memory()
-    return result
+    return StageResult(result.model, {**result.metrics, **found})
 
 
 def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list[Problem]) -> StageResult:
@@ -85,10 +86,15 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     if all(step["skipped_groups"] == 1 for step in steps):
         raise JobError(
             f"stage {stage.name}: every group of all {len(steps)} steps was all right, all wrong or rewarded alike, so nothing was"
-            f" learned (share of right judgements in the last step: {steps[-1]['accuracy']:.3f}).\n"
+            f" learned{_last_share(steps[-1])}.\n"
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
     return StageResult(save(trainer, stage, start, options.lora, options.trl), summary(problems, stage, steps))
+
+
+def _last_share(step: dict[str, Any]) -> str:
+    """The share of right judgements in a step, where there are labels."""
+    return "" if step["accuracy"] is None else f" (share of right judgements in the last step: {step['accuracy']:.3f})"
 
 
 def has_reference(options: Grpo) -> bool:
@@ -96,21 +102,26 @@ def has_reference(options: Grpo) -> bool:
     return options.beta > 0 and options.lora is None
 
 
-def hard_problems(options: Grpo, stage: StageContext) -> list[Problem]:
-    """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3).
+def hard_problems(options: Grpo, stage: StageContext) -> tuple[list[Problem], dict[str, Any]]:
+    """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3), or eligible without labels.
 
-    A call that failed says nothing about its problem and is left out.
+    A call that failed says nothing about its problem and is left out. Also what a rule without labels came to, for the metrics.
     """
+    by_id = {problem.id: problem for problem in stage.problems}
     with stage.open(stage.model) as session:
         paths = stage.sample(session, stage.problems, "probe", samples=options.probe_samples)
-    by_id = {problem.id: problem for problem in stage.problems}
-    hard = {path.problem_id for path in paths if path.outcome != Outcome.FAILED and not path.right(by_id[path.problem_id])}
+        eligible = eligible_paths(options.eligible, by_id, paths, session, stage.judge)
+    hard = {
+        path.problem_id for path, one in zip(texts_of(paths), eligible, strict=True) if path.outcome != Outcome.FAILED and not one
+    }  # fmt: skip
     if not hard:
         raise JobError(
             f"stage {stage.name}: only: hard found no problem, for all {options.probe_samples} judgements of all"
-            f" {len(by_id)} problems are right.\n  Remedy: use harder problems, more probe_samples, or drop this stage."
+            f" {len(by_id)} problems are {'right' if isinstance(options.eligible, Label) else 'eligible'}.\n"
+            "  Remedy: use harder problems, more probe_samples, or drop this stage."
         )
-    return [problem for problem in stage.problems if problem.id in hard]
+    found = {} if isinstance(options.eligible, Label) else {"eligibility": tally(options.eligible, by_id, paths, eligible)}
+    return [problem for problem in stage.problems if problem.id in hard], found
 
 
 def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, count: int) -> Rows:
@@ -176,7 +187,8 @@ def summary(problems: list[Problem], stage: StageContext, steps: list[dict[str, 
     tail: dict[str, list[float]] = defaultdict(list)
     for step in steps[-max(1, len(steps) // 10) :]:
         for name in ("reward", "accuracy", "skipped_groups"):
-            tail[name].append(step[name])
+            if step[name] is not None:
+                tail[name].append(step[name])
     return {
         "problems": len(problems),
         "of_problems": len(stage.problems),

@@ -73,7 +73,7 @@ def find_problems(run: Run) -> tuple[list[Problem] | None, dict[str, list[Proble
     missing: dict[str, str] = {}
     for field, dataset in sets.items():
         try:
-            found[field] = load_set(dataset, field)
+            found[field] = load_set(dataset, field, run.labelled)
         except ConfigError as error:
             found[field], missing[field] = None, str(error).partition("\n")[0].removeprefix(f"{field}: ")
     train_or_none = found.pop("data")

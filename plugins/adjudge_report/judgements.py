@@ -17,7 +17,7 @@ from adjudge import Outcome, stable_id, tokens_back
 
 from .gather import RunFiles, StageFiles
 
-CLASSES = ("wrong", "right", "undecided")
+CLASSES = ("wrong", "right", "undecided", "unlabelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _judgements(run: RunFiles, stage: StageFiles) -> Iterator[ExampleJudgement]:
 def _kind(record: Mapping[str, Any]) -> str:
     if not Outcome(record["outcome"]).decided:
         return "undecided"
-    return "right" if record.get("right") else "wrong"
+    return {True: "right", False: "wrong", None: "unlabelled"}[record.get("right")]
 
 
 def _take_turns(queues: Iterable[Iterable[ExampleJudgement]]) -> Iterator[ExampleJudgement]:

@@ -17,7 +17,7 @@ from .judgements import sample_judgements
 from .page import template
 from .planned import compared
 from .plots import OUTCOMES, SERIES, accuracy_plot, curve_plot, histogram, outcome_plot, reward_plot
-from .selection import Scored, means, measured_paths, scored_paths
+from .selection import Scored, eligibility, means, measured_paths, scored_paths
 
 
 def write_run(folder: FilePath, samples: int) -> FilePath:
@@ -37,6 +37,8 @@ def _facts(run: RunFiles) -> dict[str, Any]:
         "ran": list(_what_ran(run)),
         "planned": compared(run),
         "tables": {name: _by_stage(run, name) for name in run.sets},
+        "unlabelled": {name: counts for name in run.sets if (counts := _unlabelled(run, name))},
+        "eligibility": eligibility(run),
         "config_text": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
         "outcome_series": OUTCOMES,
         "set_series": {name: SERIES[index % len(SERIES)] for index, name in enumerate(run.sets)},
@@ -46,6 +48,12 @@ def _facts(run: RunFiles) -> dict[str, Any]:
 def _by_stage(run: RunFiles, name: str) -> dict[str, Mapping[str, Any]]:
     """One set's evaluation by the name of the stage."""
     return {stage.name: stage.evaluation[name] for stage in run.complete if name in stage.evaluation}
+
+
+def _unlabelled(run: RunFiles, name: str) -> tuple[int, int] | None:
+    """Judgements of a set of which no label says whether they are right, and all of them; None where every one has a label."""
+    labels = [record.get("label") for stage in run.complete[:1] for record in stage.records(f"evaluation-{name}")]
+    return (labels.count(None), len(labels)) if None in labels else None
 
 
 def _what_ran(run: RunFiles) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,16 @@ def _mean(values: Sequence[float]) -> float | None:
 def measured_paths(run: RunFiles) -> dict[str, dict[str, Mapping[str, Any]]]:
     """By stage and measure, the means that a stage reports over its paths and over those it selected from them."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {
-        stage.name: {name: value for name, value in (stage.result or {}).get("metrics", {}).items() if isinstance(value, dict)}
+        stage.name: {name: one for name, one in _metrics(stage).items() if isinstance(one, dict) and name != "eligibility"}
         for stage in run.stages
     }
     return {name: by_measure for name, by_measure in found.items() if by_measure}
+
+
+def eligibility(run: RunFiles) -> dict[str, Mapping[str, Any]]:
+    """By stage, how a rule that chooses without labels did."""
+    return {stage.name: found for stage in run.stages if (found := _metrics(stage).get("eligibility"))}
+
+
+def _metrics(stage: StageFiles) -> Mapping[str, Any]:
+    return (stage.result or {}).get("metrics", {})  # type: ignore[no-any-return]

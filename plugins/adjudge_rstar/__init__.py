@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from adjudge import PathScorer
 
     from .backends import Backend
-    from .checked import score_paths
+    from .checked import ScoringSession, score_paths
     from .head import Head
-    from .scorers import Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
+    from .scorers import GeometricRStar, Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
     from .statistics import Stats, TokenStatistics
 
 __all__ = [
+    "GeometricRStar",
     "Head",
     "Likelihood",
     "Longest",
     "MeanLogprob",
     "RStar",
     "Random",
+    "ScoringSession",
     "SelfConsistency",
     "Shortest",
     "TokenStatistics",
@@ -165,6 +167,6 @@ def combine_shards(shards: Sequence[Stats]) -> Stats:
 
 @hookimpl
 def register_path_scorers() -> list[type[PathScorer]]:
-    from .scorers import Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
+    from .scorers import GeometricRStar, Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
 
-    return [RStar, MeanLogprob, Likelihood, Validity, SelfConsistency, Shortest, Longest, Random]
+    return [RStar, GeometricRStar, MeanLogprob, Likelihood, Validity, SelfConsistency, Shortest, Longest, Random]

@@ -28,6 +28,15 @@ def rstar(path: ReasoningPath) -> Score:
     return Score(path.id, consistency * validity, parts)
 
 
+def geometric_rstar(path: ReasoningPath) -> Score:
+    """exp(mean log p) · exp(mean log q): R⋆ with geometric means; None without reasoning or answer tokens."""
+    reasoning, answer = path.reasoning_logprobs, path.answer_logprobs
+    if not reasoning or not answer:
+        return Score(path.id, None)
+    factors = [math.exp(min(0.0, math.fsum(logprobs) / len(logprobs))) for logprobs in (reasoning, answer)]
+    return Score(path.id, factors[0] * factors[1], {"self_consistency": factors[0], "validity": factors[1]})
+
+
 def part(path: ReasoningPath, name: str) -> Score:
     """One factor of R⋆ as a score of its own."""
     score = rstar(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,15 +15,27 @@ from . import formulas
 class RStar(PathScorer):
     """R⋆ as ReasonGRM defines it: mean probability of the reasoning tokens times mean probability of the answer tokens."""
 
+    needs: ClassVar[str] = "log-probabilities"
     use: Literal["rstar"] = "rstar"
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         return [formulas.rstar(path) for path in paths]
 
 
+class GeometricRStar(PathScorer):
+    """R⋆ with geometric means of probabilities, in (0, 1]: exp(mean log p) · exp(mean log q), so that one improbable token counts."""
+
+    needs: ClassVar[str] = "log-probabilities"
+    use: Literal["geometric-rstar"] = "geometric-rstar"
+
+    def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
+        return [formulas.geometric_rstar(path) for path in paths]
+
+
 class MeanLogprob(PathScorer):
     """Mean log-probability of reasoning and answer tokens, in nats per token: the logarithm of their geometric mean probability."""
 
+    needs: ClassVar[str] = "log-probabilities"
     use: Literal["mean-logprob"] = "mean-logprob"
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
@@ -33,6 +45,7 @@ class MeanLogprob(PathScorer):
 class Likelihood(PathScorer):
     """Sum of the log-probabilities of reasoning and answer tokens, in nats: how likely the path is as a whole."""
 
+    needs: ClassVar[str] = "log-probabilities"
     use: Literal["likelihood"] = "likelihood"
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
@@ -42,6 +55,7 @@ class Likelihood(PathScorer):
 class Validity(PathScorer):
     """The second factor of R⋆ alone: mean probability of the answer tokens given question and path."""
 
+    needs: ClassVar[str] = "log-probabilities"
     use: Literal["validity"] = "validity"
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
@@ -51,6 +65,7 @@ class Validity(PathScorer):
 class SelfConsistency(PathScorer):
     """The first factor of R⋆ alone: mean probability of the reasoning tokens."""
 
+    needs: ClassVar[str] = "log-probabilities"
     use: Literal["self-consistency"] = "self-consistency"
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:

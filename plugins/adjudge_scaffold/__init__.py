@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Decide,
         check_aggregator,
         check_component,
+        check_eligibility,
         check_judge,
         check_rule,
         check_scorer,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from .schema import json_schema
 
 __all__ = [
-    "Addition", "Decide", "check_aggregator", "check_component", "check_judge", "check_rule", "check_scorer", "completion_of",
-    "json_schema", "path_of", "play_with", "plugin_files",
+    "Addition", "Decide", "check_aggregator", "check_component", "check_eligibility", "check_judge", "check_rule", "check_scorer",
+    "completion_of", "json_schema", "path_of", "play_with", "plugin_files",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

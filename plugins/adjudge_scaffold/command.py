@@ -18,6 +18,7 @@ class Addition(StrEnum):
     """What a plugin can add: a component of any kind, or a command; each has a folder of templates."""
 
     PATH_SCORER = "path-scorer"
+    ELIGIBILITY_RULE = "eligibility-rule"
     REWARD_RULE = "reward-rule"
     AGGREGATOR = "aggregator"
     STAGE_TRAINER = "stage-trainer"
@@ -36,6 +37,7 @@ class Addition(StrEnum):
 
 USAGE = {
     Addition.PATH_SCORER: "scorer: {{use: {name}, target: 300}}    # in a stage that chooses among paths",
+    Addition.ELIGIBILITY_RULE: "eligible: {{use: {name}, least: 0.75}}    # in the stage sft, or in grpo with only: hard",
     Addition.REWARD_RULE: "rules:\n  - {{use: {name}, phrase: therefore, weight: 0.5}}",
     Addition.AGGREGATOR: "aggregator: {{use: {name}, tie: 0.4}}    # or: adjudge rank answers.jsonl --use {name}",
     Addition.STAGE_TRAINER: "stages:\n  - {{use: grpo, steps: 100}}\n  - {{use: {name}, share: 0.3}}",

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adjudge import (
     Aggregator,
     Completion,
     Component,
+    Eligibility,
     Judge,
     Match,
     Outcome,
@@ -28,6 +30,7 @@ from adjudge import (
     stable_id,
 )
 
+FAILED = Completion("", error="timeout")
 Decide = Callable[[int, int], Outcome]
 """Which of two candidates, by index, wins."""
 
@@ -105,8 +108,23 @@ def check_scorer(scorer: PathScorer, problem: Problem, paths: Sequence[Reasoning
     assert scorer.score(problem, [], session) == [], "no paths, no scores"
 
 
+def check_eligibility(rule: Eligibility, problems: Sequence[Problem], paths: Sequence[ReasoningPath], session: Any = None) -> None:
+    """True or False for every path, in order, the same each time; a call that failed is never chosen, and an empty pool is no error."""
+    check_component(rule)
+    by_id = {problem.id: problem for problem in problems}
+    failed = [replace(path, id=f"{path.id} failed", completion=FAILED, verdict=Verdict(Outcome.FAILED)) for path in paths]
+    pool = sorted([*paths, *failed], key=lambda path: path.problem_id)
+    told = list(rule.eligible(by_id, pool, session))
+    assert [type(one) for one in told] == [bool] * len(pool), "True or False for each path, in order"
+    assert told == list(rule.eligible(by_id, pool, session)), "the same pool must get the same answers"
+    assert not any(one for one, path in zip(told, pool, strict=True) if path.outcome == Outcome.FAILED), (
+        "a failed call is no path to choose"
+    )
+    assert list(rule.eligible(by_id, [], session)) == [], "no paths, no answers"
+
+
 def check_rule(rule: RewardRule, problem: Problem) -> None:
     """A failed call is no evidence about the path: its reward is None, never a number."""
     check_component(rule)
-    failed = ReasoningPath("failed", problem.id, "given", 0, Completion("", error="timeout"), Verdict(Outcome.FAILED))
+    failed = ReasoningPath("failed", problem.id, "given", 0, FAILED, Verdict(Outcome.FAILED))
     assert rule.reward(problem, failed) is None, "a failed call must be None (masked), not a score"

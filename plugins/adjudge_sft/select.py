@@ -1,4 +1,4 @@
-"""Chooses what to fine-tune on: samples paths, keeps the right ones, scores them, and keeps the best of every problem."""
+"""Chooses what to fine-tune on: samples paths, keeps the eligible ones, scores them, and keeps the best of every problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from adjudge import (
     Problem,
     ReasoningPath,
     RecordFile,
-    RecordSequence,
     Score,
     Session,
     StageContext,
@@ -20,6 +19,7 @@ from adjudge import (
     score_paths,
     with_logprobs,
 )
+from adjudge_eligibility import Label, eligible_paths, tally, texts_of
 
 if TYPE_CHECKING:
     from .sft import Sft
@@ -36,30 +36,39 @@ class Pool:
     paths: Sequence[ReasoningPath]
     """Problem by problem; each is read from its record when it is asked for."""
     outcomes: Counter[str]
-    right: dict[str, list[int]]
-    """Places of the paths that reached the right answer, by problem."""
+    places: dict[str, range]
+    """Where the paths of each problem stand."""
+    told: list[bool]
+    """For each path, whether it may be chosen."""
 
     @classmethod
-    def of(cls, problems: Iterable[Problem], paths: Sequence[ReasoningPath]) -> Pool:
-        pool = cls({problem.id: problem for problem in problems}, paths, Counter(), {})
+    def of(cls, problems: Iterable[Problem], paths: Sequence[ReasoningPath], eligible: Sequence[bool] | None = None) -> Pool:
+        """A pool whose `eligible` paths may be chosen, those that reached the right answer where nothing is said."""
+        by_id = {problem.id: problem for problem in problems}
+        outcomes, right, places = Counter[str](), list[bool](), dict[str, range]()
         for index, path in enumerate(texts_of(paths)):
-            pool.outcomes[path.outcome.value] += 1
-            if path.right(pool.problems[path.problem_id]):
-                pool.right.setdefault(path.problem_id, []).append(index)
-        return pool
+            outcomes[path.outcome.value] += 1
+            right.append(bool(path.right(by_id[path.problem_id])))
+            places[path.problem_id] = range(places.get(path.problem_id, range(index, index)).start, index + 1)
+        return cls(by_id, paths, outcomes, places, right if eligible is None else list(eligible))
 
-
-def texts_of(paths: Sequence[ReasoningPath]) -> Sequence[ReasoningPath]:
-    """The paths, without the numbers of their tokens where these would have to be read."""
-    return paths.without_tokens() if isinstance(paths, RecordSequence) else paths
+    @property
+    def eligible(self) -> dict[str, list[int]]:
+        """Places of the paths that may be chosen, by problem; a problem without any is left out."""
+        found = {problem_id: [place for place in places if self.told[place]] for problem_id, places in self.places.items()}
+        return {problem_id: places for problem_id, places in found.items() if places}
 
 
 def select(options: Sft, stage: StageContext) -> tuple[Sequence[ReasoningPath], dict[str, Any]]:
     """The chosen paths, and what is known of them and of what they were chosen from."""
     with stage.open(stage.model) as session:
-        pool = Pool.of(stage.problems, stage.sample(session, stage.problems, "paths", samples=options.paths))
+        paths = stage.sample(session, stage.problems, "paths", samples=options.paths)
+        problems = {problem.id: problem for problem in stage.problems}
+        by_label = isinstance(options.eligible, Label)
+        told = None if by_label else eligible_paths(options.eligible, problems, paths, session, stage.judge)
+        pool = Pool.of(stage.problems, paths, told)
         chosen = choose(options, stage, pool, session)
-    metrics = describe(stage, pool, chosen)
+    metrics = describe(options, stage, pool, chosen)
     return Places(pool.paths, chosen), metrics
 
 
@@ -78,52 +87,61 @@ class Places(Sequence[ReasoningPath]):
 
 def _told(options: Sft, stage: StageContext, session: Session, problem: Problem, paths: Sequence[ReasoningPath]) -> list[ReasoningPath]:
     """The paths with log-probabilities; where the scorer reads further statistics, with both from one pass."""
-    if not options.scorer.statistics:
+    if not options.scorer.statistics - {"logprob"}:
         return stage.with_logprobs(session, problem, paths, anew=options.rescore)
     return with_logprobs(session, stage.judge, problem, paths, options.scorer.statistics)
 
 
 def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> list[int]:
-    """Places of the best right paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
-    right = pool.right
-    if not right:
+    """Places of the best eligible paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
+    eligible, kind = pool.eligible, _called(options)
+    if not eligible:
+        reached = "reached the right answer" if kind == "right" else f"is eligible by {options.eligible.use!r}"
         raise JobError(
-            f"stage {stage.name}: none of {len(pool.paths)} paths reached the right answer, so there is nothing to fine-tune on"
+            f"stage {stage.name}: none of {len(pool.paths)} paths {reached}, so there is nothing to fine-tune on"
             f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    most = sum(min(options.keep, len(places)) for places in right.values())
-    with stage.shared("scores", sum(map(len, right.values()))) as scores, stage.shared("selected", most) as selected:
-        for problem_id, places in stage.shard(list(right.items())):
-            _score(options, stage, session, pool.problems[problem_id], [pool.paths[place] for place in places], scores, selected)
+    most = sum(min(options.keep, len(places)) for places in eligible.values())
+    with stage.shared("scores", sum(map(len, eligible.values()))) as scores, stage.shared("selected", most) as selected:
+        for problem_id, places in stage.shard(list(eligible.items())):
+            _score(options, stage, session, pool, problem_id, places, scores, selected)
     texts = texts_of(pool.paths)
     chosen: list[int] = []
-    for places in right.values():
+    for places in eligible.values():
         paths = {texts[place].id: place for place in places}
         best = best_of([texts[place] for place in places], list(scores.read(Scored, paths)), options.keep)
         chosen += [paths[path.id] for path in best]
     if not chosen:
         raise JobError(
-            f"stage {stage.name}: scorer {options.scorer.use!r} gave no right path a score.\n"
+            f"stage {stage.name}: scorer {options.scorer.use!r} gave no {kind} path a score.\n"
             "  Remedy: the engine must return tokens and log-probabilities for this scorer, and paths must reason before they answer."
         )
     return chosen
+
+
+def _called(options: Sft) -> str:
+    """What the paths that may be chosen are called."""
+    return "right" if isinstance(options.eligible, Label) else "eligible"
 
 
 def _score(
     options: Sft,
     stage: StageContext,
     session: Session,
-    problem: Problem,
-    paths: list[ReasoningPath],
+    pool: Pool,
+    problem_id: str,
+    places: Sequence[int],
     scores: RecordFile,
     selected: RecordFile,
 ) -> None:
-    """Score the right paths of a problem and record which are kept; what is recorded already is not scored again."""
+    """Score the eligible paths of a problem and record which are kept; what is recorded already is not scored again."""
+    problem, paths = pool.problems[problem_id], [pool.paths[place] for place in places]
     if all(path.id in scores.ids for path in paths):
         made: Sequence[Score | Scored] = list(scores.read(Scored, [path.id for path in paths]))
     else:
-        made = score_paths(options.scorer, problem, _told(options, stage, session, problem, paths), session)
+        told = _told(options, stage, session, problem, paths)
+        made = score_paths(options.scorer, problem, told, session, stage.judge, Places(pool.paths, pool.places[problem_id]))
     best = best_of(paths, made, options.keep)
     for path, score in zip(paths, made, strict=True):
         scores.append(
@@ -162,14 +180,16 @@ def _what(path: ReasoningPath) -> tuple[str, str]:
     return path.order, path.completion.text
 
 
-def describe(stage: StageContext, pool: Pool, chosen: Sequence[int]) -> dict[str, Any]:
-    """Counts, and every measure over all paths, the right ones, and the chosen ones."""
-    right = [place for places in pool.right.values() for place in places]
-    found: dict[str, Any] = {"paths": len(pool.paths), "right": len(right), "problems": len(pool.right), "selected": len(chosen)}
+def describe(options: Sft, stage: StageContext, pool: Pool, chosen: Sequence[int]) -> dict[str, Any]:
+    """Counts, every measure over all paths, the eligible ones and the chosen ones, and how far a rule without labels agrees with them."""
+    eligible, kind = [place for places in pool.eligible.values() for place in places], _called(options)
+    found: dict[str, Any] = {"paths": len(pool.paths), kind: len(eligible), "problems": len(pool.eligible), "selected": len(chosen)}
     for rule in stage.measures:
         found[rule.use] = {
             "paths": mean_reward(rule, pool.problems, pool.paths),
-            "right": mean_reward(rule, pool.problems, Places(pool.paths, right)),
+            kind: mean_reward(rule, pool.problems, Places(pool.paths, eligible)),
             "selected": mean_reward(rule, pool.problems, Places(pool.paths, chosen)),
         }
+    if kind == "eligible":
+        found["eligibility"] = tally(options.eligible, pool.problems, pool.paths, pool.told)
     return found

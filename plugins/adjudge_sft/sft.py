@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import Judge, PathScorer, Problem, StageContext, StageResult, StageTrainer, Work, count_requests
+from adjudge import Eligibility, Judge, PathScorer, Problem, StageContext, StageResult, StageTrainer, Work, count_requests
+from adjudge_eligibility import Label, check_orders
 from adjudge_trl import Lora, checked_table, micro_batches
 
 OURS = {
@@ -23,16 +24,19 @@ OURS = {
 
 
 class Sft(StageTrainer):
-    """Samples paths, keeps the right ones, lets a scorer rank them, fine-tunes on the best through TRL."""
+    """Samples paths, keeps the eligible ones, lets a scorer rank them, fine-tunes on the best through TRL."""
 
     without_effect = frozenset({"save_every"})
+    later = frozenset({"eligible"})
     use: Literal["sft"] = "sft"
     scorer: PathScorer
-    """Which of the right paths of a problem are best."""
+    """Which of the eligible paths of a problem are best."""
+    eligible: Eligibility = Label()
+    """Which paths may be chosen: those with the right verdict, or, without labels, those that something else speaks for."""
     paths: Annotated[int, Field(gt=0)] = 8
     """G, paths sampled per problem."""
     keep: Annotated[int, Field(gt=0)] = 1
-    """Best right paths kept per problem."""
+    """Best eligible paths kept per problem."""
     rescore: bool = False
     """Hand the scorer log-probabilities that the sampling model takes of each finished path in one pass, in place of those that came
     with the sampled tokens. Where an engine samples without any, they are taken in either case."""
@@ -61,16 +65,23 @@ class Sft(StageTrainer):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch {self.batch}")
         return self
 
+    @property
+    def needs_labels(self) -> bool:  # type: ignore[override]
+        return self.eligible.needs_labels or self.scorer.needs_labels
+
     def train(self, stage: StageContext) -> StageResult:
         from .train import train
 
         return train(self, stage)
 
+    def check_judge(self, judge: Judge, field: str) -> None:
+        check_orders(self.eligible, judge, f"{field}.eligible")
+
     def check_processes(self, processes: int) -> None:
         micro_batches(self.batch, self.micro_batch, processes)
 
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
-        """All paths; optimiser steps for one problem with a right path, up to `keep` chosen paths of every problem."""
+        """All paths; optimiser steps for one problem with an eligible path, up to `keep` chosen paths of every problem."""
         from adjudge_trl import training_load
 
         paths = count_requests(len(problems), judge, self.paths)

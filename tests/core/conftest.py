@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -18,6 +18,7 @@ from adjudge import (
     Aggregator,
     Completion,
     Dataset,
+    Eligibility,
     Engine,
     Judge,
     Launcher,
@@ -47,6 +48,7 @@ from adjudge import (
     validate,
 )
 from adjudge.host.plugins import Source
+from adjudge_eligibility import eligible_paths
 
 
 class Words(Dataset):
@@ -103,6 +105,16 @@ class Size(PathScorer):
         return [Score(path.id, float(len(path.completion.text)), {"problem": float(problem.id[1:])}) for path in paths]
 
 
+class Swapped(Eligibility):
+    """Only what was judged in the swapped order."""
+
+    use: Literal["swapped"] = "swapped"
+
+    def eligible(self, problems: Mapping[str, Problem], paths: Sequence[ReasoningPath], session: Session) -> Sequence[bool]:
+        assert problems.keys() == {path.problem_id for path in paths}
+        return [path.order == "swapped" for path in paths]
+
+
 class Quarter(RewardRule):
     """A quarter for every path shown as given, and nothing said of the others."""
 
@@ -128,12 +140,16 @@ class Keep(StageTrainer):
 
     use: Literal["keep"] = "keep"
     scorer: PathScorer
+    eligible: Eligibility | None = None
 
     def train(self, stage: Stage) -> StageResult:
         scores = stage.records("scores", total=len(stage.problems))
         with stage.open(stage.model) as session:
             for problem in stage.problems:
                 paths = stage.sample(session, [problem], f"paths-{problem.id}")
+                if self.eligible is not None:
+                    told = eligible_paths(self.eligible, {problem.id: problem}, paths, session, stage.judge)
+                    paths = [path for path, one in zip(paths, told, strict=True) if one]
                 for score in score_paths(self.scorer, problem, paths, session):
                     scores.append({"id": score.path_id, "value": score.value, "parts": dict(score.parts)})
         (stage.folder / "model").mkdir(parents=True)
@@ -188,9 +204,9 @@ class Loud(Probe):
 
 
 PARTS: dict[str, type] = {
-    "register_path_scorers": Size, "register_reward_rules": Quarter, "register_aggregators": Last, "register_stage_trainers": Keep,
-    "register_engines": Longer, "register_judges": Slash, "register_datasets": Words, "register_reporters": Witness,
-    "register_launchers": Here, "register_probes": Loud,
+    "register_path_scorers": Size, "register_eligibility": Swapped, "register_reward_rules": Quarter, "register_aggregators": Last,
+    "register_stage_trainers": Keep, "register_engines": Longer, "register_judges": Slash, "register_datasets": Words,
+    "register_reporters": Witness, "register_launchers": Here, "register_probes": Loud,
 }  # fmt: skip
 
 

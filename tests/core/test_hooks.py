@@ -37,6 +37,7 @@ from adjudge.host.plugins import Source, registration_hooks
 REGISTRATION = registration_hooks()
 FROZEN = {
     "register_path_scorers": "() -> Iterable[type[PathScorer]]",
+    "register_eligibility": "() -> Iterable[type[Eligibility]]",
     "register_reward_rules": "() -> Iterable[type[RewardRule]]",
     "register_aggregators": "() -> Iterable[type[Aggregator]]",
     "register_stage_trainers": "() -> Iterable[type[StageTrainer]]",
@@ -73,6 +74,13 @@ def test_hook_register_path_scorers(world: Any) -> None:
     found = sorted((row["parts"]["problem"], row["value"]) for row in world.records("1-keep-scores"))
     given, swapped = len("aa or b: first"), len("b or aa: second")
     assert found == [(size, size - 2.0 + length) for size in (2.0, 3.0, 4.0) for length in (given, swapped)]
+
+
+def test_hook_register_eligibility(world: Any) -> None:
+    world.run(stages=[{"use": "keep", "scorer": "size", "eligible": "swapped"}]).execute()
+    texts = {row["id"]: row["order"] for size in (2, 3, 4) for row in world.records(f"1-keep-paths-w{size}")}
+    assert len(texts) == 6, "all of them are recorded"
+    assert [texts[row["id"]] for row in world.records("1-keep-scores")] == ["swapped"] * 3, "and those that it lets through are scored"
 
 
 def test_hook_register_reward_rules(world: Any) -> None:

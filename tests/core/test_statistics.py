@@ -60,8 +60,8 @@ def test_a_scorer_is_given_the_statistics_it_names(embedded: FilePath) -> None:
 @pytest.mark.parametrize(
     ("engine", "names", "told"),
     [
-        (ReplayEngine(file=FilePath("x.jsonl")), {"entropy"}, "it tells log-probabilities alone"),
-        (OpenAiEngine(base_url="http://127.0.0.1:1/v1", model="m"), {"rank", "top_logprob"}, "rank of .* it tells top_logprob"),
+        (ReplayEngine(file=FilePath("x.jsonl")), {"entropy"}, "of given tokens it tells nothing"),
+        (OpenAiEngine(base_url="http://127.0.0.1:1/v1", model="m"), {"rank", "top_logprob"}, "rank of .* it tells logprob, top_logprob"),
     ],
     ids=["replay", "openai"],
 )

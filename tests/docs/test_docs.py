@@ -127,7 +127,7 @@ def test_a_stale_or_missing_page_is_named_and_nothing_is_written(
 def test_every_hook_is_documented_with_its_exact_arguments(generate: ModuleType) -> None:
     headings = re.findall(r"^### `(.*)`$", (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8"), re.MULTILINE)
     specs = [value for value in vars(hooks).values() if hasattr(value, "adjudge_spec")]
-    assert len(specs) == 16
+    assert len(specs) == 17
     for function in specs:
         arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
         written = ", ".join(f"{name}: {function.__annotations__[name]}" for name in arguments)

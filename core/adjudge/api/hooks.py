@@ -1,8 +1,7 @@
 """Every hook that adjudge calls, and nothing else: a plugin is a module with functions of these names, marked `@hookimpl`.
 
 Registration hooks return component classes, or commands, and are asked once. Observe hooks are told what happens and return nothing; an
-exception in one is reported and never stops a run. All are called through pluggy, so `specname`, wrappers and order hold.
-``docs/hooks.md`` is generated from this file.
+exception in one is reported and stops no run. `specname`, wrappers and order are pluggy's. ``docs/hooks.md`` is made from this file.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from .kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule
+    from .kinds import Aggregator, Dataset, Eligibility, Engine, Judge, PathScorer, RewardRule
     from .stages import Launcher, Probe, Reporter, RunInfo, StageContext, StageTrainer
     from .values import Command, Json, StageResult
 
@@ -24,6 +23,11 @@ hookimpl = pluggy.HookimplMarker("adjudge")
 @hookspec
 def register_path_scorers() -> Iterable[type[PathScorer]]:
     """Path scorers: how good is a reasoning path? Used by ``adjudge_sft`` to choose among right paths. Example: ``rstar``."""
+
+
+@hookspec
+def register_eligibility() -> Iterable[type[Eligibility]]:
+    """Eligibility rules: which paths may be chosen at all? Used by ``adjudge_sft`` and ``adjudge_grpo``. Example: ``label``."""
 
 
 @hookspec

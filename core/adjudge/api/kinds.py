@@ -1,12 +1,11 @@
 """The kinds of component that judge and rank: one base class each, whose fields are options, whose `use` is a name, and whose verb works.
 
-To write a component, subclass a kind, give `use` a literal name, add options as fields with an attribute docstring, and implement the
-verb. The kinds that train and watch are in `stages`.
+To write one, subclass a kind, name it in `use`, add options with a docstring each, implement the verb. `stages` has the kinds that train.
 """
 
 import math
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -42,8 +41,7 @@ class Session(Protocol):
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probability in nats, at temperature 1, of every token of every continuation of one prompt.
 
-        Where its engine has `statistics`, a session takes some of their names as `statistics=`, and then answers with a dict for every
-        continuation: ``logprob`` and each name, and a number for every token under it."""
+        Given names of its engine's `statistics` as `statistics=`, it answers with dicts instead: ``logprob`` and these, a list of each."""
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         """A complete judgement that was written elsewhere, in this model's tokens and without log-probabilities; its end of turn included.
@@ -59,10 +57,21 @@ class PathScorer(Component):
     kind = "path scorer"
     hook = "register_path_scorers"
     statistics: ClassVar[frozenset[str]] = frozenset()
-    """What it reads from `Completion.statistics`; an engine that cannot tell it is refused before anything is loaded."""
+    """What it reads from `Completion.statistics`; ``logprob``: it scores further tokens. An engine that cannot tell it is refused early."""
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
         """One score per path, in order, higher is better, with the parts it was made from."""
+        raise NotImplementedError
+
+
+class Eligibility(Component):
+    """Says which paths may be chosen: the right ones, or those that something else than a label speaks for."""
+
+    kind = "eligibility rule"
+    hook = "register_eligibility"
+
+    def eligible(self, problems: Mapping[str, Problem], paths: Sequence[ReasoningPath], session: Session) -> Sequence[bool]:
+        """For each path, in order, whether it may be chosen; they are a whole pool, and those of one problem stand together."""
         raise NotImplementedError
 
 
@@ -116,8 +125,8 @@ class Engine(Component):
     per_process: ClassVar[bool] = True
     """Whether every process of a `launch` opens this engine and asks it for a share of the work. False = the main process alone asks, for
     an engine that spreads the work by itself, or whose rates hold for all processes together."""
-    statistics: ClassVar[frozenset[str]] = frozenset()
-    """What its sessions' `logprobs` tell of given tokens beside log-probabilities, where they are asked; such as ``entropy``."""
+    statistics: ClassVar[frozenset[str]] = frozenset({"logprob"})
+    """What its sessions' `logprobs` tell of given tokens, such as ``entropy``; log-probabilities in any case, unless it is empty."""
     ignores_model_folder: ClassVar[bool] = False
     """Whether a model of the engine's own answers, whatever folder is opened; such an engine judges, and a run with stages refuses it."""
 

@@ -1,7 +1,6 @@
 """Options: frozen fields that a run file sets. A component is a set of options with a name, and a kind picks its component by that name.
 
-A field annotated with a kind (``scorer: PathScorer``, ``rules: list[RewardRule]``) picks its own class by `use`, wherever it stands, from
-the plugins handed to validation as context.
+A field annotated with a kind (``scorer: PathScorer``) picks its own class by `use` from the plugins that validation has as its context.
 """
 
 from collections.abc import Iterable
@@ -89,6 +88,10 @@ class Component(Options):
     """The hook that registers components of the kind; set on kinds only."""
     default: ClassVar[str | None] = None
     """The component that is meant where options stand without `use`; set on kinds only, and None for most: a name is then needed."""
+    needs: ClassVar[str] = ""
+    """What it needs besides what every run has, in a few words that `adjudge plugins` shows, such as "entropy of every token"."""
+    needs_labels: ClassVar[bool] = False
+    """Whether it can do nothing with a problem that has no label."""
     use: str
     """The component's name in a run file."""
 

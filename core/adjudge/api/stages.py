@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import Field
 
-from .kinds import Aggregator, Dataset, Engine, Judge, PathScorer, RewardRule, Session
+from .kinds import Aggregator, Dataset, Eligibility, Engine, Judge, PathScorer, RewardRule, Session
 from .options import Component
 from .values import Json, JudgeRequest, Problem, ReasoningPath, StageResult, Work
 
@@ -140,6 +140,7 @@ class StageTrainer(Component):
 
     kind = "stage trainer"
     hook = "register_stage_trainers"
+    needs_labels = True
 
     def train(self, stage: StageContext) -> StageResult:
         """Train `stage.model` on `stage.problems`, save the outcome in `stage.folder / "model"`, and say what happened."""
@@ -210,5 +211,5 @@ class Probe(Component):
         raise NotImplementedError
 
 
-KINDS: tuple[type[Component], ...] = (PathScorer, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter, Launcher, Probe)
+KINDS = (PathScorer, Eligibility, RewardRule, Aggregator, StageTrainer, Engine, Judge, Dataset, Reporter, Launcher, Probe)
 """Every kind, in the order in which they are listed."""

@@ -70,12 +70,13 @@ def list_plugins(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the installed components, and the plugins that are broken or blocked."""
     found: Plugins = ctx.find_root().command.found  # type: ignore[attr-defined]
     rows: list[dict[str, str]] = [
-        {"kind": kind, "name": name, "doc": entry.doc, **asdict(entry.source)} for (kind, name), entry in sorted(found.entries.items())
+        {"kind": kind, "name": name, "doc": entry.doc, "needs": entry.cls.needs, **asdict(entry.source)}
+        for (kind, name), entry in sorted(found.entries.items())
     ]
     if as_json:
         return typer.echo(json.dumps({"components": rows, "broken": found.broken, "blocked": found.blocked}, ensure_ascii=False))
-    cells = [[row["kind"], row["name"], row["doc"], f"{row['distribution']} {row['version']}"] for row in rows]
-    print_table(["kind", "name", "what it does", "from"], cells)
+    cells = [[row["kind"], row["name"], row["doc"], row["needs"], f"{row['distribution']} {row['version']}"] for row in rows]
+    print_table(["kind", "name", "what it does", "needs", "from"], cells)
     for source, reason in found.broken.items():
         typer.echo(f"broken: {source}: {reason}")
     if found.blocked:

@@ -13,10 +13,11 @@ from .paths import NotANumber, not_a_number
 
 def check_statistics(engine: Engine, names: Collection[str], field: str) -> None:
     """Raise `ConfigError` where this engine cannot tell some of the statistics that a component needs."""
-    if names and (lacking := sorted(set(names) - engine.statistics)):
-        told = f"it tells {', '.join(sorted(engine.statistics))}" if engine.statistics else "it tells log-probabilities alone"
+    known = {"logprob", *engine.statistics} if engine.statistics else set()
+    if lacking := sorted(set(names) - known):
         raise ConfigError(
-            f"{field}: needs {', '.join(lacking)} of every token, and engine {engine.use!r} cannot tell: {told}.\n  Remedy: take engine hf."
+            f"{field}: needs {', '.join(lacking)} of every token, and engine {engine.use!r} cannot tell: of given tokens it tells"
+            f" {', '.join(sorted(known)) or 'nothing'}.\n  Remedy: take engine hf; or vllm, which tells logprob, rank and top_logprob."
         )
 
 
@@ -26,20 +27,19 @@ def with_logprobs(
     """These paths of one problem with log-probabilities by the session's model, and `statistics` that its engine can tell.
 
     A path without tokens is left as it is. Raises `PluginError` where an engine does not answer with one number per token."""
-    found = {}
+    found, statistics = {}, sorted({*statistics} - {"logprob"})
     for order in sorted({path.order for path in paths}):
-        group = [path for path in paths if path.order == order and path.completion.token_ids]
-        if not group:
+        if not (group := [path for path in paths if path.order == order and path.completion.token_ids]):
             continue
         with boundary(judge, "prompt"):
             prompt = judge.render(problem, order)
         try:
-            asked: dict[str, Any] = {"statistics": sorted(statistics)} if statistics else {}
+            asked: dict[str, Any] = {"statistics": statistics} if statistics else {}
             rows: list[Any] = session.logprobs(prompt, [path.completion.token_ids for path in group], **asked)
         except ConfigError as error:
             raise ConfigError(f"problem {problem.id}: {error}") from None
         values = [row["logprob"] for row in rows] if statistics else rows
-        more = [{name: tuple(row[name]) for name in sorted(statistics)} if statistics else {} for row in rows]
+        more = [{name: tuple(row[name]) for name in statistics} if statistics else {} for row in rows]
         sizes = [[len(path.completion.token_ids)] * (1 + len(statistics)) for path in group]
         if [[len(one), *map(len, told.values())] for one, told in zip(values, more, strict=True)] != sizes:
             raise PluginError(

@@ -22,7 +22,8 @@ def check_pairs(problems: Sequence[Problem], where: str, *, labelled: bool) -> N
             )
         if labelled and problem.label is None:
             raise ConfigError(
-                f"{where}: problem {problem.id} has no label, so nothing can be right about it.\n  Remedy: label it, or leave it out."
+                f"{where}: problem {problem.id} has no label, so nothing can be right about it.\n  Remedy: label it, leave it out,"
+                " or choose paths without labels in every stage, for example by eligible: majority (docs/choosing-paths.md)."
             )
 
 

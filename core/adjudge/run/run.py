@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge.api.kinds import Dataset, Judge, PathScorer
+from adjudge.api.kinds import Dataset, Eligibility, Judge, PathScorer
 from adjudge.api.options import dump
 from adjudge.api.stages import StageTrainer
 from adjudge.api.values import Json, Outcome, Problem, StageResult, stable_id
@@ -49,8 +49,9 @@ class Run:
             with boundary(trainer, "check_judge"):
                 trainer.check_judge(self.judge, f"stages.{index}")
             for name, scorer in ((name, getattr(trainer, name)) for name in type(trainer).model_fields):
-                if isinstance(scorer, PathScorer):
-                    check_statistics(config.engine, scorer.statistics, f"stages.{index}.{name}")
+                if isinstance(scorer, PathScorer | Eligibility):
+                    check_statistics(config.engine, getattr(scorer, "statistics", ()), f"stages.{index}.{name}")
+        self.labelled = not config.stages or any(trainer.needs_labels for trainer in config.stages)
         self.results: list[dict[str, Json]] = []
         self.problems: Sequence[Problem] = ()
         self.tests: Mapping[str, Sequence[Problem]] = {}
@@ -91,8 +92,8 @@ class Run:
 
     def load_problems(self) -> tuple[list[Problem], dict[str, list[Problem]]]:
         """Training problems and evaluation sets; raises `ConfigError` for an empty one or a prompt on both sides."""
-        train = load_set(self.config.data, "data")
-        tests = {name: load_set(dataset, f"evaluation.sets.{name}") for name, dataset in self.config.evaluation.sets.items()}
+        train = load_set(self.config.data, "data", self.labelled)
+        tests = {name: load_set(dataset, f"evaluation.sets.{name}", self.labelled) for name, dataset in self.config.evaluation.sets.items()}
         trained_on = {problem.prompt for problem in train}
         for name, problems in tests.items():
             shared = [problem.prompt for problem in problems if problem.prompt in trained_on]
@@ -254,8 +255,8 @@ def failed_calls(result: Mapping[str, Json]) -> int:
     return sum(round(metrics["outcomes"]["failed"] * metrics["judgements"]) - metrics.get("skipped", 0) for metrics in found)
 
 
-def load_set(dataset: Dataset, field: str) -> list[Problem]:
-    """A data set's problems, all of them labelled pairs; a mistake is told with the field of the run file that names the data."""
+def load_set(dataset: Dataset, field: str, labelled: bool = True) -> list[Problem]:
+    """A data set's problems, all of them pairs, `labelled` or not; a mistake is told with the field of the run file that names the data."""
     try:
         with boundary(dataset, "load"):
             problems = list(dataset.load())
@@ -263,5 +264,5 @@ def load_set(dataset: Dataset, field: str) -> list[Problem]:
         raise DataError(f"{field}: {error}") from None
     if not problems:
         raise DataError(f"{field}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
-    check_pairs(problems, field, labelled=True)
+    check_pairs(problems, field, labelled=labelled)
     return problems

@@ -22,11 +22,17 @@ def test_plugins_tells_where_each_component_is_from(call: Call, model: Path) -> 
         "kind": "engine",
         "name": "oracle",
         "doc": "Prefers the larger number.",
+        "needs": "",
         "plugin": "fake-cli",
         "distribution": "adjudge-fake-cli",
         "version": "1.2",
     }
-    assert "Prefers the larger number." in call("plugins").stdout
+    table = call("plugins").stdout
+    assert "Prefers the larger number." in table
+    needs = {(row["kind"], row["name"]): row["needs"] for row in data["components"]}
+    assert needs["eligibility rule", "label"] == "labels"
+    assert needs["path scorer", "rstar"] == "log-probabilities"
+    assert "log-probabilities" in table
 
 
 def test_plugins_lists_the_blocked_and_the_broken(

@@ -285,7 +285,7 @@ def test_equal_paths_lie_side_by_side_and_short_ones_on_top_of_each_other() -> N
     assert max(widths) * len(rows) <= 320, "of 300 tokens"
 
 
-NAMES = ("entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob")
+NAMES = ("entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob", "top20_logprob")
 
 
 def numbers_one_by_one(model: Any, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[dict[str, list[float]]]:
@@ -299,7 +299,7 @@ def numbers_one_by_one(model: Any, prompt: Sequence[int], paths: Sequence[Sequen
         values = {
             "entropy": -(logprob_TV.exp() * logprob_TV).sum(-1), "log_z": logit_TV.logsumexp(-1), "mean_logit": logit_TV.mean(-1),
             "p_squared": logprob_TV.exp().square().sum(-1), "rank": 1 + (logprob_TV > logprob_T1).sum(-1),
-            "top_logprob": logprob_TV.amax(-1),
+            "top_logprob": logprob_TV.amax(-1), "top20_logprob": logprob_TV.sort(descending=True).values[:, :20].mean(-1),
         }  # fmt: skip
         found.append({name: value_T.tolist() for name, value_T in values.items()})
     return found

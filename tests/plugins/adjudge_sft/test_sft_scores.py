@@ -67,7 +67,7 @@ def values(made: Stage) -> dict[str, float]:
 
 
 def test_scores_from_sampling_and_scores_taken_anew_agree(pool: Pool, session: Session, embedded: FilePath, tmp_path: FilePath) -> None:
-    right = sum(map(len, pool.right.values()))
+    right = sum(map(len, pool.eligible.values()))
     assert right > 6
     without = Pool.of(pool.problems.values(), [replace(path, completion=replace(path.completion, logprobs=None)) for path in pool.paths])
     found: dict[str, dict[str, float]] = {}
@@ -95,5 +95,5 @@ def test_what_was_scored_before_a_stop_is_not_scored_again(pool: Pool, session: 
     file.write_text("".join(line + "\n" for line in file.read_text().splitlines()[:-1]) + '{"id": "torn')
     scorer.asked.clear()
     assert choose(options, made, pool, session) == chosen
-    assert scorer.asked == [(last, len(pool.right[last]))], "the one problem whose scores were not complete"
+    assert scorer.asked == [(last, len(pool.eligible[last]))], "the one problem whose scores were not complete"
     assert (records(made, "scores"), records(made, "selected")) == (scores, selected)
