@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import RESULTS, save, table
-from reward_server_client import Connection, request
+from reward_server_client import Connection, request, run
 
 GROUP = 16
 PROMPT = "A question of some length, as it stands in a data set of problems with answers. " * 4
@@ -147,13 +147,13 @@ def measure(peer: Path | None, seconds: float, turns: int) -> dict[str, Any]:
             process, port = started(*arguments)
             loads.append(os.getloadavg()[0])
             try:
-                asyncio.run(throughput(port, bodies, connections, 1))
+                run(throughput(port, bodies, connections, 1))
                 before = processor_seconds(process)
-                rate = asyncio.run(throughput(port, bodies, connections, seconds))
+                rate = run(throughput(port, bodies, connections, seconds))
                 used = processor_seconds(process) - before
                 size, many = bodies(0)[2], 4 * connections
-                half = asyncio.run(latencies(port, bodies, many, seconds, rate / size / 2))
-                steady = asyncio.run(latencies(port, bodies, many, seconds, AIM / size / 2))
+                half = run(latencies(port, bodies, many, seconds, rate / size / 2))
+                steady = run(latencies(port, bodies, many, seconds, AIM / size / 2))
             finally:
                 process.kill()
             told = {
@@ -219,7 +219,7 @@ def soak(minutes: float, pause: float) -> dict[str, Any]:
     """A thousand clients in groups of 8, with groups on disk."""
     process, port = started("ours", "--state")
     try:
-        return asyncio.run(_soak(port, minutes, 1000, pause))
+        return run(_soak(port, minutes, 1000, pause))
     finally:
         process.kill()
 

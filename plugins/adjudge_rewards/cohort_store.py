@@ -151,7 +151,8 @@ class CohortStore:
             cohort = Cohort(ident, _frozen(json.loads(name)), size, prompt)
             rewards, unanswered = [], []
             said = "SELECT number, slot, text, anchors, judged, answered, value, absolute, reason, tokens, seconds FROM completions"
-            for number, slot, text, anchors, judged, answered, *reward in self._disk.execute(f'{said} WHERE "group" = ?', (ident,)):
+            of_group = f'{said} WHERE "group" = ? ORDER BY number'
+            for number, slot, text, anchors, judged, answered, *reward in self._disk.execute(of_group, (ident,)):
                 cohort.texts[number], cohort.anchors[number] = text, json.loads(anchors)
                 if slot is not None:
                     cohort.slots[_frozen(json.loads(slot))] = number

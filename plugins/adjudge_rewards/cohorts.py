@@ -14,7 +14,7 @@ from dataclasses import replace
 from adjudge import DataError, JobError
 
 from .batches import Batches, Judges
-from .cohort import Cohort, Failure, Told
+from .cohort import Cohort, Told
 from .cohort_store import CohortStore
 from .conversations import Said, answer_text, prompt_text
 from .group_reward import RewardCall, SampleReward
@@ -105,7 +105,9 @@ class Cohorts:
         answered, failure = False, None
         try:
             if cohort.rewards is None:
-                failure = await asyncio.shield(self._result(cohort))
+                if not cohort.open:  # complete and without rewards: it is judged again, unless it still is being judged
+                    self._judge_soon(cohort)
+                failure = await cohort.outcome()
             answered = cohort.rewards is not None
         finally:
             cohort.waiting[number] -= 1
@@ -142,8 +144,10 @@ class Cohorts:
 
     def _again(self, group: Hashable, size: int, prompt: str, text: str, slot: Hashable) -> tuple[Cohort, int] | None:
         """The completion that this is, if it has been handed over before."""
-        known = [*self._of_group.get(group, ())][::-1]
+        known = self._of_group.get(group, [])[::-1]
         if slot is None:
+            if not known:
+                return None
             now = asyncio.get_running_loop().time()
             for cohort in known:
                 for number in cohort.with_text(text):
@@ -168,7 +172,7 @@ class Cohorts:
             cohort, self._next_id = Cohort(self._next_id, group, size, prompt), self._next_id + 1
             self._collect(cohort)
         cohort.check(size, prompt)
-        number = max(cohort.texts, default=-1) + 1
+        number = next(reversed(cohort.texts), -1) + 1
         cohort.texts[number], cohort.anchors[number] = text, anchors
         if slot is not None:
             cohort.slots[slot] = number
@@ -180,7 +184,7 @@ class Cohorts:
 
     def _collect(self, cohort: Cohort) -> None:
         loop = asyncio.get_running_loop()
-        self.collecting[cohort.group], cohort.done = cohort, loop.create_future()
+        self.collecting[cohort.group], cohort.open = cohort, True
         cohort.timer = loop.call_later(self.collect_seconds, self._give_up, cohort)
 
     def _left(self, cohort: Cohort, number: int, answered: bool) -> None:
@@ -229,24 +233,16 @@ class Cohorts:
         for earlier in self._of_group.get(cohort.group, [])[::-1]:
             found = {number: earlier.with_text(text) for number, text in cohort.texts.items()}
             if earlier.rewards is not None and not cohort.slots and all(found.values()):
-                cohort.rewards = {number: earlier.rewards[places[0]] for number, places in found.items()}
+                cohort.know({number: earlier.rewards[places[0]] for number, places in found.items()})
                 return cohort.free(None)
         here = f"{len(cohort.texts)} of the {cohort.size} completions of its group came within {self.collect_seconds:g} s"
         return cohort.free(("incomplete", here))
-
-    def _result(self, cohort: Cohort) -> asyncio.Future[tuple[Failure, str] | None]:
-        """What to wait for; a complete group without rewards is judged again, unless it still is being judged."""
-        if cohort.done is None or cohort.done.done():
-            self._judge_soon(cohort)
-        assert cohort.done is not None
-        return cohort.done
 
     def _judge_soon(self, cohort: Cohort) -> None:
         loop = asyncio.get_running_loop()
         if cohort.timer is not None:
             cohort.timer.cancel()
-        if cohort.done is None or cohort.done.done():
-            cohort.done = loop.create_future()
+        cohort.open = True
         late = f"its group was not judged within {self.judge_seconds:g} s"
         cohort.timer = loop.call_later(self.judge_seconds, lambda: cohort.free(("late", late)))
         if cohort.task is None or cohort.task.done():
@@ -263,7 +259,8 @@ class Cohorts:
                 raise JobError(next((one.reason for one in answer.rewards if one.reason), "every call to the judge failed"))
             rewards = answer.rewards
             values = decided(rewards, [0] * size, "mean" if self.undecided == "mean" else "none", self.neutral)
-            rewards = [replace(reward, value=value) for reward, value in zip(rewards, values, strict=True)]
+            pairs = zip(rewards, values, strict=True)
+            rewards = [reward if reward.value == value else replace(reward, value=value) for reward, value in pairs]
             if self.store is not None:
                 await self.store.judged(cohort, rewards)
         except Exception as error:  # whatever it is, nobody may wait for ever; it is told in every reason

@@ -26,7 +26,7 @@ def answer_of(text: str) -> str:
 
 def turns_of(text: str) -> list[tuple[str, str]]:
     """Roles and what they say; empty where the text has the form of no template that is known."""
-    found = next((turns for pattern in TURNS if (turns := pattern.findall(text))), [])
+    found = next((turns for pattern in TURNS if (turns := pattern.findall(text))), []) if "<" in text else []
     return [(ROLES.get(role, role), said.strip()) for role, said in found]
 
 

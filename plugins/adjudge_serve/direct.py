@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from adjudge import AdjudgeError, DataError
 from adjudge_rewards import SlotTaken, TakesNoMore
@@ -35,7 +35,7 @@ class Endpoint:
     async def __call__(self, content: bytes, query: bytes) -> bytes:
         given = () if self.body is None else (self.body.validate_json(content),)
         reply = await self.work(*given, **self._named(query))
-        return reply.__pydantic_serializer__.to_json(reply) if isinstance(reply, BaseModel) else json.dumps(reply).encode()
+        return to_json(reply)
 
     def _named(self, query: bytes) -> dict[str, Any]:
         if (known := self.read.get(query)) is not None:

@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from .direct import Endpoint, refusal_of
 from .service import Refused, Service
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Receive: TypeAlias = Callable[[], Coroutine[Any, Any, MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -86,13 +87,14 @@ class Gate:
         """Check the token, in the header or the path, and take it out of the path."""
         given = headers.get(b"authorization", b"").decode("latin-1")
         given = given[7:] if given[:7].lower() == "bearer " else ""
-        if found := IN_PATH.fullmatch(scope["path"]):
-            given, scope["path"] = found[1], found[2]
-        if found := ROLLOUT.fullmatch(scope["path"]):
-            scope["path"] = found[1]
-        scope["raw_path"] = scope["path"].encode()
-        if scope["path"] in OPEN:
-            return
+        if scope["path"] not in self.direct:
+            if found := IN_PATH.fullmatch(scope["path"]):
+                given, scope["path"] = found[1], found[2]
+            if found := ROLLOUT.fullmatch(scope["path"]):
+                scope["path"] = found[1]
+            scope["raw_path"] = scope["path"].encode()
+            if scope["path"] in OPEN:
+                return
         if self.token is not None:
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 raise Refused(401, "unauthorized", "a token is needed: Authorization: Bearer TOKEN, or /t/TOKEN before the path")
@@ -122,6 +124,7 @@ def _too_large(most: int) -> Refused:
     return Refused(413, "body_too_large", f"a request has {most} bytes at most")
 
 
+@lru_cache(maxsize=64)
 def _names_this_machine(host: bytes) -> bool:
     """Whether a Host header is that of a loopback address: a web page elsewhere, whose name leads here, is no client."""
     name = host.decode("latin-1")
@@ -134,9 +137,17 @@ class _Gone(Exception):
 
 
 async def _unless_gone(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
-    """What the work comes to; it is cancelled when its client goes away."""
-    here, gone, left = asyncio.current_task(), asyncio.ensure_future(receive()), False
+    """What the work comes to; it is cancelled when its client goes away.
+
+    The server's `receive` is run to where it waits for the client, and no further: a task for each request would do the same for more.
+    """
+    here, goes, left = asyncio.current_task(), receive(), False
     assert here is not None
+    try:
+        gone: asyncio.Future[Any] = goes.send(None)
+    except StopIteration:
+        work.close()
+        raise _Gone from None
 
     def leave(_: object) -> None:
         nonlocal left
@@ -151,7 +162,7 @@ async def _unless_gone(work: Coroutine[Any, Any, bytes], receive: Receive) -> by
         raise
     finally:
         gone.remove_done_callback(leave)
-        gone.cancel()
+        goes.close()
 
 
 async def answer(send: Send, reply: bytes, refused: Refused | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -19,16 +21,25 @@ class LabelSays:
     split: Any = None
 
 
+NOTHING = LabelSays()
+
+
 def of_label(label: Any) -> LabelSays:
     """What the label says; nothing where it is no object."""
     if not isinstance(label, dict):
-        return LabelSays()
+        return NOTHING
     size, slot, group = label.get("group_size"), label.get("slot"), label.get("group")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise DataError("label: group_size is no whole number of 1 or more.\n  Remedy: give how many completions the prompt has.")
     if slot is not None and (isinstance(slot, bool) or not isinstance(slot, int | str)):
         raise DataError("label: slot is neither a number nor a text.\n  Remedy: give each completion of a group one of its own.")
     return LabelSays(None if group is None else str(group), size, slot, label.get("split"))
+
+
+def row_of(prompt: str, label: Any) -> str:
+    """What the completions of one row have in common, by which those of no named group find each other."""
+    known = json.dumps(label, sort_keys=isinstance(label, dict | list))
+    return hashlib.blake2b(f"{known} {prompt}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def anchors_in(row: Any, field: str | None) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import collections
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily
 
 from adjudge_rewards import Failure
 
@@ -35,8 +37,8 @@ class Counts:
         self._unreadable = Counter("adjudge_unreadable", "Judgements that could not be read.", registry=self.registry)
         said = "Completions that were told why they have no reward, by the kind of failure."
         self._failures = Counter("adjudge_failures", said, ["kind"], registry=self.registry)
-        requests = Counter("adjudge_requests", "Requests answered, by route and status.", ["route", "status"], registry=self.registry)
-        self._requests = lru_cache(maxsize=None)(lambda route, status: requests.labels(route, str(status)))
+        self._requests: collections.Counter[tuple[str, int]] = collections.Counter()
+        self.registry.register(self)
         gauge = Gauge("adjudge_queue_samples", "Completions that somebody waits for.", registry=self.registry)
         gauge.set_function(lambda: service.waiting)
         gauge = Gauge("adjudge_judge_samples", "Completions of whole groups that wait for the judge.", registry=self.registry)
@@ -55,7 +57,14 @@ class Counts:
         self._failures.labels(kind).inc()
 
     def answered(self, route: str, status: int) -> None:
-        self._requests(route, status).inc()
+        self._requests[route, status] += 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What prometheus-client asks of a collector: the requests, which are counted where a lock for each would be felt."""
+        found = CounterMetricFamily("adjudge_requests", "Requests answered, by route and status.", labels=["route", "status"])
+        for (route, status), count in self._requests.items():
+            found.add_metric([route, str(status)], count)
+        yield found
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from adjudge import DataError, stable_id
+from adjudge import DataError
 from adjudge_rewards import Told
 
 from .chats import answer_of, conversation
-from .labels import anchors_in, of_label
+from .labels import anchors_in, of_label, row_of
 from .service import Refused, Service, Size, number
 
 
@@ -37,8 +36,8 @@ def routes(service: Service) -> APIRouter:
     """The route of this service."""
     router = APIRouter(tags=["frameworks"])
 
-    @router.post("/openrlhf")
-    async def openrlhf(body: OpenRlhfRequest, n: Size = None, run: str = "") -> OpenRlhfReply:
+    @router.post("/openrlhf", response_model=OpenRlhfReply)
+    async def openrlhf(body: OpenRlhfRequest, n: Size = None, run: str = "") -> dict[str, Any]:
         """Rewards of OpenRLHF's completions, each once its group is complete. `n` is the group's size, `run` keeps trainings apart."""
         labels = body.labels or [""] * len(body.query)
         if not len(body.query) == len(body.prompts) == len(labels):
@@ -56,7 +55,7 @@ async def _one(service: Service, query: str, prompt: str, label: Any, n: int | N
     if not query.startswith(prompt):
         raise DataError("a query does not begin with its prompt.\n  Remedy: send both as one tokenizer decodes them.")
     said = of_label(label)
-    group = ("openrlhf", run, said.group or stable_id(prompt, json.dumps(label, sort_keys=True)))
+    group = ("openrlhf", run, said.group or row_of(prompt, label))
     size = service.size_of(said.size, said.split, n)
     anchors = anchors_in(label, service.anchor)
     return await service.ask(conversation(prompt), answer_of(query[len(prompt) :]), group, size, said.slot, anchors)
@@ -71,14 +70,11 @@ async def together(asked: list[Any]) -> list[Told]:
     return [one for one in found if isinstance(one, Told)]
 
 
-def reply(told: list[Told]) -> OpenRlhfReply:
-    """Always the same keys of logs, and numbers alone."""
-    logs = [one.reward.metrics for one in told]
-    return OpenRlhfReply(
-        rewards=[number(one) for one in told],
-        scores=[score(one) for one in told],
-        extra_logs={name: sum(one[name] for one in logs) / len(logs) for name in logs[0]},
-    )
+def reply(told: list[Told]) -> dict[str, Any]:
+    """An `OpenRlhfReply`: always the same keys of logs, and numbers alone."""
+    first, *others = [one.reward.metrics for one in told]
+    logs = {name: (value + sum(one[name] for one in others)) / len(told) for name, value in first.items()} if others else first
+    return {"rewards": [number(one) for one in told], "scores": [score(one) for one in told], "extra_logs": logs}
 
 
 def score(told: Told) -> float:
@@ -87,9 +83,7 @@ def score(told: Told) -> float:
     With anchors it is the share of points against them; one that is undecided counts as the others' mean. Without, it is the place
     between the group's lowest reward, 0, and its highest, 1. A group without any difference has nothing to teach: all 0, and it is dropped.
     """
-    known = [one.absolute for one in told.group if one.absolute is not None]
-    if known:
-        return sum(known) / len(known) if told.reward.absolute is None else told.reward.absolute
-    values = [one.value for one in told.group if one.value is not None]
-    low, high = min(values), max(values)
+    if told.group.absolute is not None:
+        return told.group.absolute if told.reward.absolute is None else told.reward.absolute
+    low, high = told.group.span
     return (number(told) - low) / (high - low) if high > low else 0.0

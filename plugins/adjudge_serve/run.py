@@ -117,6 +117,7 @@ async def _serve(service: Service, anchors: dict[str, list[str]], place: socket.
         access_log=False,
         log_level="warning",
         lifespan="off",
+        ws="none",
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,  # a client that is slow to generate finds its connection again

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from adjudge import stable_id
 from adjudge_rewards import Said, prompt_text
 
 from .chats import answer_of, conversation
-from .labels import anchors_in, of_label
+from .labels import anchors_in, of_label, row_of
 from .service import Service, Size, number
 
 
@@ -33,8 +31,8 @@ def routes(service: Service) -> APIRouter:
         """The reward of one of slime's completions, once its group is complete; the mean of the group where it is undecided."""
         prompt: Said = conversation(body.prompt) if isinstance(body.prompt, str) else body.prompt
         said = of_label(body.label)
-        known = stable_id(prompt_text(prompt, "prompt"), json.dumps(body.label, sort_keys=True))
-        group, size = ("slime", run, said.group or known), service.size_of(said.size, said.split, n)
+        row = said.group or row_of(prompt_text(prompt, "prompt"), body.label)
+        group, size = ("slime", run, row), service.size_of(said.size, said.split, n)
         anchors = anchors_in(body.label, service.anchor)
         return number(await service.ask(prompt, answer_of(body.response), group, size, said.slot, anchors))
 
