@@ -10,12 +10,15 @@ TORCH_ARGS ?=
 # The suite's files are shared out over two processes, in the order of the folders; PYTEST_ARGS= has one process run them all.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-policy test test-vllm test-rewards test-ray fast check docs site dist release bench clean
+.PHONY: demo demo-policy judge-code judge-instructions test test-vllm test-rewards test-ray fast check docs site dist release bench clean
 demo: $(VENV)/installed  ## train the embedded judge through all three stages and write runs/demo/report.html
 	$(BIN)/adjudge run $(DEMO)
 
 demo-policy: $(VENV)/installed  ## train a judge, have a policy learn to add from its verdicts, and write runs/policy/report.html
 	$(BIN)/adjudge run docs/runs/policy.yaml
+
+judge-code judge-instructions: judge-%: $(VENV)/installed  ## make the embedded judge of a world again; minutes of one core
+	$(BIN)/python -m adjudge_worlds.pretrain $* plugins/adjudge_worlds/$*
 
 test: $(VENV)/installed check  ## the whole suite, slow trainings included
 	$(BIN)/pytest $(PYTEST_ARGS)

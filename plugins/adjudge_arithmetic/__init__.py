@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
     from .benchmark import ArithmeticLevels
     from .dataset import ArithmeticDataset
+    from .pretrain import Draw, Schedule, make_model, save, train_phase
     from .soundness import Sound
-    from .world import TEST_SHARE
+    from .tokenizer import END, learn_tokenizer
+    from .world import TEST_SHARE, columns, draw
 
-__all__ = ["TEST_SHARE", "ArithmeticDataset", "ArithmeticLevels", "Sound"]
+__all__ = [
+    "END", "TEST_SHARE", "ArithmeticDataset", "ArithmeticLevels", "Draw", "Schedule", "Sound", "columns", "draw", "learn_tokenizer",
+    "make_model", "save", "train_phase",
+]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
 

@@ -25,7 +25,7 @@ from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 from adjudge import Problem, coin, held_out
 from adjudge_judges import ArithmeticJudge
 
-from .tokenizer import END, VOCABULARY, build_tokenizer
+from .tokenizer import END, build_tokenizer
 from .traces import SOUND, Habits, write_trace
 from .world import LEVELS, TEST_SHARE, draw
 
@@ -36,8 +36,8 @@ MIXTURE = Habits(guess=0.45, slip=0.08, careless=0.04)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything the weights depend on."""
+class Schedule:
+    """Size and training of a tiny model: what every embedded model's recipe says."""
 
     seed: int = 0
     width: int = 128
@@ -49,15 +49,20 @@ class Recipe:
     mixed_steps: int = 300
     mixed_batch: int = 192
     mixed_rate: float = 1.5e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Schedule):
+    """Everything the weights depend on."""
+
     habits: Habits = MIXTURE
 
 
-def make_model(recipe: Recipe) -> tuple[Any, Any]:
-    """An untrained Qwen2 of the recipe's size, and its tokenizer."""
-    tokenizer = build_tokenizer(recipe.seed)
+def make_model(recipe: Schedule, tokenizer: Any) -> Any:
+    """An untrained Qwen2 of the recipe's size, for this tokenizer."""
     torch.manual_seed(recipe.seed)
     config = Qwen2Config(
-        vocab_size=VOCABULARY,
+        vocab_size=len(tokenizer),
         hidden_size=recipe.width,
         intermediate_size=int(2.5 * recipe.width),
         num_hidden_layers=recipe.layers,
@@ -69,7 +74,7 @@ def make_model(recipe: Recipe) -> tuple[Any, Any]:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen2ForCausalLM(config), tokenizer
+    return Qwen2ForCausalLM(config)
 
 
 Draw = Callable[[int, int, random.Random], Iterator[tuple[str, str]]]
@@ -114,7 +119,7 @@ def trace_loss(model: Any, ids_BT: Tensor, label_BT: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), label_BT[:, 1:][kept])
 
 
-def train_phase(model: Any, tokenizer: Any, recipe: Recipe, name: str, steps: int, batch: int, rate: float, texts: Draw) -> None:
+def train_phase(model: Any, tokenizer: Any, recipe: Schedule, name: str, steps: int, batch: int, rate: float, texts: Draw) -> None:
     """Muon for the matrices, AdamW for embeddings and norms; warm-up, plateau, linear decay."""
     rng = random.Random(f"{recipe.seed} {name}")
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
@@ -151,7 +156,8 @@ def main() -> None:
     parser.add_argument("folder", type=FilePath)
     folder = parser.parse_args().folder
     recipe = Recipe()
-    model, tokenizer = make_model(recipe)
+    tokenizer = build_tokenizer(recipe.seed)
+    model = make_model(recipe, tokenizer)
 
     def texts(habits: Habits) -> Draw:
         return lambda level, size, rng: draw_texts(level, size, habits, rng, tokenizer)

@@ -18,7 +18,7 @@ from typing import Any
 from adjudge import held_out
 
 from .pretrain import Draw, Recipe, make_model, save, train_phase
-from .tokenizer import END
+from .tokenizer import END, build_tokenizer
 from .world import TEST_SHARE, Sum, columns, draw
 
 
@@ -78,7 +78,8 @@ def main() -> None:
     parser.add_argument("folder", type=FilePath)
     folder = parser.parse_args().folder
     recipe = AnswererRecipe()
-    model, tokenizer = make_model(recipe)
+    tokenizer = build_tokenizer(recipe.seed)
+    model = make_model(recipe, tokenizer)
 
     def texts(habits: AnswerHabits) -> Draw:
         return lambda level, size, rng: draw_answers(level, size, habits, rng, tokenizer)

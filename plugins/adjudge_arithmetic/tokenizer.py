@@ -36,6 +36,11 @@ def corpus(seed: int, size: int = 400) -> list[str]:
 
 def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerBase:
     """Train the tokenizer on the world's own texts; the same seed gives the same vocabulary."""
+    return learn_tokenizer(corpus(seed), VOCABULARY, longest=256)
+
+
+def learn_tokenizer(texts: list[str], size: int, longest: int) -> PreTrainedTokenizerBase:
+    """A tokenizer of so many tokens, its merges learned from these texts; `longest` is what a model of it reads at most, in tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
@@ -45,12 +50,12 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerBase:
     learner.pre_tokenizer = qwen2.pre_tokenizer
     learner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 3,
+        vocab_size=size - 3,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[],
         show_progress=False,
     )
-    learner.train_from_iterator(corpus(seed), trainer)
+    learner.train_from_iterator(texts, trainer)
     state = json.loads(learner.to_str())["model"]
     merges = [tuple(merge) for merge in state["merges"]]
     return Qwen2Tokenizer(
@@ -61,5 +66,5 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerBase:
         pad_token=PAD,
         additional_special_tokens=[START, END],
         chat_template=CHAT_TEMPLATE,
-        model_max_length=256,
+        model_max_length=longest,
     )
