@@ -39,10 +39,13 @@ def _standing(metric: Mapping[str, Any]) -> str:
 
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
+    from adjudge_figures import told_kappa
+
     rates = ", ".join(f"{100 * result['outcomes'][outcome]:.1f}% {outcome}" for outcome in ("tie", *FAILURES))
     tokens = "" if result["mean_tokens"] is None else f"; {result['mean_tokens']:.1f} tokens each"
     agree = "" if result["consistency"] is None else f"; both orders agree on {100 * result['consistency']:.1f}% of pairs"
     lines = [f"{result['problems']} problems, {result['judgements']} judgements: {rates}{tokens}{agree}"]
+    lines.append(told_kappa(result["kappa"]))
     wanting = {group for metric in result["figures"] for group in metric["incomplete_groups"]}
     groups = {group: have for group, have in result["groups"].items() if group in wanting}
     short = [f"{group} {have['judged']} of {have['of'] or 'an unknown number'}" for group, have in groups.items()]

@@ -33,6 +33,7 @@ from adjudge import (
     sample_paths,
     succeeded,
 )  # fmt: skip
+from adjudge_figures import Unit, cohen_kappa, joined, unit
 
 from .benchmark import Benchmark
 from .judgements import Judged, Judgement, Scores, TextsLeftOut, tokens_of
@@ -105,13 +106,14 @@ def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Itera
         raise ConfigError(
             "none of the records is about a problem of this data set.\n  Remedy: check that data and records belong together."
         )
-    judged, outcomes = list[Judged](), Counter[Outcome]()
+    judged, outcomes, units = list[Judged](), Counter[Outcome](), Counter[Unit]()
 
     def samples() -> Iterator[tuple[Outcome, ...]]:
         for problem, one in zip(problems, everything, strict=True):
             matches = list(dict.fromkeys(benchmark.pairs(problem)))
             if _answered(one, matches):
                 judged.append(one)
+                units.update(_units(benchmark, problem, one, matches))
             for match in matches:
                 for sample in one.samples(match.first, match.second):
                     outcomes.update(sample)
@@ -129,9 +131,16 @@ def score_records(benchmark: Benchmark, problems: Sequence[Problem], said: Itera
         "judgements": outcomes.total(),
         "outcomes": outcome_rates(outcomes),
         "consistency": agreement,
+        "kappa": cohen_kappa(units),
         "mean_tokens": mean_tokens(one.tokens or 0 for one in returned),
         "unmatched_records": unmatched,
     }
+
+
+def _units(benchmark: Benchmark, problem: Problem, one: Judged, matches: Sequence[Match]) -> list[Unit]:
+    """A problem as an item for κ, from all samples of those of its pairs of which the data say what is right."""
+    known = [(match, right) for match in matches if (right := benchmark.better(problem, match)) is not None]
+    return joined(unit(right, said) for match, right in known for said in one.samples(match.first, match.second))
 
 
 def _answered(one: Judged, matches: Sequence[Match]) -> bool:

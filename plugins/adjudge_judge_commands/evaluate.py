@@ -54,6 +54,7 @@ def evaluate(
 ) -> None:
     """Measure a judge's accuracy on labelled problems."""
     from adjudge import EVALUATION_COLUMNS, Outcome, Summary, evaluation_cells, measures, print_table, write_json
+    from adjudge_figures import Agreements, detectable, told_detectable, told_kappa
     from adjudge_report import check_readable
 
     from .configs import EvalConfig
@@ -74,23 +75,27 @@ def evaluate(
     with ExitStack() as stack:
         records = stack.enter_context(kept_records(out, "judgements", config, folder, problems))
         rows = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))
-        summary, judgements = Summary(), Counter[Outcome]()
+        summary, agreements, judgements = Summary(), Agreements(), Counter[Outcome]()
         with opened(config, folder, cache=not no_cache) as open_judge:
             for verdict in open_judge.judge_each(problems, records):
                 summary.add(verdict.problem, verdict.paths)
+                agreements.add(verdict.problem, verdict.paths)
                 judgements.update(path.outcome for path in verdict.paths)
                 for path in verdict.paths if as_json else ():
                     row = {"id": verdict.problem.id, **judgement_row(verdict.problem, path)}
                     rows.write(json.dumps(row, ensure_ascii=False) + "\n")
         metrics = summary.metrics()
+        believed: dict[str, Any] = {"kappa": agreements.kappa(), "detectable": detectable(metrics["n"], metrics["accuracy"])}
         asked = {"model": answered_by(config.engine, model), "judge": config.judge.use, "order": config.judge.order}
         if out is not None:
-            write_json(out / "result.json", {**asked, **metrics})
+            write_json(out / "result.json", {**asked, **metrics, **believed})
         if as_json:
-            _print_whole({**asked, **metrics}, rows)
+            _print_whole({**asked, **metrics, **believed}, rows)
         else:
             extra = measures(metrics)
             print_table([*EVALUATION_COLUMNS, *extra], [evaluation_cells(metrics, extra)])
+            typer.echo(told_kappa(believed["kappa"]))
+            typer.echo(told_detectable(metrics["n"], metrics["accuracy"]))
     return check_readable(config.judge, judgements.elements())
 
 
