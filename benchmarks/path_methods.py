@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[[Sequence[int], Sequence[Sequence[int]]], list[list[float]]]
+Group = tuple[Sequence[int], Sequence[Sequence[int]]]
+"""A prompt and its paths. A method with `each` takes many of these in one call."""
 
 MODELS: dict[str, dict[str, Any]] = {
     "0.1b": {
@@ -45,8 +47,12 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def build(name: str, device: str) -> Any:
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    """A model of this shape with random weights, or the one in this folder."""
+    from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+    if name not in MODELS:
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        return AutoModelForCausalLM.from_pretrained(name, dtype=dtype).to(device).eval()
     torch.manual_seed(0)
     with torch.device(device):
         model = Qwen2ForCausalLM(Qwen2Config(**MODELS[name], max_position_embeddings=32768))
@@ -151,23 +157,33 @@ def trl(model: Any, tokens: int) -> Run:
     return _in_batches(model, tokens, score)
 
 
-def vllm(model: Any, tokens: int) -> Run:
+class Vllm:
     """`prompt_logprobs` of an engine of its own that holds the same weights."""
-    from vllm import LLM, SamplingParams
 
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        engine = LLM(
-            folder, skip_tokenizer_init=True, enable_prefix_caching=True, gpu_memory_utilization=0.4, max_num_batched_tokens=tokens
-        )
-    options = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
+    def __init__(self, model: Any, tokens: int) -> None:
+        from vllm import LLM, SamplingParams
 
-    def run(prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
-        answers = engine.generate([{"prompt_token_ids": [*prompt, *path]} for path in paths], options, use_tqdm=False)
-        places = [answer.prompt_logprobs[len(prompt) :] for answer in answers]
-        return [[place[token].logprob for place, token in zip(row, path, strict=True)] for row, path in zip(places, paths, strict=True)]
+        cpu = model.device.type == "cpu"  # where vLLM cannot read a prompt in pieces: it has to take the longest whole
+        room: dict[str, Any] = {"kv_cache_memory_bytes": 2**30, "enable_chunked_prefill": False, "max_model_len": tokens} if cpu else {}
+        dtype = str(model.dtype).removeprefix("torch.")
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            self.engine = LLM(
+                folder, skip_tokenizer_init=True, enable_prefix_caching=True, max_num_batched_tokens=tokens, dtype=dtype,
+                **(room or {"gpu_memory_utilization": 0.4}),
+            )  # fmt: skip
+        self.options = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
 
-    return run
+    def __call__(self, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
+        return dict(self.each([(prompt, paths)]))[0]
+
+    def each(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[list[float]]]]:
+        """All paths of all prompts in one call."""
+        asked = [{"prompt_token_ids": [*prompt, *path]} for prompt, paths in groups for path in paths]
+        answers = iter(self.engine.generate(asked, self.options, use_tqdm=False))
+        for place, (prompt, paths) in enumerate(groups):
+            rows = [next(answers).prompt_logprobs[len(prompt) :] for _ in paths]
+            yield place, [[one[token].logprob for one, token in zip(row, path, strict=True)] for row, path in zip(rows, paths, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -181,7 +197,7 @@ METHODS = {
     "plain loop": Method(plain),
     "logits_to_keep": Method(kept),
     "TRL": Method(trl, needs=("trl",)),
-    "vLLM": Method(vllm, devices=("cuda",), needs=("vllm",)),
+    "vLLM": Method(Vllm, needs=("vllm",)),
     "adjudge, whole": Method(adjudge_whole),
     "adjudge": Method(adjudge_shared),
 }

@@ -3,9 +3,11 @@
 In every round each method runs once, in an order drawn anew; a speed-up is the plain loop's time over the method's in the same round,
 and its median over the rounds is what counts. Ideal is G(P + R) / (P + GR): the tokens of whole sequences over those of a prompt read
 once. It counts what the layers read; a method that also makes fewer logits than the plain loop can be above it. Memory is the peak of
-one call beyond the model: on a CPU in a process of its own, at one shape. The model has random weights; nothing is loaded from anywhere.
-Needs torch and transformers alone; writes ``results/path_scoring_cpu.*`` or ``results/path_scoring_cuda_MODEL.*``. ``--quick`` tries
-everything on a tiny model and writes nothing.
+one call beyond the model: on a CPU in a process of its own, at one shape. The model has random weights unless a folder is given.
+``--model FOLDER`` takes the weights in a folder. A second table has paths of many prompts, one prompt after the other and in one call.
+Needs torch and transformers alone, vLLM for its rows (``.venv-vllm/bin/python`` has it); writes ``results/path_scoring_cpu.*``, with the
+folder's name behind it where one is given, or ``results/path_scoring_cuda_MODEL.*``. ``--quick`` tries everything on a tiny model and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import path_batching
 import torch
 from logprob_kernel import clock, machine, resident, summary
 from path_methods import METHODS, MODELS, ROOT, Run, build, usable
@@ -105,11 +108,12 @@ def peak_here(name: str, where: str, model_name: str) -> int:
     """On Linux the kernel keeps the high-water mark of resident memory, and writing 5 to clear_refs starts it anew."""
     size, ratio = MEMORY_SHAPE
     shape = next(one for one in shapes(where) if (one["G"], one["P"]) == (size, int(ratio * PATH_TOKENS[where])))
-    run = METHODS[name].make(build(model_name, "cpu"), BATCH_TOKENS[where])
+    model = build(model_name, "cpu")
+    run = METHODS[name].make(model, BATCH_TOKENS[where])
     run([1, 2, 3], [[4], [5, 6]])
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
-    run(*draw(shape, MODELS[model_name]["vocab_size"]))
+    run(*draw(shape, model.config.vocab_size))
     return resident("VmHWM") - before
 
 
@@ -131,7 +135,14 @@ def pages(result: dict[str, Any]) -> str:
         cells += [f"{shape['tokens_per_second'][name]:,.0f}" for name in names]
         cells += [spread(shape["speedup"]["adjudge"]), f"{shape['ideal']:.2f}", spread(shape["share_of_ideal"])]
         lines.append(f"| {' | '.join([*cells, spread(shape['share_of_ideal_beside_whole'])])} |")
-    lines += ["", *memory(result), "", *[f"{name} is not measured: {reason}." for name, reason in result["missing"].items()]]
+    lines += [
+        "",
+        *path_batching.page(result["batching"]),
+        "",
+        *memory(result),
+        "",
+        *[f"{name} is not measured: {reason}." for name, reason in result["missing"].items()],
+    ]
     if about["device_type"] == "cpu":
         lines.append("GPU rows are not measured here.")
     return "\n".join(lines) + "\n"
@@ -159,7 +170,7 @@ def memory(result: dict[str, Any]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--model", choices=list(MODELS), help="default: 0.1b on a CPU, 1.5b on a GPU")
+    parser.add_argument("--model", help=f"a folder, or one of {', '.join(MODELS)}; default: 0.1b on a CPU, 1.5b on a GPU")
     parser.add_argument("--rounds", type=int, help="default: 5, and 3 for the largest group")
     parser.add_argument("--threads", type=int, default=2, help="on a CPU")
     parser.add_argument("--quick", action="store_true")
@@ -175,7 +186,8 @@ def main() -> None:
         result = run_all(asked.device, where, model_name, asked.rounds)
     if where == "quick":
         return
-    name = f"path_scoring_{asked.device}" + (f"_{model_name}" if asked.device == "cuda" else "")
+    folder = Path(model_name).name if model_name not in MODELS else ""
+    name = f"path_scoring_{asked.device}" + (f"_{folder or model_name}" if folder or asked.device == "cuda" else "")
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (RESULTS / f"{name}.md").write_text(pages(result), encoding="utf-8")
 
@@ -183,23 +195,25 @@ def main() -> None:
 def run_all(device: str, where: str, model_name: str, rounds: int | None) -> dict[str, Any]:
     names, missing = usable(device)
     model = build(model_name, device)
+    named = f"Qwen2 of shape {model_name} with random weights" if model_name in MODELS else f"The weights of {Path(model_name).name}"
     methods = {name: METHODS[name].make(model, BATCH_TOKENS[where]) for name in names}
     for run in methods.values():
         run([1, 2, 3], [[4], [5, 6]])  # what is made, tried or compiled once is not timed
     result: dict[str, Any] = {
         "machine": {**machine(device), "device_type": device},
-        "about": f"Qwen2 of shape {model_name} with random weights in {str(model.dtype).removeprefix('torch.')}, "
-        f"{BATCH_TOKENS[where]} tokens a batch for every method.",
-        "model": {"name": model_name, **MODELS[model_name]},
+        "about": f"{named} in {str(model.dtype).removeprefix('torch.')}, {BATCH_TOKENS[where]} tokens a batch for every method.",
+        "model": {"name": Path(model_name).name, **MODELS.get(model_name, {})},
         "missing": missing,
         "memory_prompt": int(MEMORY_SHAPE[1] * PATH_TOKENS[where]),
         "shapes": [],
     }
     for shape in shapes(where):
-        result["shapes"].append(measure(shape, methods, device, MODELS[model_name]["vocab_size"], rounds))
+        result["shapes"].append(measure(shape, methods, device, model.config.vocab_size, rounds))
         print(f"G = {shape['G']}, P = {shape['P']}: {result['shapes'][-1]['share_of_ideal']['median']:.2f} of ideal", flush=True)
-    if device == "cpu":
-        result["peak_bytes"] = {name: peak(name, where, model_name) for name in names}
+    size, many = model.config.vocab_size, rounds or path_batching.ROUNDS
+    result["batching"] = path_batching.measure(where, methods, device, PATH_TOKENS[where], size, many)
+    if device == "cpu":  # vLLM's is held by a process of its own
+        result["peak_bytes"] = {name: peak(name, where, model_name) for name in names if name != "vLLM"}
     print(pages(result))
     return result
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from adjudge import Completion, Engine, Message, Session, boundary
+from adjudge_rstar import logprobs_each
 
 from .cache import Cache, digest
 
@@ -24,6 +25,10 @@ class NamedSession:
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
         with boundary(self._engine, "logprobs"):
             return self._session.logprobs(prompt, continuations, **asked)
+
+    def logprobs_each(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
+        with boundary(self._engine, "logprobs"):
+            yield from logprobs_each(self._session, prompts, **asked)
 
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self._session, prompt)
@@ -84,6 +89,9 @@ class CachedSession:
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
         return self.session.logprobs(prompt, continuations, **asked)
+
+    def logprobs_each(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
+        return logprobs_each(self.session, prompts, **asked)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.session.tokenize(text, token_ids)

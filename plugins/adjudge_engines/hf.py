@@ -199,10 +199,19 @@ class HfSession:
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
         start = self.texts.to_score(prompt, continuations)
-        if not statistics:
-            return self.paths(start, continuations)
-        rows = self.paths.numbers(start, continuations, statistics)
-        return [dict(zip(("logprob", *statistics), row, strict=True)) for row in rows]
+        return _told(self.paths.numbers(start, continuations, statistics), statistics)
+
+    def logprobs_each(
+        self, prompts: Sequence[tuple[list[Message], Sequence[Sequence[int]]]], statistics: Sequence[str] = ()
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """What `logprobs` says of every prompt, with its place; small groups of paths share batches."""
+        groups = [(self.texts.to_score(chat, paths), paths) for chat, paths in prompts]
+        return ((place, _told(rows, statistics)) for place, rows in self.paths.each(groups, statistics))
+
+
+def _told(rows: list[list[list[float]]], statistics: Sequence[str]) -> list[Any]:
+    """Every path's log-probabilities, or its numbers by name where there are more."""
+    return [dict(zip(("logprob", *statistics), row, strict=True)) if statistics else row[0] for row in rows]
 
 
 def packed_settings(quantization: str, device: torch.device, dtype: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from adjudge import Completion, ConfigError, JobError, Message
 
 from .background import Background
 from .chat_template import folded
+from .groups import Prompted, answered
 from .openai_client import Endpoint
 from .openai_logprobs import LogprobCheck
 from .openai_options import OpenAiEngine
@@ -92,23 +93,23 @@ class OpenAiSession:
         return completion
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
+        [(_, found)] = self.logprobs_each([(prompt, continuations)], statistics)
+        return found
+
+    def logprobs_each(self, prompts: Sequence[Prompted], statistics: Sequence[str] = ()) -> Iterator[tuple[int, list[Any]]]:
+        """As many paths at a time as the options say, whichever prompt they belong to."""
         if self.texts is None:
             raise ConfigError(
                 "engine.tokenizer: given tokens can be scored only with the served model's tokenizer.\n"
                 "  Remedy: name its folder, or take the engine hf or vllm with the weights."
             )
-        start = self.texts.to_score(folded(prompt) if self.endpoint.folds else prompt, continuations)
-        places = [index for index, path in enumerate(continuations) if path]
-        names = ("logprob", *statistics)
-        found: list[Any] = [{name: [] for name in names} if statistics else [] for _ in continuations]
-        paths = [list(continuations[index]) for index in places]
-        for place, values in self._each(paths, partial(self._scored, start, top=bool(statistics))):
-            found[places[place]] = {name: values[name] for name in names} if statistics else values["logprob"]
-        return found
+        starts = [self.texts.to_score(folded(turns) if self.endpoint.folds else turns, paths) for turns, paths in prompts]
+        one = partial(self._scored, starts, top=bool(statistics))
+        yield from answered(prompts, statistics, lambda paths: self._each(paths, one))
 
-    async def _scored(self, start: list[int], path: list[int], *, top: bool) -> dict[str, list[float]]:
+    async def _scored(self, starts: list[list[int]], path: tuple[int, list[int]], *, top: bool) -> dict[str, list[float]]:
         try:
-            return await self._echo(start, path, top=top)
+            return await self._echo(starts[path[0]], path[1], top=top)
         except Refused as fault:
             raise ConfigError(
                 f"engine: the endpoint {self.options.base_url} cannot score given tokens: {fault}\n"

@@ -44,6 +44,20 @@ def stacked(lengths: Sequence[int], number: int) -> Rows:
     return [row for row in rows if row]
 
 
+def first_fit(lengths: Sequence[int], width: int) -> Rows:
+    """Rows of at most this width, as few as come of putting each path, longest first, into the first that has room."""
+    rows: Rows = []
+    room: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        row = next((row for row, left in enumerate(room) if lengths[index] <= left), len(rows))
+        if row == len(rows):
+            rows.append([])
+            room.append(width)
+        rows[row].append(index)
+        room[row] -= lengths[index]
+    return rows
+
+
 def _time(rows: Rows, lengths: Sequence[int], prompt: int, dimension: int) -> float:
     """In products of one query with one key: linear layers are about 6 D of them a token, done twice as fast as attention's."""
     width = max(sum(lengths[index] for index in row) for row in rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -18,6 +18,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from .packing import Rows
+from .side_by_side import Group, SideBySide, fitting
 from .strategies import OneByOne, OwnLogits, SharedPrompt, Strategy, WholeSequences
 from .texts import check_tokens
 
@@ -39,7 +40,7 @@ class PathLogprobs:
         self.model, self.pad = model, pad
         self.budget = budget
         """Tokens of a batch; what it was halved to stays."""
-        self._exact: dict[type[Strategy], bool] = {}
+        self._exact: dict[type[Any], bool] = {}
 
     def __call__(self, prompt: Sequence[int], paths: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probability of every token of every path, in nats; `ConfigError` for what the model cannot read."""
@@ -63,6 +64,40 @@ class PathLogprobs:
                 order = [index for index in order if index in left]
         return found
 
+    def each(self, groups: Sequence[Group], names: Sequence[str] = ()) -> Iterator[tuple[int, list[list[list[float]]]]]:
+        """The same for the paths of many prompts, with the prompt's place, as they come; small groups are scored together."""
+        size = self.model.get_input_embeddings().weight.shape[0]
+        for prompt, paths in groups:
+            check_tokens(size, prompt, paths)
+        whole = [place for place, (_, paths) in enumerate(groups) if paths and all(paths)]
+        for place in sorted({*range(len(groups))} - {*whole}):
+            prompt, paths = groups[place]
+            yield place, self.numbers(prompt, paths, names)
+        waiting = sorted(whole, key=lambda place: (len(groups[place][0]), _longest(groups[place])))  # of like size, for least padding
+        while waiting:
+            some = waiting[: fitting([groups[place] for place in waiting], self.budget)]
+            found = self._together([groups[place] for place in some], names)
+            if not found:
+                some, found = some[:1], [self.numbers(*groups[some[0]], names)]
+            yield from zip(some, found, strict=True)
+            waiting = waiting[len(some) :]
+
+    def _together(self, groups: Sequence[Group], names: Sequence[str]) -> list[list[list[list[float]]]]:
+        """The groups' numbers; nothing where they have to be scored one by one."""
+        longest = max(len(group[0]) + _longest(group) for group in groups)
+        if len(groups) < 2 or positions_move(self.model, longest) or not keeps_all(self.model, longest) or not self._is_exact(SideBySide):
+            return []
+        try:
+            with torch.inference_mode():
+                found = SideBySide(self.model, groups, self.pad).score(names)
+                return [[value_ST.tolist() for value_ST in some] for some in found]
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        self.budget //= 2
+        log.warning("engine hf: a batch of paths to score does not fit into memory; going on with %d tokens at once", self.budget)
+        return []
+
     def _strategy(self, prompt: Sequence[int], lengths: Sequence[int]) -> Strategy:
         """The fastest strategy that is exact for this model, prompt and longest path."""
         longest = len(prompt) + max(lengths)
@@ -72,9 +107,10 @@ class PathLogprobs:
         strategy = next((strategy for strategy in strategies if self._is_exact(strategy)), OwnLogits)
         return strategy(self.model, prompt, self.pad)
 
-    def _is_exact(self, strategy: type[Strategy]) -> bool:
+    def _is_exact(self, strategy: type[Any]) -> bool:
         if strategy not in self._exact:
-            trouble = _trial(self.model, self.pad, strategy)
+            with torch.inference_mode():
+                trouble = _trial(self.model, self.pad, strategy)
             self._exact[strategy] = trouble is None
             if trouble is not None:
                 print(f"engine hf: paths are scored more slowly with this model: {strategy.__name__} {trouble}", file=sys.stderr)
@@ -126,16 +162,25 @@ def positions_move(model: Any, length: int) -> bool:
     )
 
 
-def _trial(model: Any, pad: int, strategy: type[Strategy]) -> str | None:
+def _longest(group: Group) -> int:
+    return max(map(len, group[1]))
+
+
+def _trial(model: Any, pad: int, strategy: type[Any]) -> str | None:
     """What is wrong with a strategy for this model, held against the model's own logits; None when they agree."""
     size = model.get_input_embeddings().weight.shape[0]
     prompt, *paths = ([token % size for token in ids] for ids in (TRIAL_PROMPT, *TRIAL_PATHS))
-    expected_T = OwnLogits(model, prompt, pad).score([paths])[0]
+    groups = [(prompt, paths), (prompt[2:], paths[1:])]
+    expected_T = torch.cat([OwnLogits(model, start, pad).score([some])[0] for start, some in groups])
     try:
-        found_T = strategy(model, prompt, pad).score([paths[:1], paths[1:]])[0]
+        if strategy is SideBySide:
+            found_T = torch.cat([value_ST[0] for some in SideBySide(model, groups, pad).score() for value_ST in some])
+        else:
+            found_T = torch.cat([strategy(model, start, pad).score([some[:1], some[1:]])[0] for start, some in groups])
     except Exception as error:  # other people's models fail in ways of their own
         if out_of_memory(error):
             raise
         return f"raised {type(error).__name__}: {error}"
-    wrong = max(float(part_T.mean()) for part_T in (found_T - expected_T).abs().split([len(path) for path in paths]))
+    lengths = [len(path) for _, some in groups for path in some]
+    wrong = max(float(part_T.mean()) for part_T in (found_T - expected_T).abs().split(lengths))
     return None if wrong <= TRIAL_ERROR.get(model.dtype, 0.25) else f"is wrong by {wrong:.1e} nats per token"

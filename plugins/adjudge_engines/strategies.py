@@ -73,9 +73,9 @@ class SharedPrompt:
         read = [[list(path[:-1]) for path in row] for row in batch]
         width = max(sum(map(len, row)) for row in read)
         hidden_ND = torch.cat([self.last_BD, self._read(read, width).flatten(0, 1)]) if width else self.last_BD
-        predictors = list(chain.from_iterable(_predictors(row, 1 + width * index) for index, row in enumerate(batch)))
+        predictors = list(chain.from_iterable(predictors_of(row, 0, 1 + width * index) for index, row in enumerate(batch)))
         targets = [token for row in batch for path in row for token in path]
-        return _numbers(self.head, hidden_ND, predictors, targets, names)
+        return numbers_of(self.head, hidden_ND, predictors, targets, names)
 
     def _read(self, rows: list[list[list[int]]], width: int) -> Tensor:
         """Hidden states of the rows; shape (B, W, D)."""
@@ -106,17 +106,17 @@ class SharedPrompt:
         return torch.tensor([row + [fill] * (width - len(row)) for row in rows], device=self.device)
 
 
-def _numbers(head: Head, hidden_ND: Tensor, predictors: Sequence[int], targets: Sequence[int], names: Sequence[str]) -> Tensor:
+def numbers_of(head: Head, hidden_ND: Tensor, predictors: Sequence[int], targets: Sequence[int], names: Sequence[str]) -> Tensor:
     """Log-probability and statistics of each target from the hidden state in its predictor's row; shape (S, T)."""
     rows_T, target_T = (torch.tensor(numbers, device=hidden_ND.device) for numbers in (predictors, targets))
     return from_hidden(head, hidden_ND, rows_T, target_T, names)
 
 
-def _predictors(row: Sequence[Sequence[int]], start: int) -> list[int]:
-    """For every token of a row's paths, which hidden state predicts it: the prompt's, at 0, or the one just before it."""
+def predictors_of(row: Sequence[Sequence[int]], prompt: int, start: int) -> list[int]:
+    """For every token of a row's paths, which hidden state predicts it: the prompt's, or the one before it; the row's begin at `start`."""
     found: list[int] = []
     for path in row:
-        found += [0, *range(start, start + len(path) - 1)]
+        found += [prompt, *range(start, start + len(path) - 1)]
         start += len(path) - 1
     return found
 
@@ -141,7 +141,7 @@ class WholeSequences:
         ).last_hidden_state
         predictors = [row * width + len(self.prompt) - 1 + place for row, path in enumerate(paths) for place in range(len(path))]
         targets = list(chain.from_iterable(paths))
-        return _numbers(self.head, hidden_BWD.flatten(0, 1), predictors, targets, names)
+        return numbers_of(self.head, hidden_BWD.flatten(0, 1), predictors, targets, names)
 
 
 class OneByOne(WholeSequences):

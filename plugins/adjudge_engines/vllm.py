@@ -28,6 +28,7 @@ from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 from adjudge import Completion, ConfigError, JobError, Message  # noqa: E402
 
 from .data_parallel import DataParallel  # noqa: E402
+from .groups import Prompted, answered  # noqa: E402
 from .processes import Processes, heard_when_interrupted, of_its_own  # noqa: E402
 from .texts import Texts, check_tokens  # noqa: E402
 from .weights import check_weights, load_tokenizer  # noqa: E402
@@ -96,25 +97,30 @@ class VllmSession:
         return self.texts.room(prompt)
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
+        [(_, found)] = self.logprobs_each([(prompt, continuations)], statistics)
+        return found
+
+    def logprobs_each(self, prompts: Sequence[Prompted], statistics: Sequence[str] = ()) -> Iterator[tuple[int, list[Any]]]:
         """All but a path's last token are told as parts of a prompt; the last is sampled, as the only one allowed.
 
         So a path may be as long as the model takes, and nothing is computed that is not asked for. vLLM's rank counts exact ties as above.
         """
         listed = int("top_logprob" in statistics)
-        start = self.texts.to_score(prompt, continuations)
-        check_tokens(self.vocabulary, start, continuations)
-        paths = {index: list(path) for index, path in enumerate(continuations) if path}
-        requests = [
-            _parameters(temperature=0.0, max_tokens=1, logprobs=listed, prompt_logprobs=listed, allowed_token_ids=path[-1:])
-            for path in paths.values()
-        ]
-        found: list[Any] = [{name: [] for name in ("logprob", *statistics)} if statistics else [] for _ in continuations]
-        for place, output in self._answers([start + path[:-1] for path in paths.values()], requests):
-            of_prompt = _positions(output.prompt_logprobs, len(start))
-            rows = [*of_prompt, *_positions(output.outputs[0].logprobs, 0)]
-            told = {name: [row[name] for row in rows] for name in ("logprob", *statistics)}
-            found[list(paths)[place]] = told if statistics else told["logprob"]
-        return found
+        starts = [self.texts.to_score(chat, paths) for chat, paths in prompts]
+        for start, (_, paths) in zip(starts, prompts, strict=True):
+            check_tokens(self.vocabulary, start, paths)
+
+        def ask(paths: list[tuple[int, list[int]]]) -> Iterator[tuple[int, dict[str, list[float]]]]:
+            requests = [
+                _parameters(temperature=0.0, max_tokens=1, logprobs=listed, prompt_logprobs=listed, allowed_token_ids=path[-1:])
+                for _, path in paths
+            ]
+            for number, output in self._answers([starts[place] + path[:-1] for place, path in paths], requests):
+                of_prompt = _positions(output.prompt_logprobs, len(starts[paths[number][0]]))
+                rows = [*of_prompt, *_positions(output.outputs[0].logprobs, 0)]
+                yield number, {name: [row[name] for row in rows] for name in ("logprob", *statistics)}
+
+        return answered(prompts, statistics, ask)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.texts.tokenize(text, token_ids)

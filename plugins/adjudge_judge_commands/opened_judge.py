@@ -53,6 +53,7 @@ from adjudge import (
     with_logprobs,
 )
 from adjudge_report import Readability
+from adjudge_rstar import ask_together, logprobs_each
 from adjudge_tournament import play_each
 
 from .kept import judgement_row, keep
@@ -124,6 +125,13 @@ class CountedSession:
             found = self.session.logprobs(prompt, continuations, **asked)
         self.tokens += sum(map(len, continuations))
         return found
+
+    def logprobs_each(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
+        self._check_open()
+        with boundary(self.engine, "logprobs"):
+            for place, found in logprobs_each(self.session, prompts, **asked):
+                self.tokens += sum(map(len, prompts[place][1]))
+                yield place, found
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         self._check_open()
@@ -232,13 +240,22 @@ class OpenJudge:
 
     def score_read(self, problem: Problem, paths: Sequence[ReasoningPath], scorer: Any = "rstar") -> list[tuple[ReasoningPath, Score]]:
         """Paths of one pair, in order: each with its log-probabilities by this model where it has a verdict, and with its score."""
-        decided = [index for index, path in enumerate(paths) if path.outcome.decided]
+        [(_, scored)] = self.score_each([(problem, paths)], scorer)
+        return scored
+
+    def score_each(
+        self, groups: Sequence[tuple[Problem, Sequence[ReasoningPath]]], scorer: Any = "rstar"
+    ) -> Iterator[tuple[int, list[tuple[ReasoningPath, Score]]]]:
+        """The same for paths of many pairs, whose log-probabilities are asked for together: a pair's place and its paths, as they come."""
         chosen = self._pick(PathScorer, scorer)
-        check_statistics(self.session.engine, chosen.statistics, "scorer")
-        known = self.with_logprobs(problem, [paths[index] for index in decided], chosen.statistics)
-        scores = score_paths(chosen, problem, known, self.session)
-        scored = dict(zip(decided, zip(known, scores, strict=True), strict=True))
-        return [scored.get(index, (path, Score(path.id, None))) for index, path in enumerate(paths)]
+        names = chosen.statistics
+        check_statistics(self.session.engine, names, "scorer")
+        decided = [(problem, [path for path in paths if path.outcome.decided]) for problem, paths in groups]
+        for place, session in ask_together(self.session, self.options, decided, names):
+            problem, paths = decided[place]
+            known = with_logprobs(session, self.options, problem, paths, names)
+            scored = iter(zip(known, score_paths(chosen, problem, known, self.session), strict=True))
+            yield place, [next(scored) if path.outcome.decided else (path, Score(path.id, None)) for path in groups[place][1]]
 
     def read(self, problem: Problem, text: str, order: Order = "given", index: int = 0) -> ReasoningPath:
         """The path that a judgement written elsewhere is, as this judge reads it."""

@@ -69,6 +69,8 @@ def _scored(
     config: ScoreConfig, model: FilePath, wanted: Sequence[PathRow], groups: Sequence[Places], order: Sequence[int], out: FilePath | None
 ) -> Iterator[dict[str, Any]]:
     """A row for every path in this order, each once it and those before it are scored; a problem's paths are read and scored together."""
+    from adjudge_rstar import windows
+
     from .setup import opened
 
     told = 0
@@ -83,10 +85,10 @@ def _scored(
         yield from known()
         if missing := [places for places in groups if any(wanted[place].id not in records.ids for place in places)]:
             judge = stack.enter_context(opened(config, model, cache=False, to_score=sum(map(len, missing))))
-            for places in missing:
-                for row in score_group(judge, config.scorer, [wanted[place] for place in places]):
+            for some in windows(missing, len):
+                for row in score_groups(judge, config.scorer, [[wanted[place] for place in places] for places in some]):
                     records.append(row)
-                yield from known()
+                    yield from known()
 
 
 def _some(wanted: Sequence[PathRow], groups: Sequence[Places], limit: int | None) -> Sequence[Places]:
@@ -149,12 +151,12 @@ def by_problem(wanted: Sequence[PathRow]) -> list[Places]:
     return list(groups.values())
 
 
-def score_group(judge: OpenJudge, scorer: PathScorer, group: Sequence[PathRow]) -> list[dict[str, Any]]:
-    """All rows of one problem; only judgements that reached a verdict are scored, the others keep their outcome."""
-    paths = [one.path(judge.options, judge.session, index) for index, one in enumerate(group)]
-    scored = judge.score_read(group[0].problem, paths, scorer)
-    judge.session.done += len(group)
-    return [score_row(path, score, one) for one, (path, score) in zip(group, scored, strict=True)]
+def score_groups(judge: OpenJudge, scorer: PathScorer, groups: Sequence[Sequence[PathRow]]) -> Iterator[dict[str, Any]]:
+    """The rows of problems as they are scored; only judgements that reached a verdict are, the others keep their outcome."""
+    read = [[one.path(judge.options, judge.session, index) for index, one in enumerate(group)] for group in groups]
+    for place, scored in judge.score_each([(group[0].problem, paths) for group, paths in zip(groups, read, strict=True)], scorer):
+        judge.session.done += len(scored)
+        yield from (score_row(path, score, one) for one, (path, score) in zip(groups[place], scored, strict=True))
 
 
 def score_row(path: ReasoningPath, score: Score, row: PathRow) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .scorers import GeometricRStar, Likelihood, Longest, MeanLogprob, Random, RStar, SelfConsistency, Shortest, Validity
     from .statistics import Stats, TokenStatistics
+    from .together import ask_together, logprobs_each, windows
 
 __all__ = [
     "GeometricRStar",
@@ -39,11 +40,14 @@ __all__ = [
     "Shortest",
     "TokenStatistics",
     "Validity",
+    "ask_together",
     "combine_shards",
+    "logprobs_each",
     "score_paths",
     "shard_statistics",
     "token_logprobs",
     "token_statistics",
+    "windows",
 ]
 __getattr__ = lazy_names(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,13 @@ from adjudge import (
     Score,
     Session,
     StageContext,
+    boundary,
     mean_reward,
     score_paths,
     with_logprobs,
 )
 from adjudge_eligibility import Label, eligible_paths, tally, texts_of
+from adjudge_rstar import ask_together, windows
 
 if TYPE_CHECKING:
     from .sft import Sft
@@ -85,11 +87,20 @@ class Places(Sequence[ReasoningPath]):
         return self.paths[self.places[index]] if isinstance(index, int) else Places(self.paths, self.places[index])
 
 
-def _told(options: Sft, stage: StageContext, session: Session, problem: Problem, paths: Sequence[ReasoningPath]) -> list[ReasoningPath]:
-    """The paths with log-probabilities; where the scorer reads further statistics, with both from one pass."""
-    if not options.scorer.statistics - {"logprob"}:
-        return stage.with_logprobs(session, problem, paths, anew=options.rescore)
-    return with_logprobs(session, stage.judge, problem, paths, options.scorer.statistics)
+def _told(
+    options: Sft, stage: StageContext, session: Session, groups: Sequence[tuple[Problem, list[ReasoningPath]]]
+) -> Iterator[tuple[Problem, list[ReasoningPath]]]:
+    """Problems whose paths have log-probabilities, as they come; where the scorer reads further statistics, with both from one pass."""
+    names = options.scorer.statistics - {"logprob"}
+    anew = options.rescore or bool(names)
+    lacking = [(problem, [path for path in paths if anew or path.completion.logprobs is None]) for problem, paths in groups]
+    with boundary(stage.engine, "logprobs"):
+        for place, known in ask_together(session, stage.judge, lacking, names):
+            problem, paths = groups[place]
+            if names:
+                yield problem, with_logprobs(known, stage.judge, problem, paths, names)
+            else:
+                yield problem, stage.with_logprobs(known, problem, paths, anew=anew)
 
 
 def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> list[int]:
@@ -104,8 +115,9 @@ def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> l
         )
     most = sum(min(options.keep, len(places)) for places in eligible.values())
     with stage.shared("scores", sum(map(len, eligible.values()))) as scores, stage.shared("selected", most) as selected:
-        for problem_id, places in stage.shard(list(eligible.items())):
-            _score(options, stage, session, pool, problem_id, places, scores, selected)
+        for window in windows(stage.shard(list(eligible.items())), lambda item: len(item[1])):
+            groups = [(pool.problems[problem_id], [pool.paths[place] for place in places]) for problem_id, places in window]
+            _score(options, stage, session, pool, groups, scores, selected)
     texts = texts_of(pool.paths)
     chosen: list[int] = []
     for places in eligible.values():
@@ -130,18 +142,32 @@ def _score(
     stage: StageContext,
     session: Session,
     pool: Pool,
-    problem_id: str,
-    places: Sequence[int],
+    groups: Sequence[tuple[Problem, list[ReasoningPath]]],
     scores: RecordFile,
     selected: RecordFile,
 ) -> None:
-    """Score the eligible paths of a problem and record which are kept; what is recorded already is not scored again."""
-    problem, paths = pool.problems[problem_id], [pool.paths[place] for place in places]
-    if all(path.id in scores.ids for path in paths):
-        made: Sequence[Score | Scored] = list(scores.read(Scored, [path.id for path in paths]))
-    else:
-        told = _told(options, stage, session, problem, paths)
-        made = score_paths(options.scorer, problem, told, session, stage.judge, Places(pool.paths, pool.places[problem_id]))
+    """Score the eligible paths of problems and record which are kept; what is recorded already is not scored again."""
+    missing = []
+    for problem, paths in groups:
+        if all(path.id in scores.ids for path in paths):
+            made = list(scores.read(Scored, [path.id for path in paths]))
+            _record(options, problem, paths, made, scores, selected)
+        else:
+            missing.append((problem, paths))
+    for problem, paths in _told(options, stage, session, missing):
+        siblings = Places(pool.paths, pool.places[problem.id])
+        _record(options, problem, paths, score_paths(options.scorer, problem, paths, session, stage.judge, siblings), scores, selected)
+
+
+def _record(
+    options: Sft,
+    problem: Problem,
+    paths: list[ReasoningPath],
+    made: Sequence[Score | Scored],
+    scores: RecordFile,
+    selected: RecordFile,
+) -> None:
+    """The scores of one problem's paths, and the paths that are kept."""
     best = best_of(paths, made, options.keep)
     for path, score in zip(paths, made, strict=True):
         scores.append(

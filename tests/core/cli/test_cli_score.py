@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion, Judge, PathScorer, Plugins, Problem, as_row, build_requests, find_model, sample_paths, validate
+from adjudge import Completion, Engine, Judge, PathScorer, Plugins, Problem, as_row, build_requests, find_model, sample_paths, validate
 from adjudge_judge_commands.opened_judge import CountedSession, OpenJudge
 from adjudge_judge_commands.path_rows import read_path_rows
-from adjudge_judge_commands.score import by_problem, repetition, score_group
+from adjudge_judge_commands.score import by_problem, repetition, score_groups
 from adjudge_judges import ArithmeticJudge
 
 Call = Callable[..., Any]
@@ -215,12 +215,12 @@ def test_one_prompt_is_asked_about_once(model: Path, tmp_path: Path) -> None:
     del rows[-1]["text"]
     file.write_text("".join(json.dumps(one) + "\n" for one in rows))
     plugins = Plugins.load()
-    session = CountedSession(Counting(), None, ArithmeticJudge())  # type: ignore[arg-type]
+    session = CountedSession(Counting(), validate(Engine, "hf", plugins, "engine"), ArithmeticJudge())  # type: ignore[arg-type]
     judge = OpenJudge(validate(Judge, "rrm", plugins, "judge"), session, plugins)
     scorer = validate(PathScorer, "rstar", plugins, "scorer")
     given = read_path_rows(file, {}, skip_bad_lines=False)
-    for places in by_problem(given):
-        score_group(judge, scorer, [given[place] for place in places])
+    groups = [[given[place] for place in places] for places in by_problem(given)]
+    assert len(list(score_groups(judge, scorer, groups))) == 6
     assert sorted(size for _, size in asked) == [1, 2, 3]
     assert len({prompt for prompt, _ in asked}) == 3
     assert session.done == 6

@@ -150,6 +150,22 @@ def test_a_server_with_another_chat_template_than_the_tokenizers_is_told(
     assert "samples behind another prompt than engine.tokenizer writes" in capsys.readouterr().err
 
 
+def test_paths_of_many_prompts_are_asked_for_together(endpoint: Any, embedded: FilePath) -> None:
+    """As many at a time as the options say, though each prompt has one or two; a prompt is told once all of its paths are."""
+
+    def behave(request: Any) -> Any:
+        values = [None, *(-0.001 * token for token in request.body["prompt"][1:])]
+        return endpoint.Reply(json.dumps({"choices": [{"text": "", "logprobs": {"token_logprobs": values}}]}), delay=0.05)
+
+    endpoint.behave = behave
+    prompts: list[Any] = [([{"role": "user", "content": str(number)}], [[5, 6 + number], [], [7]][number % 2 :]) for number in range(8)]
+    with OpenAiEngine(base_url=endpoint.url, model="m", tokenizer=embedded, concurrency=5).open(embedded) as session:
+        found = dict(session.logprobs_each([*prompts, ([{"role": "user", "content": "none"}], [])]))  # type: ignore[attr-defined]
+    expected = {number: [[-0.001 * token for token in path] for path in paths] for number, (_, paths) in enumerate(prompts)}
+    assert found == {**{number: [pytest.approx(row) for row in rows] for number, rows in expected.items()}, 8: []}
+    assert (len(endpoint.requests), endpoint.most) == (12, 5)
+
+
 @pytest.mark.parametrize(
     ("pairs", "kind"),
     [
