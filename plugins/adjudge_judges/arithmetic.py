@@ -1,6 +1,6 @@
-r"""The arithmetic world's terse form: what a very small judge can read and write.
+r"""The embedded worlds' terse form: what a very small judge can read and write.
 
-No paper has it. The question is the prompt, ``37+48``, and two numbered answers; the judgement works the sum and ends in RRM's box.
+No paper has it. The question is the prompt, such as ``37+48``, and two numbered answers; the judgement works it out and ends in RRM's box.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BOX = re.compile(r"\\boxed\{Assistant ([12])\}")
 
 
 class ArithmeticJudge(WordedJudge):
-    """The arithmetic world's terse form: the sum, two numbered answers, worked columns, a comparison in words, a boxed verdict."""
+    """The embedded worlds' terse form: the question, two numbered answers, written work, comparisons in words, a boxed verdict."""
 
     use: Literal["arithmetic"] = "arithmetic"
     expects = "\\boxed{Assistant 1} or \\boxed{Assistant 2}"
