@@ -3,7 +3,7 @@
 open-instruct finds every direct subclass of `VerifierFunction` that was imported before it builds its verifiers, so this module has to be
 imported in the program that trains. It asks about all answers to a prompt at once, so those that ask in the same turn of the event loop
 are the group, whatever its size; nobody has to say how many there are. It has no mask: an undecided answer gets the mean of its group,
-and a warning counts them.
+and a warning counts them. Its verifiers hand over scores alone, so what the judge took is in the log of the actor that asked.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class AdjudgeVerifier(VerifierFunction):  # type: ignore[misc]
                 if not own.done():
                     own.set_exception(JobError(f"the group could not be judged: {error}"))
             raise
+        tokens, seconds = sum(one.tokens for one in found), sum(one.seconds for one in found)
+        log.info("adjudge: a group of %d answers took %g tokens and %.3g s of the judge", len(found), tokens, seconds)
         if missing := [one.reason for one in found if one.value is None]:
             log.warning("adjudge: %d of %d answers are undecided and get their group's mean: %s", len(missing), len(found), missing[0])
         for (_, own), one, value in zip(group, found, decided(found, [0] * len(found), "mean"), strict=True):

@@ -4,7 +4,8 @@
 for training. ``--custom-rm-path adjudge_rewards.slime.reward`` waits for a sample's group, and serves slime's evaluation, which takes no
 group: there a sample is worth its share of points against its anchors. slime has no mask and takes neither None nor NaN: an undecided
 sample gets the mean of its group. ``--custom-reward-post-process-path adjudge_rewards.slime.post_process`` keeps those out of the group's
-mean and spread, and normalises each group by itself where samples are missing.
+mean and spread, and normalises each group by itself where samples are missing. ``--custom-rollout-log-function-path
+adjudge_rewards.slime.log_rollout`` logs what the judge took.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ EVEN = 0.5
 """An evaluation's number for a sample whose comparisons with its anchors nobody could read: neither won nor lost."""
 UNDECIDED = "adjudge_undecided"
 """In a sample's metadata, why it has no number of its own."""
+METRICS = "adjudge_metrics"
+"""In a sample's metadata, its share of what the judge took, in numbers."""
 NORMALISED = ("grpo", "gspo", "cispo", "reinforce_plus_plus_baseline")
 """Estimators whose rewards slime centres within their group."""
 SPREAD = NORMALISED[:3]
 """Those whose rewards it divides by the group's spread too."""
+OF_GROUP = ("adjudge_tokens", "adjudge_seconds")
+"""Metrics that are told of a group; the others are means of samples."""
 LOOK_SECONDS = 0.5
 
 
@@ -89,6 +94,34 @@ def post_process(args: Any, samples: Sequence[Any]) -> tuple[list[float], list[f
     for name, one in zip(names, known, strict=True):
         groups.setdefault(name, []).extend([] if one.value is None else [one.value])
     return raw, [_normalised(one.value, groups[name], spread) for name, one in zip(names, known, strict=True)]
+
+
+def log_rollout(rollout_id: int, args: Any, samples: Sequence[Any], extra: Any, seconds: float) -> bool:
+    """Log the judge's tokens and seconds of a group, and more, where slime logs its rollout, which it does after this."""
+    _log(args, rollout_id, samples, "rollout", "rollout/")
+    return False
+
+
+def log_eval_rollout(rollout_id: int, args: Any, data: dict[str, dict[str, Any]], extra: Any) -> bool:
+    """The same for each data set of an evaluation, in which every sample is a group."""
+    for name, one in data.items():
+        _log(args, rollout_id, one.get("samples") or (), "eval", f"eval/{name}/")
+    return False
+
+
+def _log(args: Any, rollout_id: int, samples: Sequence[Any], step: str, prefix: str) -> None:
+    by_generation = {(one.group_index, one.index): one for one in samples if METRICS in _metadata(one)}
+    known = [(one.group_index, _metadata(one)[METRICS]) for one in by_generation.values()]
+    if not known:
+        return
+    from slime.observability.logging_utils import log as write
+    from slime.observability.metric_utils import compute_rollout_step
+
+    groups = len({object() if group is None else group for group, _ in known})
+    totals = {name: sum(metrics[name] for _, metrics in known) for name in known[0][1]}
+    found = {prefix + name: total / (groups if name in OF_GROUP else len(known)) for name, total in totals.items()}
+    log.info("adjudge: %s", ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
+    write(args, {**found, f"{step}/step": compute_rollout_step(args, rollout_id)}, step_key=f"{step}/step")
 
 
 def _normalised(value: float | None, group: Sequence[float], spread: bool) -> float:
@@ -148,6 +181,7 @@ def _told(args: Any, sample: Any, found: SampleReward, value: float | None) -> A
     """The number as slime wants it, which is under a name where ``--reward-key`` says one; an undecided sample is marked and told."""
     assert value is not None
     _metadata(sample).pop(UNDECIDED, None)
+    _metadata(sample)[METRICS] = found.metrics
     if found.reason:
         log.warning("adjudge: a sample is undecided: %s", found.reason)
         _metadata(sample)[UNDECIDED] = found.reason

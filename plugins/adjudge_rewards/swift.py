@@ -2,7 +2,7 @@
 
 ms-swift calls it on every process with that process's part of the batch: the parts are put together, one process judges, each gets what is
 its own. It counts None and NaN as 0 in a group's mean, where one may be the best of its group: an undecided completion gets the mean of its
-group, and is counted in the log.
+group, and is counted in the log. `SwiftMetrics`, a callback, logs what the judge took as ms-swift logs numbers of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .undecided import decided
 # ruff: noqa: E402 – what is missing is told before it is imported
 tested_with("swift", ">=4.6,<4.7", "pip install ms-swift==4.6.0 msgspec")
 
+from swift.callbacks.base import TrainerCallback
 from swift.rewards import ORM
 from swift.utils import get_logger
 
@@ -30,6 +31,16 @@ log = get_logger()
 EXACT = 1024
 """Rewards are multiples of one in so many. Sums and means of such numbers are exact in 32 bits, so that equal rewards have no spread:
 ``scale_rewards=gdpo`` divides by it, and by rounding alone would push a group of draws far up or down."""
+_trainers: list[Any] = []
+"""Those whose logs have the judge's numbers."""
+
+
+class SwiftMetrics(TrainerCallback):  # type: ignore[misc]
+    """``callbacks_map["adjudge"] = SwiftMetrics``, with ``--callbacks adjudge``: the trainer logs ``adjudge/tokens`` and its kin."""
+
+    def __init__(self, args: Any, trainer: Any) -> None:
+        super().__init__(args, trainer)
+        _trainers.append(trainer)
 
 
 class SwiftReward(ORM):  # type: ignore[misc]
@@ -66,10 +77,20 @@ class SwiftReward(ORM):  # type: ignore[misc]
         prompts, texts = [asked[group] for group in groups], [text for _, _, text, _ in rows]
         found = self._reward.judged(prompts, texts, groups=groups, anchors=[anchor for _, _, _, anchor in rows])
         log.info("adjudge: %s", ", ".join(f"{name} {value:.4g}" for name, value in self._reward.metrics.items()))
+        for trainer in _trainers:
+            _log(trainer, self._reward.metrics)
         reasons = [one.reason for one in found if one.value is None]
         if reasons:
             log.warning("adjudge: %d of %d completions are undecided and get their group's mean: %s", len(reasons), len(rows), reasons[0])
         return [round((value or 0.0) * EXACT) / EXACT for value in decided(found, groups, "mean")]
+
+
+def _log(trainer: Any, metrics: Mapping[str, float]) -> None:
+    """Add to the means that ms-swift takes over a logging step and over all processes, of which this one has the only numbers."""
+    means = trainer.custom_metrics["train" if trainer.model.training else "eval"]
+    for name, value in metrics.items():
+        means[f"adjudge/{name}"].nan_value = None  # of a step in which nobody was judged nothing is logged, and no 0
+        means[f"adjudge/{name}"].update(value)
 
 
 def _shared(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

@@ -69,6 +69,13 @@ def test_an_undecided_answer_has_the_mean_of_its_group(verifier: Any, caplog: py
     assert "1 of 3 answers are undecided" in caplog.text
 
 
+def test_what_the_judge_took_is_in_the_log(verifier: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "adjudge"):
+        asyncio.run(scores(reward_fn(verifier), "p", ["3", "9"]))
+    [said] = [one for one in caplog.messages if "took" in one]
+    assert float(said.split(" took ")[1].split()[0]) == len("9 against 3 \\boxed{Assistant 1}")
+
+
 def test_a_group_that_cannot_be_judged_frees_everybody(verifier: Any) -> None:
     verifier.file = "nowhere.yaml"
 

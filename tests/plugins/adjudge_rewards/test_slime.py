@@ -26,7 +26,7 @@ pytest.importorskip("slime.rollout.sglang_rollout", reason="slime's source, or w
 
 from adjudge import ConfigError
 from adjudge_rewards import open_reward
-from adjudge_rewards.slime import UNDECIDED, post_process
+from adjudge_rewards.slime import METRICS, UNDECIDED, post_process
 
 GROUPS = {"37+48": ["75", "85", "86", "85"], "12+30": ["42", "52", "41", "42"], "20+21": ["41", "31", "14", "42"]}
 
@@ -227,6 +227,57 @@ def test_an_evaluation_is_a_share_of_points_against_the_anchors(arguments: Any, 
             assert value == (0.5 if one.absolute is None else one.absolute)
     with pytest.raises(ConfigError, match="set anchor: label"):
         evaluated(arguments(group_rm=False), tmp_path)
+
+
+# What is logged ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], dict[str, float]]]:
+    """What Weights & Biases has of slime's run, which stays on this machine."""
+    import wandb
+
+    for name in ("WANDB_SILENT", "WANDB_DISABLE_CODE", "WANDB_DISABLE_GIT"):
+        monkeypatch.setenv(name, "true")
+    run = wandb.init(mode="offline", dir=tmp_path)
+    yield lambda: {name: float(value) for name, value in dict(run.summary).items() if "adjudge" in name or name.endswith("/step")}
+    run.finish()
+
+
+LOGGING = {"use_wandb": True, "use_tensorboard": False, "wandb_always_use_train_step": False, "log_reward_category": None}
+
+
+@pytest.mark.parametrize("group_rm", [True, False])
+def test_slime_logs_what_the_judge_took_for_a_group(arguments: Any, group_rm: bool, logged: Callable[[], dict[str, float]]) -> None:
+    from slime.observability.rollout_metrics import log_rollout_data
+
+    path = "adjudge_rewards.slime.log_rollout"
+    more = {"custom_rollout_log_function_path": path, "load_debug_rollout_data": None, "rollout_num_gpus": 1, **LOGGING}
+    args = arguments("reward: win-rate\n", group_rm=group_rm, **more)
+    found = rolled_out(args, samples_of(GROUPS, parts=not group_rm))
+    samples = [part for group in found for one in group for part in (one if isinstance(one, list) else [one])]
+    log_rollout_data(3, args, samples, None, 1.0)
+    told = logged()
+    with open_reward(args.adjudge_reward) as reward:
+        wanted = [reward.judged([prompt] * 4, texts) for prompt, texts in GROUPS.items()]
+    assert told["rollout/adjudge_tokens"] == pytest.approx(sum(one.tokens for group in wanted for one in group) / 3)
+    assert told["rollout/adjudge_seconds"] > 0
+    assert (told["rollout/adjudge_undecided"], told["rollout/adjudge_absolute"], told["rollout/step"]) == (0.0, 0.0, 3.0)
+    assert sum(METRICS in one.metadata for one in samples) == (12 if group_rm else 24), "and a generation is counted once"
+
+
+def test_slime_logs_what_the_judge_took_in_an_evaluation(arguments: Any, tmp_path: Path, logged: Callable[[], dict[str, float]]) -> None:
+    from slime.observability.rollout_metrics import log_eval_rollout_data
+
+    more = {"custom_eval_rollout_log_function_path": "adjudge_rewards.slime.log_eval_rollout", "log_passrate": False, **LOGGING}
+    args = arguments("anchor: label\n", group_rm=False, **more)
+    found = evaluated(args, tmp_path)
+    log_eval_rollout_data(5, args, {"sums": found}, None)
+    told = logged()
+    known = [one.metadata[METRICS] for one in found["samples"]]
+    assert told["eval/sums/adjudge_tokens"] == pytest.approx(sum(one["adjudge_tokens"] for one in known) / 4)
+    assert told["eval/sums/adjudge_absolute"] == pytest.approx(sum(one["adjudge_absolute"] for one in known) / 4)
+    assert told["eval/step"] == 5.0
 
 
 # Normalisation -------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ PLUGIN = """
 import json, os
 from functools import partial
 from swift.rewards import orms
-from adjudge_rewards.swift import SwiftReward
+from swift.callbacks import callbacks_map
+from adjudge_rewards.swift import SwiftMetrics, SwiftReward
 
 class Watched(SwiftReward):
     def __call__(self, completions, **columns):
@@ -36,7 +37,7 @@ class Watched(SwiftReward):
             seen.write(json.dumps([prompts, completions, values, columns["prompt_id"]]) + "\\n")
         return values
 
-orms["adjudge"] = partial(Watched, "reward.yaml")
+orms["adjudge"], callbacks_map["adjudge"] = partial(Watched, "reward.yaml"), SwiftMetrics
 """
 
 
@@ -53,6 +54,7 @@ def train(tmp_path: Path, embedded: Path) -> Callable[..., list[Any]]:
             str(Path(sys.executable).parent / "swift"), "rlhf", "--rlhf_type", "grpo", "--model", str(embedded), "--model_type", "qwen2",
             "--template", "chatml", "--tuner_type", "full", "--torch_dtype", "float32", "--dataset", "rows.jsonl",
             "--split_dataset_ratio", "0", "--external_plugins", "plugin.py", "--reward_funcs", "adjudge", "--num_generations", "4",
+            "--callbacks", "adjudge",
             "--per_device_train_batch_size", str(4 // processes), "--gradient_accumulation_steps", "1", "--max_completion_length", "4",
             "--temperature", "3", "--max_steps", "2", "--logging_steps", "1", "--save_strategy", "no", "--report_to", "none",
             "--output_dir", "out", "--use_cpu", "true", "--max_length", "200", "--dataloader_num_workers", "0", "--dataset_num_proc", "1",
@@ -87,7 +89,9 @@ def test_swift_trains_on_it(train: Callable[..., list[Any]], tmp_path: Path, pro
     assert max(spread) > 1
     [log] = (tmp_path / "out").rglob("logging.jsonl")
     steps = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [one["reward"] for one in steps if "reward" in one] != []
+    trained = [one for one in steps if "reward" in one]
+    assert [one["adjudge/groups"] for one in trained] == [1.0, 1.0], "whatever the number of processes"
+    assert all(one["adjudge/samples"] == 4 and one["adjudge/tokens"] > 0 and one["adjudge/seconds"] > 0 for one in trained)
 
 
 @pytest.fixture
