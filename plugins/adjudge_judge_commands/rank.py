@@ -141,8 +141,8 @@ def _ranked(
             judge = stack.enter_context(opened(config, folder, cache=cache))
             made = _rankings(judge, config, (one for one in problems if records is None or one.id not in records.ids), whole=whole)
         for problem in problems:
-            place = None if records is None else records.ids.place(problem.id)
-            row = next(made) if records is None or place is None else records.ids.row_at(*place)
+            number = None if records is None else records.ids.number(problem.id)
+            row = next(made) if records is None or number is None else records.ids.row(number)
             if records is not None:
                 records.append(row)
             told = {"problems": told["problems"] + 1, "votes": told["votes"] + row["votes"], "tokens": _sum([told, row])}

@@ -78,9 +78,9 @@ def _scored(
 
         def known() -> Iterator[dict[str, Any]]:
             nonlocal told
-            while told < len(order) and (place := records.ids.place(wanted[order[told]].id)) is not None:
+            while told < len(order) and (number := records.ids.number(wanted[order[told]].id)) is not None:
                 told += 1
-                yield records.ids.row_at(*place)
+                yield records.ids.row(number)
 
         yield from known()
         if missing := [places for places in groups if any(wanted[place].id not in records.ids for place in places)]:
@@ -132,13 +132,10 @@ def _kept(out: FilePath | None, config: ScoreConfig, model: FilePath, wanted: Se
 
     with kept_records(out, "scores", config, model) as kept, TemporaryDirectory() as folder:
         records = kept or Records(FilePath(folder) / "scores.jsonl")
-        if changed := {one.id for one in wanted if (place := records.ids.place(one.id)) and _changed(one, records.ids.row_at(*place))}:
+        kept_before = ((one, number) for one in wanted if (number := records.ids.number(one.id)) is not None)
+        if changed := {one.id for one, number in kept_before if records.ids.row(number)["content"] != one.content}:
             records.keep(lambda row: row["id"] not in changed)
         yield records
-
-
-def _changed(one: PathRow, row: Mapping[str, Any]) -> bool:
-    return bool(row["content"] != one.content)
 
 
 def by_problem(wanted: Sequence[PathRow]) -> list[Places]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from adjudge import (
@@ -34,44 +36,53 @@ ROUNDING = 1e-5
 class Pool:
     """Every path sampled in a stage, with its problem; of the paths, only what became of each is held in memory."""
 
-    problems: dict[str, Problem]
+    problems: Sequence[Problem]
     paths: Sequence[ReasoningPath]
-    """Problem by problem; each is read from its record when it is asked for."""
+    """As many of every problem, in the problems' order; each is read from its record when it is asked for."""
     outcomes: Counter[str]
-    places: dict[str, range]
-    """Where the paths of each problem stand."""
-    told: list[bool]
-    """For each path, whether it may be chosen."""
+    eligible: array[int]
+    """Places of the paths that may be chosen."""
 
     @classmethod
-    def of(cls, problems: Iterable[Problem], paths: Sequence[ReasoningPath], eligible: Sequence[bool] | None = None) -> Pool:
-        """A pool whose `eligible` paths may be chosen, those that reached the right answer where nothing is said."""
-        by_id = {problem.id: problem for problem in problems}
-        outcomes, right, places = Counter[str](), list[bool](), dict[str, range]()
-        for index, path in enumerate(texts_of(paths)):
-            outcomes[path.outcome.value] += 1
-            right.append(bool(path.right(by_id[path.problem_id])))
-            places[path.problem_id] = range(places.get(path.problem_id, range(index, index)).start, index + 1)
-        return cls(by_id, paths, outcomes, places, right if eligible is None else list(eligible))
+    def of(cls, problems: Sequence[Problem], paths: Sequence[ReasoningPath], told: Sequence[bool] | None = None) -> Pool:
+        """A pool of which the paths that are `told` may be chosen, those that reached the right answer where nothing is said."""
+        pool = cls(problems, paths, Counter(), array("L"))
+        for place, path in enumerate(texts_of(paths)):
+            pool.outcomes[path.outcome.value] += 1
+            if path.right(pool.problem_of(place)) if told is None else told[place]:
+                pool.eligible.append(place)
+        return pool
 
-    @property
-    def eligible(self) -> dict[str, list[int]]:
-        """Places of the paths that may be chosen, by problem; a problem without any is left out."""
-        found = {problem_id: [place for place in places if self.told[place]] for problem_id, places in self.places.items()}
-        return {problem_id: places for problem_id, places in found.items() if places}
+    def problem_of(self, place: int) -> Problem:
+        """The problem that the path at this place is about."""
+        return self.problems[self._number(place)]
+
+    def siblings(self, place: int) -> range:
+        """Places of all paths of the problem that the path at this place is about."""
+        each = len(self.paths) // len(self.problems)
+        return range(self._number(place) * each, (self._number(place) + 1) * each)
+
+    def by_problem(self) -> Iterator[list[int]]:
+        """Places of the eligible paths of every problem that has any."""
+        return (list(places) for _, places in groupby(self.eligible, key=self._number))
+
+    def _number(self, place: int) -> int:
+        return place * len(self.problems) // len(self.paths)
 
 
 def select(options: Sft, stage: StageContext) -> tuple[Sequence[ReasoningPath], dict[str, Any]]:
     """The chosen paths, and what is known of them and of what they were chosen from."""
     with stage.open(stage.model) as session:
         paths = stage.sample(session, stage.problems, "paths", samples=options.paths)
-        problems = {problem.id: problem for problem in stage.problems}
-        by_label = isinstance(options.eligible, Label)
-        told = None if by_label else eligible_paths(options.eligible, problems, paths, session, stage.judge)
+        told = None if isinstance(options.eligible, Label) else _eligible(options, stage, paths, session)
         pool = Pool.of(stage.problems, paths, told)
         chosen = choose(options, stage, pool, session)
     metrics = describe(options, stage, pool, chosen)
     return Places(pool.paths, chosen), metrics
+
+
+def _eligible(options: Sft, stage: StageContext, paths: Sequence[ReasoningPath], session: Session) -> Sequence[bool]:
+    return eligible_paths(options.eligible, {problem.id: problem for problem in stage.problems}, paths, session, stage.judge)
 
 
 class Places(Sequence[ReasoningPath]):
@@ -103,33 +114,44 @@ def _told(
                 yield problem, stage.with_logprobs(known, problem, paths, anew=anew)
 
 
-def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> list[int]:
+def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> Sequence[int]:
     """Places of the best eligible paths of every problem; scores and choices are recorded problem by problem, and kept after a stop."""
-    eligible, kind = pool.eligible, _called(options)
-    if not eligible:
+    kind = _called(options)
+    if not pool.eligible:
         reached = "reached the right answer" if kind == "right" else f"is eligible by {options.eligible.use!r}"
         raise JobError(
             f"stage {stage.name}: none of {len(pool.paths)} paths {reached}, so there is nothing to fine-tune on"
             f" (outcomes: {', '.join(f'{count} {outcome}' for outcome, count in pool.outcomes.most_common())}).\n"
             "  Remedy: sample more paths, use easier problems, or train the model with grpo first."
         )
-    most = sum(min(options.keep, len(places)) for places in eligible.values())
-    with stage.shared("scores", sum(map(len, eligible.values()))) as scores, stage.shared("selected", most) as selected:
-        for window in windows(stage.shard(list(eligible.items())), lambda item: len(item[1])):
-            groups = [(pool.problems[problem_id], [pool.paths[place] for place in places]) for problem_id, places in window]
-            _score(options, stage, session, pool, groups, scores, selected)
+    most = sum(min(options.keep, len(places)) for places in pool.by_problem())
+    with stage.shared("scores", len(pool.eligible)) as scores, stage.shared("selected", most) as selected:
+        for window in windows(_mine(stage, pool), len):
+            groups = [(pool.problem_of(places[0]), [pool.paths[place] for place in places]) for places in window]
+            siblings = {problem.id: pool.siblings(places[0]) for (problem, _), places in zip(groups, window, strict=True)}
+            _score(options, stage, session, pool, groups, siblings, scores, selected)
     texts = texts_of(pool.paths)
-    chosen: list[int] = []
-    for places in eligible.values():
+    chosen = array("L")
+    for places in pool.by_problem():
         paths = {texts[place].id: place for place in places}
         best = best_of([texts[place] for place in places], list(scores.read(Scored, paths)), options.keep)
-        chosen += [paths[path.id] for path in best]
+        chosen.extend(paths[path.id] for path in best)
     if not chosen:
         raise JobError(
             f"stage {stage.name}: scorer {options.scorer.use!r} gave no {kind} path a score.\n"
             "  Remedy: the engine must return tokens and log-probabilities for this scorer, and paths must reason before they answer."
         )
     return chosen
+
+
+def _mine(stage: StageContext, pool: Pool) -> Iterator[list[int]]:
+    """Places of the eligible paths of every problem that this process scores."""
+    mine = iter(stage.shard(array("L", (places[0] for places in pool.by_problem()))))
+    first = next(mine, None)
+    for places in pool.by_problem():
+        if places[0] == first:
+            yield places
+            first = next(mine, None)
 
 
 def _called(options: Sft) -> str:
@@ -143,6 +165,7 @@ def _score(
     session: Session,
     pool: Pool,
     groups: Sequence[tuple[Problem, list[ReasoningPath]]],
+    siblings: Mapping[str, range],
     scores: RecordFile,
     selected: RecordFile,
 ) -> None:
@@ -155,8 +178,8 @@ def _score(
         else:
             missing.append((problem, paths))
     for problem, paths in _told(options, stage, session, missing):
-        siblings = Places(pool.paths, pool.places[problem.id])
-        _record(options, problem, paths, score_paths(options.scorer, problem, paths, session, stage.judge, siblings), scores, selected)
+        others = Places(pool.paths, siblings[problem.id])
+        _record(options, problem, paths, score_paths(options.scorer, problem, paths, session, stage.judge, others), scores, selected)
 
 
 def _record(
@@ -208,14 +231,18 @@ def _what(path: ReasoningPath) -> tuple[str, str]:
 
 def describe(options: Sft, stage: StageContext, pool: Pool, chosen: Sequence[int]) -> dict[str, Any]:
     """Counts, every measure over all paths, the eligible ones and the chosen ones, and how far a rule without labels agrees with them."""
-    eligible, kind = [place for places in pool.eligible.values() for place in places], _called(options)
-    found: dict[str, Any] = {"paths": len(pool.paths), kind: len(eligible), "problems": len(pool.eligible), "selected": len(chosen)}
+    kind, problems = _called(options), sum(1 for _ in pool.by_problem())
+    found: dict[str, Any] = {"paths": len(pool.paths), kind: len(pool.eligible), "problems": problems, "selected": len(chosen)}
+    by_id = {problem.id: problem for problem in pool.problems} if stage.measures or kind == "eligible" else {}
     for rule in stage.measures:
         found[rule.use] = {
-            "paths": mean_reward(rule, pool.problems, pool.paths),
-            kind: mean_reward(rule, pool.problems, Places(pool.paths, eligible)),
-            "selected": mean_reward(rule, pool.problems, Places(pool.paths, chosen)),
+            "paths": mean_reward(rule, by_id, pool.paths),
+            kind: mean_reward(rule, by_id, Places(pool.paths, pool.eligible)),
+            "selected": mean_reward(rule, by_id, Places(pool.paths, chosen)),
         }
     if kind == "eligible":
-        found["eligibility"] = tally(options.eligible, pool.problems, pool.paths, pool.told)
+        told = [False] * len(pool.paths)
+        for place in pool.eligible:
+            told[place] = True
+        found["eligibility"] = tally(options.eligible, by_id, pool.paths, told)
     return found

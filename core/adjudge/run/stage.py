@@ -98,8 +98,7 @@ class Stage:
         with self.shared(name, total, succeeded) as records, boundary(self.engine, "sample"), self._keeping_what_is_not_a_number():
             for path, problem in self._sampled(session, lambda: map(asked, windows(problems, window)), records):
                 records.append(path, outcome=path.outcome, right=path.right(problem), **problem.shown(path.order))
-        ids = (request.id for some in windows(problems, window) for request in asked(some))
-        paths = RecordSequence(records, ReasoningPath, ids)
+        paths = RecordSequence(records, ReasoningPath, (one.id for some in windows(problems, window) for one in asked(some)))
         if records.ids.failed and (failed := [path for path in paths.without_tokens() if path.outcome == Outcome.FAILED]):
             self._tell_failed(failed, len(paths), name)
         return paths

@@ -47,9 +47,9 @@ def write_json(file: FilePath, data: Json) -> None:
     write_whole(file, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def append_whole(out: FileIO, data: bytes) -> int:
-    """Append to a file that is open without a buffer, all or nothing, and return where the data begins."""
-    start, left = out.seek(0, os.SEEK_END), memoryview(data)
+def append_whole(out: FileIO, data: bytes, start: int) -> int:
+    """Append to a file that is open without a buffer and ends at `start`, all or nothing; returns where the data begins."""
+    left = memoryview(data)
     try:
         while left:
             left = left[out.write(left) :]

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from pathlib import Path as FilePath
@@ -18,7 +19,7 @@ from adjudge.api.values import Json
 from adjudge.errors import ConfigError
 
 from .files import append_whole, told_if_full, written_whole
-from .record_index import ENTRY, RecordIndex
+from .record_index import ENTRY, RecordIndex, in_line
 from .token_files import TokenFiles, can_keep_tokens, put_back, taken_out
 
 Record = TypeVar("Record")
@@ -27,7 +28,7 @@ WRITTEN = {"token_ends": "ends"}
 INDEXED = 256
 """Records behind the index that opening a file reads at most, as long as nobody changes it by hand."""
 EMPTY = ("opened", "statistics")
-PLAIN = (str, int, float, tuple, dict, type(None))
+PLAIN = frozenset({str, int, float, bool, tuple, dict, type(None)})
 READ = {written: name for name, written in WRITTEN.items()}
 
 
@@ -83,12 +84,12 @@ class Records:
             return
         told = {**row, "completion": {**row["completion"]}} if isinstance(row.get("completion"), dict) else row
         columns = taken_out(told["completion"]) if told is not row and can_keep_tokens() else {}
-        if not all(np.isfinite(values).all() for values in columns.values()):
+        if not all(np.isfinite(values).all() for values in columns.values() if values.dtype.kind == "f"):
             raise ValueError(f"record {row['id']}: a token has a number that is not finite")
         with told_if_full(self.file):
             if columns:
                 told["completion"]["row"] = self.tokens.append(str(row["id"]), columns)
-            line = (json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n").encode()
+            line = (in_line(told) + "\n").encode()
             offset = self._write(line)
         self._unwritten.append(self.ids.add(row["id"], offset, len(line), _failed(row)))
         if len(self._unwritten) >= INDEXED:
@@ -97,10 +98,12 @@ class Records:
 
     def _write(self, line: bytes) -> int:
         """Append a line, and return where it begins; the file stays open, unless somebody has put another one in its place."""
-        there = os.stat(self.file) if self.file.exists() else None
-        if self._out is None or there is None or not os.path.samestat(os.fstat(self._out.fileno()), there):
+        there = os.stat(self.file) if os.path.lexists(self.file) else None
+        if self._out is None or there is None or not os.path.samestat(self._opened, there):
             self._out = self.file.open("ab", buffering=0)
-        return append_whole(self._out, line)
+            self._opened: os.stat_result = os.fstat(self._out.fileno())
+            there = self._opened
+        return append_whole(self._out, line, there.st_size)
 
     def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
         """Drop the records that are not wanted, all at once or not at all."""
@@ -128,32 +131,32 @@ class Records:
 class RecordSequence(Sequence[Record]):
     """Records as a dataclass, in an order of their own, each read when it is asked for; slices are such sequences too."""
 
-    def __init__(self, records: Records, cls: type[Record], ids: Iterable[Json] = (), places: Any = None, read: Any = None) -> None:
+    def __init__(self, records: Records, cls: type[Record], ids: Iterable[Json] = (), numbers: Any = None, read: Any = None) -> None:
         self.records, self.cls = records, cls
-        self._places = np.array([self._place(one) for one in ids], np.int64).reshape(-1, 2) if places is None else places
+        self._numbers = array("I", map(self._number, ids)) if numbers is None else numbers
         self._read = read or reader_of(cls, records.tokens)
 
-    def _place(self, ident: Json) -> tuple[int, int]:
-        if (found := self.records.ids.place(ident)) is None:
+    def _number(self, ident: Json) -> int:
+        if (found := self.records.ids.number(ident)) is None:
             raise KeyError(ident)
         return found
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._numbers)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int):
-            return self._read(self.records.ids.row_at(*map(int, self._places[index])))
-        return RecordSequence(self.records, self.cls, places=self._places[index], read=self._read)
+            return self._read(self.records.ids.row(self._numbers[index]))
+        return RecordSequence(self.records, self.cls, numbers=self._numbers[index], read=self._read)
 
     def without_tokens(self) -> RecordSequence[Record]:
         """The same, with the numbers of no token: for what only asks about texts and outcomes."""
-        return RecordSequence(self.records, self.cls, places=self._places, read=reader_of(self.cls))
+        return RecordSequence(self.records, self.cls, numbers=self._numbers, read=reader_of(self.cls))
 
 
 def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without `opened` and `statistics` where they are empty; `asdict` would copy every token, too."""
-    if isinstance(value, PLAIN) or not is_dataclass(value):
+    if type(value) in PLAIN or not is_dataclass(value):
         return value
     return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one not in EMPTY}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from array import array
+import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -43,7 +43,7 @@ def taken_out(completion: dict[str, Json]) -> Columns:
     }
     try:
         found = {name: _numbers(name, values) for name, values in numbers.items() if values is not None and len(values)}
-    except OverflowError:
+    except (OverflowError, struct.error):
         return {}
     if "ends" in found and (ends := _differences(found["ends"])) is None:
         return {}
@@ -68,8 +68,8 @@ def put_back(columns: Columns) -> dict[str, Any]:
 
 def _numbers(name: str, values: Any) -> Any:
     kind = FIELDS.get(name, "<f4")
-    if isinstance(values, tuple | list):  # several times as fast as numpy's own way
-        values = array("i" if kind == "<i4" else "f", values)
+    if isinstance(values, tuple | list):  # twice as fast as numpy's own way
+        values = np.frombuffer(struct.pack(f"{len(values)}{kind[1]}", *values), kind[1:])
     return np.asarray(values, kind)
 
 
@@ -130,7 +130,7 @@ class TokenFiles:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._out = self._tail_file().open("ab", buffering=0)
             self._out.truncate(self.size)
-        append_whole(self._out, data)
+        append_whole(self._out, data, self.size)
         self._tail.append((ident, columns))
         self.size += len(data)
         row = self.first + len(self._tail) - 1
