@@ -1,4 +1,4 @@
-"""Keys and values of the rows that are being sampled: each row has a slot, and another row takes it when the first one ends.
+"""Keys and values of the rows that are being sampled: each row has a slot, which another row takes when it ends.
 
 Shapes: N slots, H heads of keys and values, L columns of a slot, D dimension of a head, B rows in use (the first B slots).
 """
@@ -14,6 +14,8 @@ from transformers.cache_utils import DynamicLayer
 
 Trunk = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of a prompt by layer, shape (H, P, D) each."""
+GROWTH = 64
+"""Columns that slots get at least when they become too short."""
 
 
 class SlotLayer(DynamicLayer):  # type: ignore[misc]
@@ -26,6 +28,14 @@ class SlotLayer(DynamicLayer):  # type: ignore[misc]
         self.dtype, self.device, self.is_initialized = self.keys.dtype, self.keys.device, True
         self.at = at
 
+    def grow(self, columns: int) -> None:
+        """Have so many columns, the first of them as they were."""
+        for name in ("keys", "values"):
+            before = getattr(self, name)
+            after = before.new_zeros((*before.shape[:2], columns, before.shape[-1]))
+            after[:, :, : before.shape[2]] = before
+            setattr(self, name, after)
+
     def update(self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object) -> tuple[Tensor, Tensor]:
         rows_B, column_B, columns = self.at.rows_B, self.at.column_B, self.at.columns
         self.keys[rows_B, :, column_B] = key_states[:, :, 0]
@@ -34,17 +44,30 @@ class SlotLayer(DynamicLayer):  # type: ignore[misc]
 
 
 class Slots:
-    """The slots of all layers; rows in use are always the first ones."""
+    """The slots of all layers; rows in use are always the first ones.
+
+    Slots become longer as rows do, a layer after the other: most judgements end long before they have taken all the tokens they may.
+    """
 
     def __init__(self, like: Trunk, slots: int, columns: int) -> None:
         self.rows_B = self.column_B = torch.empty(0, dtype=torch.long)
         self.columns = 0
         """As many columns as the longest row in use has."""
+        self.most = columns
+        self.room = min(columns, like[0][0].shape[1] + GROWTH)
+        """Columns that there are by now."""
         self.cache = DynamicCache()
-        self.cache.layers = [SlotLayer(layer, slots, columns, self) for layer in like]
+        self.cache.layers = [SlotLayer(layer, slots, self.room, self) for layer in like]
+
+    def _need(self, columns: int) -> None:
+        if columns > self.room:
+            self.room = min(self.most, max(columns, self.room + max(GROWTH, self.room // 8)))
+            for layer in self.cache.layers:
+                layer.grow(self.room)
 
     def put(self, slot: int, trunk: Trunk) -> None:
         """Begin a row with its prompt."""
+        self._need(trunk[0][0].shape[1])
         for layer, (key_HPD, value_HPD) in zip(self.cache.layers, trunk, strict=True):
             layer.keys[slot, :, : key_HPD.shape[1]] = key_HPD
             layer.values[slot, :, : key_HPD.shape[1]] = value_HPD
@@ -60,5 +83,6 @@ class Slots:
         self.column_B = torch.tensor(lengths, device=device)
         self.rows_B = torch.arange(len(lengths), device=device)
         self.columns = max(lengths) + 1
+        self._need(self.columns)
         mask_BL = torch.arange(self.columns, device=device) <= self.column_B[:, None]
         return mask_BL[:, None, None], self.column_B[:, None]
