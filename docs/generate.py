@@ -37,6 +37,7 @@ from adjudge import (
 )
 from adjudge.api import hooks
 from adjudge_data import MixPart
+from adjudge_engines import StopBelow
 from adjudge_judges import ScorePatterns, VerdictPatterns
 from adjudge_policy import JudgeReward, LabelReward, MajorityReward
 from adjudge_rewards import RewardConfig
@@ -55,6 +56,7 @@ WORDS: dict[Any, str] = {
     Any: "value",
     EvaluationConfig: "see below",
     Lora: "see below",
+    StopBelow: "see below",
     VerdictPatterns: "see below",
     ScorePatterns: "see below",
     MixPart: "part",
@@ -220,6 +222,9 @@ def options_page(plugins: Plugins) -> str:
         _table(JudgeReward),
         f"In its place: `label`, {_summary(LabelReward)[0].lower()}{_summary(LabelReward)[1:]}",
         f"Or `majority`, {_summary(MajorityReward)[0].lower()}{_summary(MajorityReward)[1:]}",
+        "### `stop_below`, in `hf`",
+        _summary(StopBelow),
+        _table(StopBelow),
         "### `lora`, in `grpo`, `policy` and `sft`",
         _summary(Lora),
         _table(Lora),

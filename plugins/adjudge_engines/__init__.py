@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .hub import find_cached_model
     from .openai_options import OpenAiEngine
     from .replay import ReplayEngine
+    from .stop_below import StopBelow
     from .tally import sampled_tokens
     from .texts import tokens_until_stop
     from .token_offsets import TokenOffsets
@@ -30,6 +31,7 @@ __all__ = [
     "HfEngine",
     "OpenAiEngine",
     "ReplayEngine",
+    "StopBelow",
     "TokenOffsets",
     "VllmEngine",
     "context_length",

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .sampler import SeededSampler
 from .slots import Slots, Trunk
+from .stop_below import Confidence
 from .stop_strings import StopsAtText
 from .strategies import OwnLogits
 from .tally import sampled_tokens
@@ -38,6 +39,16 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     uniform: Any = None
+    confidence: Confidence | None = None
+    """Kept where rows may end early."""
+    least: float | None = None
+    """Confidence below which the row ends."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether its confidence has fallen below the least."""
+        mean = self.confidence.mean if self.confidence is not None else None
+        return mean is not None and self.least is not None and mean < self.least
 
     @property
     def last(self) -> int:
@@ -57,11 +68,14 @@ class ContinuousBatch:
     """Samples the rows that wait, as many at once as a budget of tokens has room for; yields each when it ends."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, pad: int, eos: Sequence[int], temperature: float, top_p: float, stop: Sequence[str] = ()
-    ) -> None:
+        self, model: Any, tokenizer: Any, *, pad: int, eos: Sequence[int], temperature: float, top_p: float, stop: Sequence[str] = (),
+        top: int = 0,
+    ) -> None:  # fmt: skip
+        """`top`: of how many likeliest tokens the confidence is made, where rows keep it."""
         self.model, self.pad, self.eos = model, pad, frozenset(eos)
         self.sampler = SeededSampler([], 0, temperature, top_p)
         self.stops = StopsAtText(tokenizer, stop, 0) if stop else None
+        self.top = top
         self.adds_mask = model.config.get_text_config(decoder=True)._attn_implementation == "eager"
         self.trunks: dict[Ids, Trunk] = {}
         """Prompts that were read and that a waiting row still needs."""
@@ -122,8 +136,17 @@ class ContinuousBatch:
         for row, token, logprob in zip(active, tokens, logprobs, strict=True):
             row.tokens.append(token)
             row.logprobs.append(logprob)
+        if self.top:
+            self._tell_confidence(active, logits_BV)
         stopped = [False] * len(active) if self.stops is None else self.stops.told([row.tokens for row in active])
-        return [i for i, row in enumerate(active) if stopped[i] or row.tokens[-1] in self.eos or len(row.tokens) == row.room]
+        over = [row.tokens[-1] in self.eos or len(row.tokens) == row.room or row.hopeless for row in active]
+        return [place for place in range(len(active)) if stopped[place] or over[place]]
+
+    def _tell_confidence(self, active: list[Row], logits_BV: Tensor) -> None:
+        likeliest_BK = logits_BV.float().log_softmax(-1).topk(min(self.top, logits_BV.shape[-1]), -1).values
+        for row, value in zip(active, (-likeliest_BK.mean(-1)).tolist(), strict=True):
+            if row.confidence is not None:
+                row.confidence.add(value)
 
 
 def trouble(model: Any, pad: int) -> str | None:

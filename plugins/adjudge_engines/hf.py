@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import takewhile
 from pathlib import Path as FilePath
 from typing import Any
@@ -24,6 +25,7 @@ from .context import context_length
 from .continuous import ContinuousBatch, Row, trouble
 from .sampler import SeededSampler
 from .scoring import PathLogprobs, keeps_all, out_of_memory, positions_move
+from .stop_below import Calibration, StopBelow, told_early
 from .stop_strings import StopsAtText
 from .texts import Texts
 from .weights import load_model, load_tokenizer
@@ -46,6 +48,7 @@ class HfSession:
         dtype: str,
         trust_remote_code: bool = False,
         quantization: str | None = None,
+        stop_below: StopBelow | None = None,
         chat: object = None,
     ) -> None:
         transformers_logging.disable_progress_bar()
@@ -55,7 +58,7 @@ class HfSession:
         precision = {"dtype": dtype} if quantization is None else packed_settings(quantization, self.device, dtype)
         model = load_model(folder, trust_remote_code=trust_remote_code, **precision)
         self.model: Any = (model.to(self.device) if quantization is None else model).eval()
-        self.batch_tokens = batch_tokens
+        self.batch_tokens, self.stop_below = batch_tokens, stop_below
         self._trouble: str | None = ""
         """Why rows of this model cannot come and go; "" = not tried yet."""
         self._told = False
@@ -107,24 +110,50 @@ class HfSession:
             reason = self._trouble
         if reason is not None and not self._told:
             self._told = True
-            log.warning("engine hf: this model samples more slowly, each prompt anew and whole batches at a time: %s", reason)
+            whole = "" if self.stop_below is None else ", and no judgement early (stop_below)"
+            log.warning("engine hf: this model samples more slowly, each prompt anew and whole batches at a time%s: %s", whole, reason)
         return reason is None
 
     def _by_row(
-        self, order: list[int], ids: list[list[int]], rooms: list[int], seeds: Sequence[int], *, stop: Sequence[str], **sampling: float
+        self, order: list[int], ids: list[list[int]], rooms: list[int], seeds: Sequence[int], *, stop: Sequence[str], **sampling: Any
     ) -> Iterator[tuple[int, Completion]]:
         """Prompts read once, rows that come and go."""
         # Longest first, so that too large a batch shows at once; prompts that begin alike, and samples of one prompt, side by side.
         order = sorted(order, key=lambda index: (-((len(ids[index]) + rooms[index]) // 32), ids[index], index))
-        batch = ContinuousBatch(self.model, self.tokenizer, pad=self.pad, eos=self.eos, stop=stop, **sampling)
+
+        def row(index: int) -> Row:
+            return Row(index, tuple(ids[index]), seeds[index], rooms[index])
+
+        batch = partial(ContinuousBatch, self.model, self.tokenizer, pad=self.pad, eos=self.eos, stop=stop, **sampling)
+        if self.stop_below is None:
+            ended = self._rows(batch(), order, row)
+        else:
+            ended = self._rows_that_may_stop(batch(top=self.stop_below.top), self.stop_below, ids, order, row)
+        for one in ended:
+            made = self.texts.completion(one.tokens, one.logprobs, stop)
+            yield one.index, told_early(made, one) if made.truncated else made
+
+    def _rows_that_may_stop(
+        self, batch: ContinuousBatch, options: StopBelow, ids: list[list[int]], order: list[int], row: Callable[[int], Row]
+    ) -> Iterator[Row]:
+        """The first samples of every prompt whole, and the others up to where the first ones say that they are not worth going on."""
+        calibration = Calibration(options)
+        first, rest = calibration.parts(ids, order)
+        for one in self._rows(batch, first, lambda index: calibration.watch(row(index), first=True)):
+            calibration.learn(one)
+            yield one
+        yield from self._rows(batch, rest, lambda index: calibration.watch(row(index), first=False))
+
+    def _rows(self, batch: ContinuousBatch, order: list[int], row: Callable[[int], Row]) -> Iterator[Row]:
+        """Rows as they end; where memory does not suffice, fewer at once."""
         while order:
-            rows = [Row(index, tuple(ids[index]), seeds[index], rooms[index]) for index in order]
+            rows = [row(index) for index in order]
             columns = max(row.most for row in rows)
             done = set[int]()
             try:
-                for row in batch(rows, self.batch_tokens):
-                    done.add(row.index)
-                    yield row.index, self.texts.completion(row.tokens, row.logprobs, stop)
+                for ended in batch(rows, self.batch_tokens):
+                    done.add(ended.index)
+                    yield ended
             except (RuntimeError, MemoryError) as error:
                 self._check_memory(error, min(len(rows), self.batch_tokens // columns), columns)
             order = [index for index in order if index not in done]

@@ -13,6 +13,7 @@ from adjudge import Engine, Json, Message, Session
 
 from .chat_template import template_of
 from .installed import require, versions_of
+from .stop_below import StopBelow
 
 if TYPE_CHECKING:
     from adjudge_plan import Sampling
@@ -30,7 +31,7 @@ class HfEngine(Engine):
         {"entropy", "log_z", "mean_logit", "p_squared", "rank", "top_logprob", "top20_logprob"}
     )
     without_effect: ClassVar[frozenset[str]] = frozenset({"batch_tokens", "score_tokens"})
-    later: ClassVar[frozenset[str]] = frozenset({"quantization", "chat_template", "chat_template_kwargs"})
+    later: ClassVar[frozenset[str]] = frozenset({"quantization", "stop_below", "chat_template", "chat_template_kwargs"})
 
     use: Literal["hf"] = "hf"
     batch_tokens: Annotated[int, Field(gt=0)] = 65536
@@ -45,6 +46,8 @@ class HfEngine(Engine):
     """Whether Python code that lies in the model folder may run, here and in training; read it first."""
     quantization: Literal["8bit", "4bit"] | None = None
     """Pack the weights into so many bits while they are loaded, through bitsandbytes; None = not. Training is not touched by it."""
+    stop_below: StopBelow | None = None
+    """End judgements early that look hopeless; None = none. What ends early depends on the other samples of its prompt in the same call."""
 
     chat_template: str | None = None
     """A Jinja file, or the template itself, in place of the model's own; a model that is trained so keeps it."""
@@ -66,6 +69,7 @@ class HfEngine(Engine):
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
             quantization=self.quantization,
+            stop_below=self.stop_below,
             chat=self,
         )
         try:
