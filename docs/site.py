@@ -11,6 +11,7 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import json
 import logging
 import os
 import re
@@ -52,9 +53,25 @@ def stage(folder: Path) -> None:
     for file in {*here, Path("docs/site.css"), *(file for page in here for file in linked(page))}:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, folder / file)
+    for file in ROOT.glob("docs/notebooks/*.ipynb"):
+        (folder / "docs/notebooks").mkdir(exist_ok=True)
+        (folder / "docs/notebooks" / f"{file.stem}.md").write_text(notebook_page(file), encoding="utf-8")
     (folder / "reference").mkdir()
     for name, text in {"commands": commands_page(), "python": python_page(), "records": records_page()}.items():
         (folder / "reference" / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def notebook_page(file: Path) -> str:
+    """A notebook that was run, as a page: its texts, its code, and what each cell showed."""
+    parts = []
+    for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            html, plain = "".join(data.get("text/html", "")), "".join(data.get("text/plain", ""))
+            parts.append(f'<div class="shown">{html}</div>' if html else f"```text\n{plain.strip()}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def commands_page() -> str:

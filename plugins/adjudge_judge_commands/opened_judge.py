@@ -80,6 +80,11 @@ class PairVerdict:
     paths: tuple[ReasoningPath, ...]
     """The judgements that it was made from, one or one for each order."""
 
+    def _repr_html_(self) -> str:
+        from adjudge_report import verdict_html
+
+        return verdict_html(self)
+
 
 class CountedSession:
     """A session that counts what it has done; an exception of its engine becomes an error that names the engine."""

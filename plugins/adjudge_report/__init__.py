@@ -13,11 +13,25 @@ if TYPE_CHECKING:
     from .count import Count
     from .display import ProgressDisplay
     from .html import Html
+    from .notebook import ShownRun, ranking_html, verdict_html
     from .phrases import duration, snippet
     from .progress import Progress
     from .readable import Readability, check_readable
 
-__all__ = ["Card", "Count", "Html", "Progress", "ProgressDisplay", "Readability", "check_readable", "duration", "snippet"]
+__all__ = [
+    "Card",
+    "Count",
+    "Html",
+    "Progress",
+    "ProgressDisplay",
+    "Readability",
+    "ShownRun",
+    "check_readable",
+    "duration",
+    "ranking_html",
+    "snippet",
+    "verdict_html",
+]
 __getattr__ = lazy_names(__name__)
 
 

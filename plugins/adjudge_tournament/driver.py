@@ -43,6 +43,11 @@ class TournamentResult:
     rated_by: str = ""
     """Whose scale the ratings are on: the scheme's, or ``bradley-terry`` when it was stopped or a match was dropped."""
 
+    def _repr_html_(self) -> str:
+        from adjudge_report import ranking_html
+
+        return ranking_html(self)
+
     @property
     def inconsistent(self) -> int | None:
         """Votes that changed with the order; None when none was shown in both."""
