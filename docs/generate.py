@@ -41,6 +41,7 @@ from adjudge_engines import StopBelow
 from adjudge_judges import ScorePatterns, VerdictPatterns
 from adjudge_policy import JudgeReward, LabelReward, MajorityReward
 from adjudge_rewards import RewardConfig
+from adjudge_soft import Criterion, Member
 from adjudge_trl import Lora
 
 HERE = Path(__file__).parent
@@ -60,6 +61,7 @@ WORDS: dict[Any, str] = {
     VerdictPatterns: "see below",
     ScorePatterns: "see below",
     MixPart: "part",
+    Member: "judge",
     Voting: "see below",
     Budget: "see below",
     JudgeReward: "`judge`, see below",
@@ -217,6 +219,12 @@ def options_page(plugins: Plugins) -> str:
         "### `score`, in `template`",
         _summary(ScorePatterns),
         _table(ScorePatterns),
+        "### `judges`, in `cascade` and `panel`",
+        _summary(Member),
+        _table(Member),
+        "### `criteria`, in `rubric`",
+        _summary(Criterion),
+        _table(Criterion),
         "### `reward`, in `policy`",
         _summary(JudgeReward),
         _table(JudgeReward),
@@ -270,7 +278,7 @@ def _bare_type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return _or(["none" if one is type(None) else _bare_type(one) for one in arguments])
     if origin in (list, tuple):
-        return f"list of {_plural(arguments[0])}"
+        return "list of criteria" if arguments[0] is Criterion else f"list of {_plural(arguments[0])}"
     if origin is dict:
         return f"mapping of names to {_plural(arguments[1])}"
     return _plain(annotation)

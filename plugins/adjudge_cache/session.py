@@ -30,6 +30,10 @@ class NamedSession:
         with boundary(self._engine, "logprobs"):
             yield from logprobs_each(self._session, prompts, **asked)
 
+    @property
+    def opens_with(self) -> str:
+        return str(getattr(self._session, "opens_with", ""))
+
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self._session, prompt)
 
@@ -83,6 +87,10 @@ class CachedSession:
             if index in place:
                 self.cache.put(keys[place[index]], self.source, completion)
             yield place.get(index, -1), completion
+
+    @property
+    def opens_with(self) -> str:
+        return str(getattr(self.session, "opens_with", ""))
 
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self.session, prompt)

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from adjudge import Engine, JobError, Json, Message, RowError, Session, read_rows
+from adjudge import Engine, JobError, Json, Judge, Message, RowError, Session, read_rows
 
+from .limits import check_scores_given_tokens
 from .openai_options import OpenAiEngine
 
 
@@ -54,6 +55,10 @@ class BatchEngine(Engine):
         if self.requests is None and not self.results:
             raise ValueError("name a file in requests, in results, or both")
         return self
+
+    def check_judge(self, judge: Judge) -> None:
+        self.engine.check_judge(judge)
+        check_scores_given_tokens(judge, "a batch file", "take the engine hf or vllm, or an endpoint of vLLM's with engine.tokenizer.")
 
     @property
     def endpoint(self) -> OpenAiEngine:

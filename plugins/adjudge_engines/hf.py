@@ -186,6 +186,11 @@ class HfSession:
                 yield index, self.texts.completion(tokens[row], logprobs[row], stop)
             order = order[len(batch) :]
 
+    @property
+    def opens_with(self) -> str:
+        """What the chat template writes before a judgement, where it begins the thinking itself."""
+        return self.texts.opened
+
     def room(self, prompt: list[Message]) -> int | None:
         """Tokens that are left for a judgement behind this chat."""
         return self.texts.room(prompt)

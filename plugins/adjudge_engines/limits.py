@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adjudge import ConfigError, Judge
+from adjudge_judges import needs_logprobs
 
 HOTTEST = 2.0
 """The highest temperature of OpenAI's API, which vLLM keeps to as well."""
@@ -23,4 +24,13 @@ def check_length(longest: int | None, judge: Judge) -> None:
         raise ConfigError(
             f"engine.max_model_len: {longest} tokens are for a prompt and its judgement together, and judge.max_new_tokens lets a judgement"
             f" alone have {judge.max_new_tokens}.\n  Remedy: raise the first, or lower the second."
+        )
+
+
+def check_scores_given_tokens(judge: Judge, engine: str, remedy: str) -> None:
+    """Raise `ConfigError` for a judge that reads how probable given verdicts are; for engines that cannot tell."""
+    if needs_logprobs(judge):
+        raise ConfigError(
+            f"judge {judge.use!r} reads the log-probabilities of its verdicts, and {engine} cannot tell those of given tokens.\n"
+            f"  Remedy: {remedy}"
         )

@@ -56,6 +56,12 @@ class OpenAiSession:
         failures: list[str] = []
         return self._each(asked, partial(self._answer, failures=failures))
 
+    @property
+    def opens_with(self) -> str:
+        """What the served chat template writes before a judgement, where it begins the thinking itself."""
+        told = "" if self.texts is None else self.texts.opened
+        return (told or "<think>\n") if self.opened else ""
+
     def _more(self, stop: Sequence[str]) -> dict[str, Any]:
         """What only vLLM knows: to tell tokens, and to leave the string in the text that ended it."""
         more: dict[str, Any] = {} if self.texts is None else {"return_token_ids": True}

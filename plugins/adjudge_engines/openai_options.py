@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 from adjudge import ConfigError, Engine, Json, Judge, Message, Session
 
 from .installed import require
-from .limits import check_temperature
+from .limits import check_scores_given_tokens, check_temperature
 
 NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait",
                        "connect_seconds", "read_seconds", "total_seconds", "give_up_after"})  # fmt: skip
@@ -153,6 +153,11 @@ class OpenAiEngine(Engine):
     def check_judge(self, judge: Judge) -> None:
         if "temperature" not in self.leave_out:
             check_temperature(judge, "OpenAI's API")
+        if self.tokenizer is None:
+            check_scores_given_tokens(
+                judge, "an endpoint without engine.tokenizer",
+                "name the folder of the served model's tokenizer, where vLLM serves it, or take the engine hf or vllm.",
+            )  # fmt: skip
 
     def fingerprint(self) -> Json | None:
         """Everything that decides what is answered, once the user vouches for the weights; None until then."""

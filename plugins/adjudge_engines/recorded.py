@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import ClassVar, Literal
 
-from adjudge import Completion, ConfigError, Engine, Message
+from adjudge import Completion, ConfigError, Engine, Judge, Message
 
+from .limits import check_scores_given_tokens
 from .openai_stops import cut_at
 
 
@@ -43,6 +44,9 @@ class RecordedEngine(Engine):
     use: Literal["replay-texts"] = "replay-texts"
     texts: dict[str, list[str]] = {}
     """Texts to answer with, by the last turn's content."""
+
+    def check_judge(self, judge: Judge) -> None:
+        check_scores_given_tokens(judge, "a list of texts", "take an engine that loads a model, such as hf.")
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[ReplaySession]:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import ClassVar, Literal
 
-from adjudge import Engine, RowError, Session, read_rows, text_field
+from adjudge import Engine, Judge, RowError, Session, read_rows, text_field
 
+from .limits import check_scores_given_tokens
 from .recorded import ReplaySession
 
 
@@ -24,6 +25,9 @@ class ReplayEngine(Engine):
     """JSON Lines with ``prompt`` and ``texts``; the seed chooses among several texts."""
     skip_bad_lines: bool = False
     """Leave out lines that cannot be read, and say how many."""
+
+    def check_judge(self, judge: Judge) -> None:
+        check_scores_given_tokens(judge, "a file of texts", "take the engine hf or vllm, or an endpoint of vLLM's with engine.tokenizer.")
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:

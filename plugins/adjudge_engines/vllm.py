@@ -93,6 +93,11 @@ class VllmSession:
             [sampled] = output.outputs
             yield asked[place], self.texts.completion(sampled.token_ids, sampled.logprobs.logprobs, stop)
 
+    @property
+    def opens_with(self) -> str:
+        """What the chat template writes before a judgement, where it begins the thinking itself."""
+        return self.texts.opened
+
     def room(self, prompt: list[Message]) -> int | None:
         return self.texts.room(prompt)
 

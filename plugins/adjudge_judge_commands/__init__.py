@@ -9,9 +9,10 @@ from adjudge import hookimpl, lazy_names
 if TYPE_CHECKING:
     from adjudge import Command
 
+    from .counted import AT_ONCE
     from .input_rows import read_problems
     from .kept import judged_records, keep, kept_records
-    from .opened_judge import AT_ONCE, OpenJudge, PairVerdict, open_judge
+    from .opened_judge import OpenJudge, PairVerdict, open_judge
     from .options import (
         DEFAULT_MODEL,
         DataOption,

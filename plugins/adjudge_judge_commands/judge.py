@@ -102,6 +102,7 @@ def verdict_row(verdict: PairVerdict) -> dict[str, Any]:
         "answers": list(problem.answers),
         "label": problem.shown("given")["label"],
         "outcome": verdict.outcome.value,
+        **({} if verdict.probability is None else {"probability": verdict.probability}),
         "judgements": [judgement_row(problem, path) for path in verdict.paths],
     }
 
@@ -109,8 +110,15 @@ def verdict_row(verdict: PairVerdict) -> dict[str, Any]:
 def _readable(problem: Problem, row: dict[str, Any]) -> str:
     from adjudge import snippet
 
-    lines = [f"{row['id']}: {row['outcome']}   ({snippet(problem.prompt)})"]
+    lines = [f"{row['id']}: {row['outcome']}{_sure(row)}   ({snippet(problem.prompt)})"]
     for one in row["judgements"]:
-        lines.append(f"  shown {'as given' if one['order'] == 'given' else 'swapped'}: {one['outcome']}")
+        lines.append(f"  shown {'as given' if one['order'] == 'given' else 'swapped'}: {one['outcome']}{_sure(one)}")
         lines += [f"    {line}" for line in (one["error"] or one["reasoning"]).splitlines()]
     return "\n".join(lines)
+
+
+def _sure(row: dict[str, Any]) -> str:
+    """How probable *first* is, where that is told, and what else is."""
+    told = [f"P(first) {row['probability']:.3f}"] if "probability" in row else []
+    told += [f"{name} {value}" for name, value in row.get("told", {}).items()]
+    return f", {', '.join(told)}" if told else ""

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from adjudge import Options, Problem, ReasoningPath, Records
+from adjudge_judges import probability_of
 
 if TYPE_CHECKING:
     from adjudge import Json
@@ -70,10 +71,12 @@ def judgement_row(problem: Problem, path: ReasoningPath) -> dict[str, Any]:
         "reasoning": made.text[start:end].strip(),
         "tokens": known_tokens(path),
         "error": made.error,
+        **({} if path.verdict.probability is None else {"probability": probability_of(path)}),
+        **({"told": dict(path.verdict.told)} if path.verdict.told else {}),
     }
 
 
 def known_tokens(path: ReasoningPath) -> int | None:
     """How many tokens a judgement has; None where its engine returns texts without them, and where the call failed."""
     made = path.completion
-    return len(made.token_ids) or (None if made.text or made.error is not None else 0)
+    return path.verdict.told.get("tokens") or len(made.token_ids) or (None if made.text or made.error is not None else 0)

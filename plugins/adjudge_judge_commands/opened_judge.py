@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 from adjudge import (
     Aggregator,
     Budget,
-    Completion,
     Component,
     ConfigError,
     DataError,
     Engine,
     Judge,
-    Message,
     Order,
     Outcome,
     PathScorer,
@@ -30,7 +28,6 @@ from adjudge import (
     Records,
     RowError,
     Score,
-    Session,
     TournamentResult,
     Voting,
     boundary,
@@ -52,10 +49,11 @@ from adjudge import (
     validate,
     with_logprobs,
 )
-from adjudge_report import Readability
-from adjudge_rstar import ask_together, logprobs_each
+from adjudge_judges import probability_of
+from adjudge_rstar import ask_together
 from adjudge_tournament import play_each
 
+from .counted import AT_ONCE, CountedSession
 from .kept import judgement_row, keep
 
 if TYPE_CHECKING:
@@ -66,8 +64,6 @@ log = logging.getLogger("adjudge.judging")
 Given: TypeAlias = Problem | Mapping[str, Any]
 """A problem, or a row with a ``prompt`` and its ``answers``, or ``chosen`` and ``rejected``, or in another shape of docs/data.md."""
 Kind = TypeVar("Kind", bound=Component)
-AT_ONCE = 2048
-"""Judgements that are asked for together, and answers that are ranked together: full batches, and memory that rows do not add to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,75 +76,16 @@ class PairVerdict:
     paths: tuple[ReasoningPath, ...]
     """The judgements that it was made from, one or one for each order."""
 
+    @property
+    def probability(self) -> float | None:
+        """Of *first*, the mean of its judgements; None where one of them tells none."""
+        known = [share for path in self.paths if (share := probability_of(path)) is not None]
+        return sum(known) / len(known) if known and len(known) == len(self.paths) else None
+
     def _repr_html_(self) -> str:
         from adjudge_report import verdict_html
 
         return verdict_html(self)
-
-
-class CountedSession:
-    """A session that counts what it has done; an exception of its engine becomes an error that names the engine."""
-
-    def __init__(self, session: Session, engine: Engine, judge: Judge) -> None:
-        self.session, self.engine, self.judge = session, engine, judge
-        self.readable = Readability(judge)
-        self.total = self.asked = self.done = self.failed = self.sampled = self.tokens = 0
-        """Completions expected, asked for, come back and failed; tokens of those that came back; tokens of which log-probabilities were
-        taken."""
-        self.last_error = ""
-        self.kept: dict[int, tuple[list[Message], Completion]] | None = None
-        """Prompts and what came back, by the seeds that they were sampled with; None = they are not kept."""
-        self.at_once = AT_ONCE
-        """Judgements that are asked for together."""
-        self.closed = False
-        """Whether its context has ended."""
-
-    def sample(self, prompts: Sequence[list[Message]], **settings: Any) -> Iterator[tuple[int, Completion]]:
-        self._check_open()
-        self.asked += len(prompts)
-        self.total = max(self.total, self.asked)
-        with boundary(self.engine, "sample"):
-            for index, completion in self.session.sample(prompts, **settings):
-                self.done += 1
-                self.sampled += len(completion.token_ids)
-                if completion.error is not None:
-                    self.failed, self.last_error = self.failed + 1, completion.error
-                elif warning := self.readable.add(read_verdict(self.judge, completion).outcome, completion.text):
-                    log.warning(warning)
-                if self.kept is not None:
-                    self.kept[settings["seeds"][index]] = (prompts[index], completion)
-                yield index, completion
-
-    def room(self, prompt: list[Message]) -> int | None:
-        """Tokens that are left for a judgement behind this prompt; None where the engine does not tell."""
-        room: int | None = self.session.room(prompt) if hasattr(self.session, "room") else None
-        return room
-
-    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
-        self._check_open()
-        with boundary(self.engine, "logprobs"):
-            found = self.session.logprobs(prompt, continuations, **asked)
-        self.tokens += sum(map(len, continuations))
-        return found
-
-    def logprobs_each(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
-        self._check_open()
-        with boundary(self.engine, "logprobs"):
-            for place, found in logprobs_each(self.session, prompts, **asked):
-                self.tokens += sum(map(len, prompts[place][1]))
-                yield place, found
-
-    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
-        self._check_open()
-        with boundary(self.engine, "tokenize"):
-            return self.session.tokenize(text, token_ids)
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ConfigError(
-                "the judge is closed: its context has ended, and its model was let go of.\n"
-                "  Remedy: use it inside 'with adjudge.open_judge(...)', or open it again."
-            )
 
 
 @dataclass
@@ -226,7 +163,10 @@ class OpenJudge:
         kept, found = self.session.kept or {}, []
         given = self.options.render(pair, "given")
         for ident in ids:
-            if (said := kept.pop(stable_seed("sample", ident), None)) is not None:
+            if (whole := self.session.noted.pop(ident, None)) is not None:
+                kept.pop(stable_seed("sample", ident), None)
+                found.append(judgement_row(pair, whole))
+            elif (said := kept.pop(stable_seed("sample", ident), None)) is not None:
                 prompt, made = said
                 order: Order = "given" if prompt == given else "swapped"
                 found.append(judgement_row(pair, ReasoningPath(ident, pair.id, order, 0, made, read_verdict(self.options, made))))
@@ -323,6 +263,10 @@ def open_judge(
             session = stack.enter_context(opening.open(folder))
         counted = CountedSession(session, chosen, options)
         counted.at_once = sys.maxsize if chosen.asked_whole() else AT_ONCE
+        if members := getattr(options, "members", None):  # which may have models of their own
+            from adjudge_soft import members_open
+
+            stack.enter_context(members_open(members()))
         try:
             yield OpenJudge(options, counted, plugins, seed)
         finally:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from adjudge_engines import sampled_tokens
 from adjudge_report import Count, ProgressDisplay
 
-from .opened_judge import CountedSession
+from .counted import CountedSession
 
 FIRST_AFTER, EVERY = 2.0, 30.0
 """Seconds until the first sign of progress, and between two plain lines."""

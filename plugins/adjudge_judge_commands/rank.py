@@ -210,6 +210,7 @@ def _match_row(one: MatchResult, problem: Problem, judge: OpenJudge | None) -> d
         "first": one.match.first,
         "second": one.match.second,
         "outcome": one.outcome.value,
+        **({} if one.probability is None else {"probability": one.probability}),
         "votes": [vote.value for vote in one.votes],
         "inconsistent": one.inconsistent,
         "undecided": one.undecided,

@@ -78,8 +78,8 @@ def _rated(
     """Every problem with the judgements of each of its answers; those that are kept in the folder are not made again."""
     from adjudge import ReasoningPath, sample_paths
 
+    from .counted import AT_ONCE
     from .kept import judged_records, keep
-    from .opened_judge import AT_ONCE
     from .setup import opened
 
     at_once, left, judge = sys.maxsize if config.engine.asked_whole() else AT_ONCE, iter(problems), None

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     from .arithmetic import ArithmeticJudge
     from .best_response import BestResponse, best_letter
     from .llmbar import LlmBar
-    from .marks import read_marks
+    from .marks import GAP, read_marks, read_statement
     from .mt_bench import MtBench
     from .pairwise_plain import PairwisePlain
     from .ratings import RatedVerdict, RatesAlone
+    from .reading_session import DirectSession, Reading, ReadingSession, noted, read_paths, read_verdicts, sigmoid
     from .rm_r1 import RmR1
     from .rrm import Rrm
     from .scale import Scale
-    from .thinking import end_of_thinking, is_thinking_mark, opened_by, opened_by_template
+    from .thinking import closing_mark, end_of_thinking, is_thinking_mark, opened_by, opened_by_template
+    from .verdict_words import needs_logprobs, probability_of, tokens_spent, verdict_texts
+    from .worded_judge import FreelyWordedJudge, WordedJudge
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "ArenaHard", "ArithmeticJudge", "BestResponse", "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RatesAlone", "RmR1",
-    "Rrm", "Scale", "ScorePatterns", "TemplateJudge", "VerdictPatterns", "best_letter", "end_of_thinking", "is_thinking_mark",
-    "opened_by", "opened_by_template", "read_marks",
+    "GAP", "ArenaHard", "ArithmeticJudge", "BestResponse", "DirectSession", "FreelyWordedJudge", "LlmBar", "MtBench", "PairwisePlain",
+    "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1", "Rrm", "Scale", "ScorePatterns", "TemplateJudge",
+    "VerdictPatterns", "WordedJudge", "best_letter", "closing_mark", "end_of_thinking", "is_thinking_mark", "needs_logprobs", "noted",
+    "opened_by", "opened_by_template", "probability_of", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid",
+    "tokens_spent", "verdict_texts",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

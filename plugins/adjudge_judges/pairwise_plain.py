@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
+from adjudge import Message, Order, Outcome, Problem, Verdict
 
 from .marks import GAP, read_marks
 from .worded_judge import WordedJudge
@@ -56,7 +56,7 @@ class PairwisePlain(WordedJudge):
     """Tokens a judgement may take; one that takes more is *truncated*."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = verdicts
     """Strings that end a judgement and stay in its text; ``verdict`` = the verdict, in each of the words that the prompt asks for."""
-    later: ClassVar[frozenset[str]] = Judge.later | {"brief"}
+    later: ClassVar[frozenset[str]] = WordedJudge.later | {"brief"}
     brief: bool = False
     """Half as long, prompt and judgement: for short answers that can be checked, and for training a small model on them."""
 

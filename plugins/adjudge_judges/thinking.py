@@ -30,6 +30,7 @@ _BEFORE = r"(?:<\|[\w|]{1,40}\|?>(?:assistant|model)?\s*)*"
 _BEGINNING = re.compile(rf"\s*{_BEFORE}")
 _BY_TEMPLATE = "<template:think>"
 """What `opened_by` puts before a mark with an unknown name; no model writes it."""
+_CLOSED_BY = {"<unused94>": "<unused95>", "◁think▷": "◁/think▷"}
 _PARTS = ("<|channel|>", "<|message|>", "<|channel>", "<channel|>")
 """Tokens that a mark of several tokens is made of."""
 _TAG = re.compile(r"<\|?(?!/)[\w:.-]{1,40}\|?>|\[(?!/)[A-Za-z][\w:.-]{1,40}\]|◁\w{1,40}▷")
@@ -44,20 +45,41 @@ def end_of_thinking(text: str) -> int:
     """Where a verdict may stand: after the thinking; nowhere when it was begun and not ended; anywhere in a text that has none."""
     if dumped := _CHANNELS.match(text.lstrip()):
         return len(text) - len(text.lstrip()) + dumped.end()
-    closing = _CLOSING
-    if named := _named_by_template(text):
-        closing = re.compile(f"{_CLOSING.pattern}|{_closing_of(named)}", re.IGNORECASE)
-    ends = [found.end() for found in closing.finditer(text) if not _mentioned(text, found)]
-    end = max(ends, default=0)
-    return len(text) if _begins_thinking(text, end) else end
+    end = _last_end(text)
+    return len(text) if _begun(text, end) is not None else end
 
 
-def _begins_thinking(text: str, start: int) -> bool:
-    """Whether thinking begins behind `start` and is not ended: at the text's beginning, or on a line of its own further down."""
-    return any(
-        not _mentioned(text, found) and (not text[start : found.start()].strip() or _starts_line(text, found.start()))
+def closing_mark(text: str) -> str:
+    """The mark that ends the thinking which a text has begun and not ended; nothing where none is open."""
+    end = _last_end(text)
+    if (opening := _begun(text, end)) is None:
+        return ""
+    mark = (None if end else _named_by_template(text)) or opening
+    if mark in _CLOSED_BY:
+        return _CLOSED_BY[mark]
+    if "channel" in mark:
+        return "<|end|><|start|>assistant<|channel|>final<|message|>" if mark.startswith("<|channel|>") else "<channel|>"
+    left, name, right = re.fullmatch(r"(\W+)(.*?)(\W+)", mark, re.DOTALL).groups()  # type: ignore[union-attr]
+    begins = re.match(r"(?:(assistant)_)?(?:begin|start)_", name, re.IGNORECASE)
+    ended = f"/{name}" if begins is None else re.sub(r"begin|start", lambda one: "END" if one[0].isupper() else "end", name, flags=re.I)
+    return f"{left}{ended}{right}"
+
+
+def _last_end(text: str) -> int:
+    """Where the last thinking ends that the text has ended; 0 where there is none."""
+    named = _named_by_template(text)
+    closing = _CLOSING if named is None else re.compile(f"{_CLOSING.pattern}|{_closing_of(named)}", re.IGNORECASE)
+    return max((found.end() for found in closing.finditer(text) if not _mentioned(text, found)), default=0)
+
+
+def _begun(text: str, start: int) -> str | None:
+    """The mark by which thinking begins behind `start` and is not ended: at the text's beginning, or on a line of its own further down."""
+    marks = (
+        found[0]
         for found in _OPENING.finditer(text, start)
+        if not _mentioned(text, found) and (not text[start : found.start()].strip() or _starts_line(text, found.start()))
     )
+    return next(marks, None)
 
 
 def _starts_line(text: str, at: int) -> bool:

@@ -12,8 +12,10 @@ from pydantic import Field, field_validator
 
 from adjudge import Judge
 
+from .budgeted_judge import BudgetedJudge
 
-class WordedJudge(Judge):
+
+class WordedJudge(BudgetedJudge):
     """The base of judges that ask for one of these `verdicts`."""
 
     verdicts: ClassVar[tuple[str, ...]] = ()

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from .elo import Elo
     from .knockout import Knockout
     from .match import MatchResult
+    from .pivot import Pivot
     from .ratings import Ratings, bradley_terry
     from .rewards import Reward, as_reward
     from .round_robin import RoundRobin
+    from .single_elimination import SingleElimination
+    from .soft import SoftAggregator, SoftOutcome
     from .vote import Vote
     from .voting import Voting, majority
 
 __all__ = [
-    "Active", "Budget", "Copeland", "Elo", "Knockout", "MatchResult", "Ratings", "Reward", "RoundRobin", "TournamentResult", "Vote",
-    "Voting", "as_reward", "bradley_terry", "majority", "play", "play_each", "register_aggregators",
+    "Active", "Budget", "Copeland", "Elo", "Knockout", "MatchResult", "Pivot", "Ratings", "Reward", "RoundRobin", "SingleElimination",
+    "SoftAggregator", "SoftOutcome", "TournamentResult", "Vote", "Voting", "as_reward", "bradley_terry", "majority", "play", "play_each",
+    "register_aggregators",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
@@ -36,7 +40,9 @@ def register_aggregators() -> list[type[Aggregator]]:
     from .copeland import Copeland
     from .elo import Elo
     from .knockout import Knockout
+    from .pivot import Pivot
     from .round_robin import RoundRobin
+    from .single_elimination import SingleElimination
     from .vote import Vote
 
-    return [RoundRobin, Elo, Copeland, Knockout, Vote, Active]
+    return [RoundRobin, Elo, Copeland, Knockout, Vote, Active, Pivot, SingleElimination]

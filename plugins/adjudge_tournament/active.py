@@ -20,9 +20,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking
+from adjudge import Match, Outcome, Ranking
 
 from .ratings import Ratings, bradley_terry
+from .soft import SoftAggregator
 
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
@@ -33,7 +34,7 @@ SHARES = {"top": 0.35, "order": 0.5}
 """Default budgets as shares of a round robin."""
 
 
-class Active(Aggregator):
+class Active(SoftAggregator):
     """Pairs that settle most of the top or of the order, in batches, until sure enough; rated by Bradley-Terry."""
 
     use: Literal["active"] = "active"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from adjudge import ConfigError, Judge, Options, ReasoningPath
+from adjudge_judges import tokens_spent
 
 
 class Budget(Options):
@@ -72,4 +73,4 @@ def _cost(path: ReasoningPath) -> int:
             "budget.tokens: the engine returns texts without their tokens, so nobody knows what they cost.\n"
             "  Remedy: limit matches instead, for example budget: {matches: 40}."
         )
-    return len(path.completion.token_ids)
+    return tokens_spent(path)

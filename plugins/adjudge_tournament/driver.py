@@ -26,6 +26,7 @@ from adjudge import (
 from .budget import Budget, BudgetTracker, StopReason
 from .match import MatchResult, OpenMatch
 from .ratings import bradley_terry
+from .soft import is_soft, sent
 from .voting import Voting
 
 Rounds = Generator[list[Match], list[Outcome], Ranking]
@@ -141,7 +142,7 @@ class _Group:
             self.stopped = "tokens"
         if self.stopped is None:
             # A scheme is told a draw where a match was dropped, so that it can go on pairing; its ranking is then not used.
-            return self._advance([Outcome.TIE if one.dropped else one.outcome for one in played])
+            return self._advance([Outcome.TIE if one.dropped else sent(one) for one in played])
         with boundary(self.aggregator, "tournament"):
             self.rounds.close()
         return self._finish(None)
@@ -160,7 +161,8 @@ class _Group:
         self.open_matches = []
         for place, match in enumerate(matches):
             pair = self.problem.pair(match.first, match.second)
-            open_match = OpenMatch(pair, match, self.judge, self.voting, self.seed, ("match", self.number, place))
+            purpose = ("match", self.number, place)
+            open_match = OpenMatch(pair, match, self.judge, self.voting, self.seed, purpose, soft=is_soft(self.aggregator))
             if not (open_match.free or self.tracker.takes_match()):
                 self.stopped = "matches"
                 return
@@ -178,7 +180,7 @@ def rank_played(problem: Problem, played: Iterable[MatchResult], seed: int) -> R
     """The best ranking that these matches allow, whichever scheme asked for them: Bradley-Terry, on the Elo scale, with intervals.
 
     The prior is left open, because a scheme may have chosen its pairs by earlier results."""
-    results = [(one.match, one.outcome) for one in played if not one.dropped]
+    results = [(one.match, sent(one)) for one in played if not one.dropped]
     ratings = bradley_terry(len(problem.answers), results, prior=None)
     return Ranking.best_first(ratings.values, random.Random(seed), ratings.intervals)
 

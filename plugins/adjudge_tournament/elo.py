@@ -16,15 +16,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Match, Outcome, Ranking
+from adjudge import Match, Outcome, Ranking
 
 from .ratings import Ratings, bradley_terry
 from .round_robin import all_pairs
+from .soft import SoftAggregator
 
 Result = tuple[Match, Outcome]
 
 
-class Elo(Aggregator):
+class Elo(SoftAggregator):
     """All pairs meet; rated on the Elo scale, by Bradley-Terry or by online updates."""
 
     use: Literal["elo"] = "elo"

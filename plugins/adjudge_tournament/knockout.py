@@ -13,10 +13,12 @@ import random
 from collections.abc import Generator
 from typing import Literal
 
-from adjudge import Aggregator, Match, Outcome, Ranking
+from adjudge import Match, Outcome, Ranking
+
+from .soft import SoftAggregator
 
 
-class Knockout(Aggregator):
+class Knockout(SoftAggregator):
     """Random pairs, winners go on, random bye when odd; ranked by rounds survived."""
 
     use: Literal["knockout"] = "knockout"

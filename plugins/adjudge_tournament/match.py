@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adjudge import Judge, JudgeRequest, Match, Outcome, Problem, ReasoningPath, build_requests, combine
+from adjudge_judges import tokens_spent
 
+from .soft import mean, points_of
 from .voting import Voting, disagree, majority, usual_failure
 
 
@@ -24,6 +26,13 @@ class MatchResult:
     path_ids: tuple[str, ...]
     tokens: int
     """Tokens that the judge wrote."""
+    probability: float | None = None
+    """That the first is better, over all votes that decide, where the scheme counts by that; None = it counts by who won."""
+
+    @property
+    def points(self) -> float:
+        """What the first slot gets of the match's one point. Raises `ValueError` for one that was dropped."""
+        return self.outcome.points if self.probability is None else self.probability
 
     @property
     def undecided(self) -> bool:
@@ -53,6 +62,10 @@ class OpenMatch:
     votes: list[Outcome] = field(default_factory=list)
     paths: list[ReasoningPath] = field(default_factory=list)
     disagreements: int = 0
+    soft: bool = False
+    """Whether its scheme counts by probabilities; every vote then says something, and only a stated doubt stops them early."""
+    shares: list[float] = field(default_factory=list)
+    """What the first slot gets of every vote that decides."""
 
     @property
     def free(self) -> bool:
@@ -63,12 +76,16 @@ class OpenMatch:
         """How many votes to ask for now; a match without a readable one may start again."""
         if self.free:
             return 0
-        more = self.voting.more(self.votes[self.start :])
+        more = self._more(self.votes[self.start :])
         again = self.voting.on_unreadable == "retry" and self.attempt < self.voting.replays
         if more == 0 and again and majority(self.votes) is None:
             self.attempt, self.start = self.attempt + 1, len(self.votes)
-            return self.voting.more([])
+            return self._more([])
         return more
+
+    def _more(self, cast: Sequence[Outcome]) -> int:
+        """How many further votes to ask for now."""
+        return self.voting.votes - len(cast) if self.soft and self.voting.confidence is None else self.voting.more(cast)
 
     def requests(self, count: int) -> list[JudgeRequest]:
         """The requests of the next so many votes."""
@@ -84,13 +101,20 @@ class OpenMatch:
         self.votes += map(combine, ballots.values())
         self.paths += paths
         self.disagreements += sum(map(disagree, ballots.values()))
+        self.shares += [points for ballot in ballots.values() if (points := points_of(ballot)) is not None]
         return len(ballots)
 
     def played(self, problem: Problem) -> MatchResult:
         """The match of this problem as it went, as far as it went."""
         default = usual_failure(self.votes) if self.votes and self.voting.on_unreadable == "drop" else Outcome.TIE
+        outcome = majority(self.votes) or default
         return MatchResult(
-            problem.id, self.purpose[1], self.match, majority(self.votes) or default, tuple(self.votes),
+            problem.id, self.purpose[1], self.match, outcome, tuple(self.votes),
             self.disagreements if self.judge.order == "both" else None,
-            tuple(path.id for path in self.paths), sum(len(path.completion.token_ids) for path in self.paths),
+            tuple(path.id for path in self.paths), sum(map(tokens_spent, self.paths)),
+            self._share(outcome) if self.soft else None,
         )  # fmt: skip
+
+    def _share(self, outcome: Outcome) -> float | None:
+        """What the first slot gets in the mean of all votes that decide, and of a match without one by its outcome."""
+        return mean(self.shares) if self.shares else outcome.points if outcome.decided else None

@@ -42,7 +42,7 @@ def bradley_terry(size: int, results: Sequence[Result] | Array, *, prior: float 
     """Skills of `size` candidates, given all results at once, and how far they are settled.
 
     `results` are matches with their outcomes; for millions of them a numpy array is read faster, a row for each of (first, second, points
-    of the first), which are 1, 0, or 0.5 for a draw.
+    of the first), which are 1, 0, or 0.5 for a draw; or any share between, as a `SoftOutcome` has it.
 
     The odds that one candidate beats another are exp(difference of their skills in nats); a draw is half a win each way. `prior`,
     above 0 and counted as 1e-9 below that, is the weight of the penalty prior x sum(skill^2), which keeps undefeated and unconnected
@@ -91,25 +91,24 @@ class _Fit(NamedTuple):
     """Variance of the results as a share of what it would be without draws."""
 
 
-def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, int]:
-    """How often each row's candidate beat each column's, N x N, and how many draws there are."""
+def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, float]:
+    """How often each row's candidate beat each column's, N x N, and how many draws there are, a share between being a part of one."""
     import numpy as np
 
     if hasattr(results, "shape"):
         first_M, second_M, points_M = np.asarray(results, float).reshape(-1, 3).T
+        if not ((points_M >= 0) & (points_M <= 1)).all():
+            raise ValueError("the third column of results is the points of the first candidate: 1, 0 or 0.5 for a draw, or a share")
     else:
         first_M = np.fromiter((match.first for match, _ in results), int, len(results))
         second_M = np.fromiter((match.second for match, _ in results), int, len(results))
         points_M = np.fromiter((_POINTS.get(outcome) or outcome.points for _, outcome in results), float, len(results))
-    halves_M = (2 * points_M).astype(int)
-    if not (((halves_M == 2 * points_M) & (halves_M >= 0) & (halves_M <= 2)).all()):
-        raise ValueError("the third column of results is the points of the first candidate: 1, 0 or 0.5 for a draw")
-    places_M = (first_M.astype(int) * size + second_M.astype(int)) * 3 + halves_M
-    lost_NN, tied_NN, won_NN = np.moveaxis(np.bincount(places_M, minlength=3 * size * size).reshape(size, size, 3), 2, 0)
-    return won_NN + lost_NN.T + (tied_NN + tied_NN.T) / 2, int(tied_NN.sum())
+    pairs_M = first_M.astype(int) * size + second_M.astype(int)
+    won_NN, lost_NN = (np.bincount(pairs_M, share_M, size * size).reshape(size, size) for share_M in (points_M, 1 - points_M))
+    return won_NN + lost_NN.T, float((4 * points_M * (1 - points_M)).sum())
 
 
-def _fit(wins_NN: Array, prior: float, ties: int = 0) -> _Fit:
+def _fit(wins_NN: Array, prior: float, ties: float = 0) -> _Fit:
     """Newton's method. Steps are at most 2 nats, beyond which the curvature says nothing; the loss being convex, they arrive."""
     import numpy as np
 

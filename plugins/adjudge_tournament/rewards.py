@@ -48,7 +48,7 @@ def win_rates(tournament: TournamentResult) -> list[float | None]:
     points, met = [0.0] * size, [0] * size
     for one in tournament.played:
         if not one.undecided:
-            for candidate, share in ((one.match.first, one.outcome.points), (one.match.second, 1 - one.outcome.points)):
+            for candidate, share in ((one.match.first, one.points), (one.match.second, 1 - one.points)):
                 points[first[candidate]] += share
                 met[first[candidate]] += 1
     return [points[place] / met[place] if met[place] else None for place in first]

@@ -17,12 +17,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adjudge import Aggregator, Interval, Match, Outcome, Ranking
+from adjudge import Interval, Match, Outcome, Ranking
 
 from .ratings import Ratings, bradley_terry
+from .soft import SoftAggregator
 
 
-class RoundRobin(Aggregator):
+class RoundRobin(SoftAggregator):
     """All pairs meet; ranked by share of points, a draw being half a point each."""
 
     use: Literal["round-robin"] = "round-robin"

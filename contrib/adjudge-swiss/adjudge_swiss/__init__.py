@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,7 +20,11 @@ __all__ = ["Swiss", "register_aggregators"]
 class Swiss(Aggregator):
     """Neighbours in the standing meet who have not met; ranked by points."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"soft"})
+
     use: Literal["swiss"] = "swiss"
+    soft: bool = False
+    """Give points by the judge's probability that an answer is better, and not by who won."""
     rounds: Annotated[int, Field(ge=1)] | None = None
     """Rounds to play; None = log2 of the number of candidates, rounded up, which is enough to find the best."""
 

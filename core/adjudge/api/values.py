@@ -84,6 +84,10 @@ class Verdict:
     """Where the text reasons; None when there is no verdict to reason towards."""
     answer: Span | None = None
     """Where the text states its verdict."""
+    probability: float | None = None
+    """Of *first*, in [0, 1], where the judge tells how sure it is; None = it does not."""
+    told: Mapping[str, Json] = field(default_factory=dict, hash=False)
+    """What else is known of how it was made, such as ``forced`` and ``decided_by``; ``tokens`` where it took others than its text's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Summary:
         """Count one sample of a problem, in one order or both."""
         outcomes = [path.outcome for path in sample]
         self.outcomes.update(outcomes)
-        self.tokens += sum(len(path.completion.token_ids) for path in sample if path.outcome != Outcome.FAILED)
+        self.tokens += sum(one.verdict.told.get("tokens", len(one.completion.token_ids)) for one in sample if one.outcome != Outcome.FAILED)
         self.skipped += sum(path.completion.error == SKIPPED for path in sample)
         if not came_back(outcomes):
             return

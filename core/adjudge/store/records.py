@@ -8,7 +8,7 @@ import os
 import shutil
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ WRITTEN = {"token_ends": "ends"}
 """Fields that have another name in record files, which keep the names that they began with."""
 INDEXED = 256
 """Records behind the index that opening a file reads at most, as long as nobody changes it by hand."""
-EMPTY = ("opened", "statistics")
+EMPTY: dict[str, Any] = {"opened": "", "statistics": {}, "probability": None, "told": {}}
 PLAIN = frozenset({str, int, float, bool, tuple, dict, type(None)})
 READ = {written: name for name, written in WRITTEN.items()}
 
@@ -155,10 +155,10 @@ class RecordSequence(Sequence[Record]):
 
 
 def as_row(value: Any) -> Any:
-    """A record dataclass as it is written, without `opened` and `statistics` where they are empty; `asdict` would copy every token, too."""
-    if type(value) in PLAIN or not is_dataclass(value):
+    """A record dataclass as it is written, without what is in `EMPTY` where it is empty; `asdict` would copy every token, too."""
+    if type(value) in PLAIN or not (fields := getattr(value, "__dataclass_fields__", None)):
         return value
-    return {WRITTEN.get(one, one): as_row(made) for one in value.__dataclass_fields__ if (made := getattr(value, one)) or one not in EMPTY}
+    return {WRITTEN.get(one, one): as_row(made) for one in fields if (made := getattr(value, one)) != EMPTY.get(one, ...)}
 
 
 def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[Mapping[str, Any]], Record]:

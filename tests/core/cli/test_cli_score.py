@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge import Completion, Engine, Judge, PathScorer, Plugins, Problem, as_row, build_requests, find_model, sample_paths, validate
-from adjudge_judge_commands.opened_judge import CountedSession, OpenJudge
+from adjudge_judge_commands.counted import CountedSession
+from adjudge_judge_commands.opened_judge import OpenJudge
 from adjudge_judge_commands.path_rows import read_path_rows
 from adjudge_judge_commands.score import by_problem, repetition, score_groups
 from adjudge_judges import ArithmeticJudge

@@ -20,7 +20,7 @@ from adjudge_judges import ArithmeticJudge
 SCRIPT = """
 import time
 from adjudge_judge_commands import progress
-from adjudge_judge_commands.opened_judge import CountedSession
+from adjudge_judge_commands.counted import CountedSession
 from adjudge_judges import ArithmeticJudge
 progress.FIRST_AFTER, progress.EVERY = {first}, 0.2
 session = CountedSession(None, None, ArithmeticJudge())
@@ -64,7 +64,7 @@ def test_a_display_that_breaks_stops_nothing(monkeypatch: pytest.MonkeyPatch, ca
     from time import sleep
 
     from adjudge_judge_commands import progress
-    from adjudge_judge_commands.opened_judge import CountedSession
+    from adjudge_judge_commands.counted import CountedSession
 
     class Broken(progress.ProgressDisplay):
         def start(self) -> None:

@@ -112,4 +112,5 @@ def test_each_candidate_stands_first_as_often_as_second(scheme: Aggregator, size
 def test_the_schemes_are_installed_by_name() -> None:
     plugins = Plugins()
     plugins.add(adjudge_tournament, Source("adjudge_tournament", "adjudge", "0"))
-    assert list(plugins.of_kind(Aggregator)) == ["active", "copeland", "elo", "knockout", "round-robin", "vote"]
+    names = ["active", "copeland", "elo", "knockout", "pivot", "round-robin", "single-elimination", "vote"]
+    assert list(plugins.of_kind(Aggregator)) == names

@@ -1,0 +1,153 @@
+"""Sessions between a judge and an engine that ask how probable each of a judge's two verdicts is, behind what has been written so far.
+
+In the place where two verdicts first differ, the log-probability of each one's token is taken, and of the two alone: what the model gives
+to other tokens there counts for neither. Multi-token verdicts so need no length correction, and a verdict's common beginning, such as
+``\\boxed{Assistant``, says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from adjudge import Completion, JobError, Json, Judge, JudgeRequest, Message, ReasoningPath, Session, sample_paths
+
+from .thinking import closing_mark
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a session knows of a judgement beside its text."""
+
+    probability: float | None = None
+    """Of the answer shown first."""
+    told: dict[str, Json] = field(default_factory=dict)
+    written: tuple[Completion, Completion] | None = None
+    """The judgement that says *first* and the one that says *second*, where neither was sampled."""
+
+
+class NoRoom(Exception):
+    """A verdict does not fit into the model's context behind its prompt."""
+
+    def __init__(self, room: int, needed: int) -> None:
+        super().__init__(
+            f"its prompt leaves room for {room} tokens in the model's context, and a verdict needs {needed}.\n"
+            "  Remedy: write judge.on_too_long (skip, truncate-middle), shorten or drop it, or use a model with a longer context."
+        )
+
+
+class ReadingSession:
+    """A session that passes everything on, and keeps what it has read of each judgement by its seed."""
+
+    def __init__(self, session: Session, texts: tuple[str, str]) -> None:
+        self.session, self.texts = session, texts
+        self.readings: dict[int, Reading] = {}
+
+    def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        raise NotImplementedError
+
+    def room(self, prompt: list[Message]) -> int | None:
+        """Tokens that are left behind this prompt; None where the engine does not tell."""
+        room: int | None = self.session.room(prompt) if hasattr(self.session, "room") else None
+        return room
+
+    def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], **asked: Any) -> list[Any]:
+        return self.session.logprobs(prompt, continuations, **asked)
+
+    def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
+        return self.session.tokenize(text, token_ids)
+
+
+class DirectSession(ReadingSession):
+    """Its completions are not sampled: each is the more probable verdict, right behind the prompt."""
+
+    def __init__(self, session: Session, texts: tuple[str, str], prefix: str = "") -> None:
+        super().__init__(session, texts)
+        opened = opens_with(session)
+        self.before = Completion("", opened=opened)
+        self.prefix = closed(opened) + prefix
+
+    def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
+            yield index, self._read(prompt, seed)
+
+    def _read(self, prompt: list[Message], seed: int) -> Completion:
+        try:
+            probability, written = read_verdicts(self.session, prompt, self.texts, self.before, self.prefix)
+        except NoRoom as error:
+            return Completion("", error=str(error))
+        self.readings[seed] = Reading(probability, written=written)
+        return written[probability < 0.5]
+
+
+def opens_with(session: Any) -> str:
+    """What the chat template writes before a judgement, where it begins the thinking itself and the session tells."""
+    return str(getattr(session, "opens_with", ""))
+
+
+def closed(text: str) -> str:
+    """What ends the thinking that a text has begun, with the empty line that models write there; nothing where none is open."""
+    mark = closing_mark(text)
+    return f"\n{mark}\n\n" if mark else ""
+
+
+def read_verdicts(
+    session: Any, prompt: list[Message], texts: tuple[str, str], before: Completion, between: str
+) -> tuple[float, tuple[Completion, Completion]]:
+    """The probability of the first of two verdicts against the second, and the judgements that end with each.
+
+    `before` is what has been written so far, `between` what is put behind it. Raises `NoRoom` where they do not fit."""
+    ends = [session.tokenize(between + text) for text in texts]
+    rows = [(*before.token_ids, *end.token_ids) for end in ends]
+    room = session.room(prompt) if hasattr(session, "room") else None
+    if room is not None and room < max(map(len, rows)):
+        raise NoRoom(room, max(map(len, rows)))
+    known: list[list[float]] = session.logprobs(prompt, rows)
+    place = next(place for place, (one, other) in enumerate(zip(*rows, strict=False)) if one != other)
+    lead = known[0][place] - known[1][place]
+    if not math.isfinite(lead):
+        raise JobError(
+            f"the model gives its verdicts the log-probabilities {known[0][place]} and {known[1][place]}.\n"
+            "  Remedy: see whether its weights are whole and its precision (engine.dtype) is enough; finished records are kept."
+        )
+    first, second = (_joined(before, end, logprobs) for end, logprobs in zip(ends, known, strict=True))
+    return sigmoid(lead), (first, second)
+
+
+def sigmoid(lead: float) -> float:
+    """The probability whose log-odds these nats are; never an overflow."""
+    return 1 / (1 + math.exp(-lead)) if lead >= 0 else math.exp(lead) / (1 + math.exp(lead))
+
+
+def _joined(before: Completion, end: Completion, logprobs: Sequence[float]) -> Completion:
+    """One completion of what was written and what was put behind it, the log-probabilities of the latter rounded as engines do."""
+    size = len(before.text)
+    ends = (*before.token_ends, *(place + size if place >= 0 else place for place in end.token_ends))
+    kept = before.logprobs if before.logprobs is not None else logprobs[: len(before.token_ids)]
+    numbers = (*kept, *logprobs[len(before.token_ids) :])
+    return Completion(
+        before.text + end.text, (*before.token_ids, *end.token_ids), ends, tuple(round(one, 7) for one in numbers), opened=before.opened
+    )
+
+
+def read_paths(session: ReadingSession, judge: Judge, requests: Sequence[JudgeRequest]) -> Iterator[tuple[ReasoningPath, Reading | None]]:
+    """The judgements that this session makes, with the probabilities of their verdicts, and what it has read of each."""
+    seeds = {request.id: request.seed for request in requests}
+    for path in sample_paths(session, judge, requests):
+        reading = session.readings.pop(seeds[path.id], None)
+        if reading is not None and path.verdict.outcome.decided:
+            verdict = replace(path.verdict, probability=reading.probability, told={**path.verdict.told, **reading.told})
+            yield replace(path, verdict=verdict), reading
+        else:
+            yield path, reading
+
+
+def noted(session: Any, paths: Iterator[ReasoningPath], *, sampled: bool) -> Iterator[ReasoningPath]:
+    """These paths, each told to a session that keeps or counts what is made; those that nothing was `sampled` for count as made here."""
+    note = getattr(session, "note", None)
+    for path in paths:
+        if note is not None:
+            note(path, sampled=sampled)
+        yield path

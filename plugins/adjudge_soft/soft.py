@@ -1,0 +1,81 @@
+"""`soft`: any judge as it is, and how probable the verdict was that it came to.
+
+A sampled verdict says which answer is better, and not how nearly it was the other one. Behind the reasoning that was written, the two
+verdicts are compared as `direct` compares them behind the prompt: one forward pass more for each judgement. After a finished path that
+pass is often nearly sure (the verdict follows from what was written), so shares of several votes may tell more: see docs/soft-verdicts.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, Outcome, ReasoningPath, Session, Verdict, read_verdict
+from adjudge_judges import Reading, ReadingSession, noted, read_paths, read_verdicts, verdict_texts
+
+from .inner_judges import JudgeOfJudges, asks_in_words, calibrated
+
+
+class Soft(JudgeOfJudges):
+    """Any judge, sampled as it is; the probability of its verdict is read behind its own reasoning."""
+
+    use: Literal["soft"] = "soft"
+    judge: Annotated[Judge, AfterValidator(asks_in_words)]
+    """The judge whose verdicts are told with their probabilities; it asks for them in fixed words."""
+    calibration: Annotated[float, Field(gt=0)] = 1.0
+    """Temperature by which the log-odds are divided, as ``adjudge fit`` finds it on labelled pairs; above 1 it is less sure."""
+
+    def inner(self) -> Sequence[Judge]:
+        return (self.judge,)
+
+    @property
+    def needs_logprobs(self) -> bool:
+        return True
+
+    @model_validator(mode="after")
+    def _verdicts_are_known(self) -> Self:
+        try:
+            verdict_texts(self.judge)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def paths(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
+        """The judgements of the judge inside, those that decide with their probability."""
+        reading = SoftSession(session, self.judge)
+        return noted(session, (self._calibrated(path) for path, _ in read_paths(reading, self.judge, requests)), sampled=True)
+
+    def _calibrated(self, path: ReasoningPath) -> ReasoningPath:
+        known = path.verdict.probability
+        return path if known is None else replace(path, verdict=replace(path.verdict, probability=calibrated(known, self.calibration)))
+
+
+class SoftSession(ReadingSession):
+    """Its completions are the engine's own; behind the reasoning of each that decides, both verdicts are read."""
+
+    def __init__(self, session: Session, judge: Judge) -> None:
+        super().__init__(session, verdict_texts(judge))
+        self.judge = judge
+
+    def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
+        for index, made in self.session.sample(prompts, seeds=seeds, **settings):
+            verdict = read_verdict(self.judge, made)
+            if verdict.outcome is Outcome.TIE:
+                self.readings[seeds[index]] = Reading(0.5)
+            elif verdict.outcome.decided and made.token_ids:
+                self.readings[seeds[index]] = Reading(self._probability(prompts[index], made, verdict))
+            yield index, made
+
+    def _probability(self, prompt: list[Message], made: Completion, verdict: Verdict) -> float:
+        """That the verdict behind the tokens which reason is *first*."""
+        start = (verdict.answer or (0, 0))[0]
+        kept = next((place for place, end in enumerate(made.token_ends) if end > start), len(made.token_ends))
+        written = max((end for end in made.token_ends[:kept] if end >= 0), default=0)
+        before = replace(
+            made, text=made.text[:written], token_ids=made.token_ids[:kept], token_ends=made.token_ends[:kept],
+            logprobs=None if made.logprobs is None else made.logprobs[:kept], statistics={},
+        )  # fmt: skip
+        return read_verdicts(self.session, prompt, self.texts, before, made.text[written:start])[0]

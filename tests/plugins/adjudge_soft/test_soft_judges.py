@@ -1,0 +1,293 @@
+"""Judges that say how sure they are, on the embedded model: `direct`, `soft`, and a `thinking_budget`, against the model's own numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from adjudge import Completion, ConfigError, Judge, OpenJudge, Outcome, Plugins, Problem, Records, Verdict, open_judge, validate
+from adjudge.cli.app import app_of
+from adjudge_arithmetic import ArithmeticDataset
+from adjudge_judges import RmR1, Rrm, closing_mark, end_of_thinking, verdict_texts
+
+BOXES = ("\\boxed{Assistant 1}", "\\boxed{Assistant 2}")
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[Problem]:
+    return list(ArithmeticDataset(size=12, seed=5).load())
+
+
+@pytest.fixture(scope="module")
+def base(embedded: Path) -> Iterator[OpenJudge]:
+    with open_judge(embedded, cache=False) as judge:
+        yield judge
+
+
+def judge_of(given: Any) -> Judge:
+    return validate(Judge, given, Plugins.load(autoload=False), "judge")
+
+
+def asked(base: OpenJudge, judge: Any, **changes: Any) -> OpenJudge:
+    """Another judge on the same model."""
+    return replace(base, options=judge_of(judge), **changes)
+
+
+def by_hand(base: OpenJudge, prompt: Any, before: tuple[int, ...] = (), between: str = "") -> float:
+    """P(first) from the model's log-probabilities at the first token in which both verdicts differ."""
+    rows = [[*before, *base.session.tokenize(between + text).token_ids] for text in BOXES]
+    known = base.session.logprobs(prompt, rows)
+    place = next(place for place in range(len(rows[0])) if rows[0][place] != rows[1][place])
+    first, second = (math.exp(row[place]) for row in known)
+    return first / (first + second)
+
+
+# direct --------------------------------------------------------------------------------------------------------------------
+
+
+def test_direct_is_the_probability_of_the_first_differing_token_in_the_mean_of_both_orders(
+    base: OpenJudge, problems: list[Problem]
+) -> None:
+    found = asked(base, {"use": "direct", "judge": "arithmetic"}).judge(problems)
+    for verdict in found:
+        given = by_hand(base, base.options.render(verdict.problem, "given"))
+        swapped = 1 - by_hand(base, base.options.render(verdict.problem, "swapped"))
+        assert verdict.probability == pytest.approx((given + swapped) / 2, abs=1e-5)
+        assert verdict.outcome == (Outcome.FIRST if (given + swapped) / 2 > 0.5 else Outcome.SECOND)
+        [path] = verdict.paths
+        assert path.verdict.told["by_order"] == pytest.approx({"given": given, "swapped": swapped}, abs=1e-5)
+        assert path.completion.text in BOXES
+        assert len(path.completion.token_ids) == len(path.completion.token_ends) == len(path.completion.logprobs or ())
+        assert base.options.parse(path.completion.text).outcome == path.verdict.outcome
+
+
+def test_averaged_no_place_is_an_advantage_and_alone_one_may_be(base: OpenJudge, problems: list[Problem]) -> None:
+    direct = {"use": "direct", "judge": "arithmetic", "order": "both"}
+    for verdict in asked(base, direct).judge(problems):
+        given, swapped = verdict.paths
+        assert given.outcome == swapped.outcome
+        assert given.verdict.probability == pytest.approx(1 - (swapped.verdict.probability or 0))
+    alone = asked(base, {**direct, "average": False}).judge(problems)
+    for verdict in alone:
+        for path in verdict.paths:
+            assert path.verdict.probability == pytest.approx(by_hand(base, base.options.render(verdict.problem, path.order)), abs=1e-5)
+            assert path.verdict.told == {}
+
+
+def test_two_answers_that_are_the_same_are_exactly_a_tie(base: OpenJudge) -> None:
+    [verdict] = asked(base, {"use": "direct", "judge": "arithmetic"}).judge([Problem("same", "37+48", ("85", "85"))])
+    assert (verdict.probability, verdict.outcome) == (0.5, Outcome.TIE)
+
+
+def test_a_prompt_without_room_is_a_failed_judgement_and_the_others_are_made(base: OpenJudge, problems: list[Problem]) -> None:
+    long = Problem("long", "1+1" * 2000, ("2", "3"))
+    verdicts = asked(base, {"use": "direct", "judge": "arithmetic"}).judge([long, problems[0]])
+    assert verdicts[0].outcome == Outcome.FAILED
+    assert "room for" in (verdicts[0].paths[0].completion.error or "")
+    assert verdicts[1].outcome.decided
+    skipping = asked(base, {"use": "direct", "judge": {"use": "arithmetic", "on_too_long": "skip"}})
+    assert (skipping.judge([long])[0].paths[0].completion.error or "").startswith("skipped")
+
+
+def test_calibration_moves_probabilities_and_no_verdict(base: OpenJudge, problems: list[Problem]) -> None:
+    plain, cooler = (
+        asked(base, {"use": "direct", "judge": "arithmetic", "average": False, "order": "fixed", "calibration": how}).judge(problems)
+        for how in (1.0, 3.0)
+    )
+    for one, other in zip(plain, cooler, strict=True):
+        assert one.outcome == other.outcome
+        assert abs((other.probability or 0) - 0.5) < abs((one.probability or 0) - 0.5)
+        [path] = one.paths
+        odds = math.log((path.verdict.probability or 0) / (1 - (path.verdict.probability or 0)))
+        assert other.paths[0].verdict.probability == pytest.approx(1 / (1 + math.exp(-odds / 3)))
+
+
+@pytest.mark.parametrize(
+    ("judge", "told"),
+    [
+        ({"use": "direct", "judge": {"use": "scale"}}, "no fixed words"),
+        ({"use": "direct", "judge": {"use": "direct", "judge": "rrm"}}, "in words"),
+        ({"use": "direct", "judge": {"use": "rrm", "thinking_budget": 9}}, "thinking_budget"),
+        ({"use": "direct", "judge": "rrm", "verdicts": ["[[A]]", "[[B]]"]}, "does not read"),
+        ({"use": "direct", "judge": "rrm", "temperature": 0.0}, "judge inside"),
+        ({"use": "soft", "judge": "scale"}, "no fixed words"),
+        ({"use": "scale", "thinking_budget": 9}, "no such field"),
+    ],
+)
+def test_what_cannot_be_asked_directly_is_told_when_it_is_read(judge: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        judge_of(judge)
+
+
+@pytest.mark.parametrize(
+    "judge", [{"use": "direct", "judge": "rrm"}, {"use": "soft", "judge": "rrm"}, {"use": "rrm", "thinking_budget": 9}]
+)
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"use": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"},
+        {"use": "replay", "file": "texts.jsonl"},
+        {"use": "replay-texts"},
+        {"use": "cached", "engine": {"use": "replay", "file": "texts.jsonl"}},
+        {"use": "batch", "requests": "r.jsonl", "engine": {"use": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}},
+    ],
+    ids=lambda engine: str(engine["use"]),
+)
+def test_an_engine_that_cannot_tell_is_refused_before_anything_is_opened(judge: Any, engine: Any, embedded: Path) -> None:
+    from adjudge.testing import RecordedEngine
+
+    chosen = RecordedEngine() if engine["use"] == "replay-texts" else engine
+    with pytest.raises(ConfigError, match="cannot tell those of given tokens"), open_judge(embedded, engine=chosen, judge=judge):
+        raise AssertionError("it was opened")
+
+
+def test_a_judge_without_known_words_is_asked_with_words_of_ones_own(base: OpenJudge, problems: list[Problem]) -> None:
+    template = {
+        "use": "template",
+        "user": "{{ prompt }}\n1:{{ first }}\n2:{{ second }}",
+        "verdict": {"first": ["Assistant 1"], "second": ["Assistant 2"]},
+    }
+    own = asked(base, {"use": "direct", "judge": template, "verdicts": list(BOXES)}).judge(problems[:4])
+    known = asked(base, {"use": "direct", "judge": "arithmetic"}).judge(problems[:4])
+    assert [one.probability for one in own] == pytest.approx([one.probability for one in known])
+
+
+def test_verdict_texts_are_the_shortest_that_the_judge_itself_reads() -> None:
+    for use in ("rrm", "rm-r1", "mt-bench", "arena-hard", "llmbar", "best-response", "pairwise-plain", "arithmetic"):
+        judge = judge_of({"use": use})
+        assert [judge.parse(text).outcome for text in verdict_texts(judge)] == [Outcome.FIRST, Outcome.SECOND]
+    assert verdict_texts(judge_of("arena-hard")) == ("[[A>B]]", "[[B>A]]")
+
+
+# soft ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_soft_samples_as_the_judge_does_and_reads_its_verdict_behind_its_reasoning(base: OpenJudge, problems: list[Problem]) -> None:
+    plain = {one.problem.id: one for one in asked(base, {"use": "arithmetic", "order": "both"}).judge(problems[:4])}
+    for verdict in asked(base, {"use": "soft", "judge": {"use": "arithmetic", "order": "both"}}).judge(problems[:4]):
+        assert len(verdict.paths) == len(plain[verdict.problem.id].paths) == 2
+        for path in verdict.paths:
+            if not path.outcome.decided:
+                assert path.verdict.probability is None
+                continue
+            start = (path.verdict.answer or (0, 0))[0]
+            kept = [place for place, end in enumerate(path.completion.token_ends) if 0 <= end <= start]
+            between = path.completion.text[max((path.completion.token_ends[place] for place in kept), default=0) : start]
+            before = path.completion.token_ids[: len(kept)]
+            expected = by_hand(base, base.options.render(verdict.problem, path.order), before, between)
+            assert path.verdict.probability == pytest.approx(expected, abs=1e-5)
+
+
+# thinking_budget -----------------------------------------------------------------------------------------------------------
+
+
+def test_thinking_is_closed_at_the_budget_and_the_verdict_asked_for(base: OpenJudge, problems: list[Problem]) -> None:
+    for verdict in asked(base, {"use": "arithmetic", "thinking_budget": 6, "temperature": 0}).judge(problems):
+        [path] = verdict.paths
+        assert path.outcome.decided
+        assert path.verdict.told == {"forced": True}
+        before = path.completion.token_ids[:6]
+        expected = by_hand(base, base.options.render(verdict.problem, path.order), before, "\n\n")
+        assert path.verdict.probability == pytest.approx(expected, abs=1e-5)
+        assert path.completion.text.endswith(BOXES[0] if path.verdict.outcome == Outcome.FIRST else BOXES[1])
+        assert not path.completion.truncated
+        assert len(path.completion.token_ids) == len(path.completion.token_ends)
+
+
+def test_a_budget_that_suffices_changes_no_judgement(base: OpenJudge, problems: list[Problem]) -> None:
+    plain = asked(base, {"use": "arithmetic", "temperature": 0}).judge(problems)
+    budgeted = asked(base, {"use": "arithmetic", "temperature": 0, "thinking_budget": 111}).judge(problems)
+    free = [(one, other) for one, other in zip(plain, budgeted, strict=True) if not other.paths[0].verdict.told]
+    assert len(free) > len(problems) // 2
+    for one, other in free:
+        if one.paths[0].order == other.paths[0].order:
+            assert one.paths[0].completion == other.paths[0].completion
+
+
+def test_a_budget_is_no_option_that_changes_ids_where_it_is_not_set() -> None:
+    assert "thinking_budget" not in Rrm().model_dump()
+    assert Rrm(thinking_budget=5).model_dump()["thinking_budget"] == 5
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "<think>\nlet me", "<thinking> so", "[THINK]a", "◁think▷b", "<seed:think>c", "<|begin_of_thought|>d", "<unused94>e",
+        "<|channel|>analysis<|message|>f", "<|START_THINKING|>g", "<template:think><pondering>\nh", "Well.\n<think>i",
+    ],
+)  # fmt: skip
+def test_every_thinking_that_is_begun_is_closed_by_a_mark_that_ends_it(begun: str) -> None:
+    mark = closing_mark(begun)
+    assert mark
+    whole = f"{begun}\n{mark}\n\n"
+    assert end_of_thinking(begun) == len(begun)
+    assert end_of_thinking(whole + "x") <= len(whole)
+    assert closing_mark(whole) == ""
+    assert RmR1().parse(f"{whole}<answer>[[A]]</answer>").outcome == Outcome.FIRST
+
+
+@pytest.mark.parametrize("text", ["", "plain", "<think>a</think>b", "it says `<think>` here"])
+def test_where_no_thinking_is_open_nothing_is_closed(text: str) -> None:
+    assert closing_mark(text) == ""
+
+
+# records and commands ------------------------------------------------------------------------------------------------------
+
+
+def test_records_keep_probability_and_what_is_told_and_earlier_ones_are_read(
+    base: OpenJudge, problems: list[Problem], tmp_path: Path
+) -> None:
+    records = Records(tmp_path / "judgements.jsonl")
+    judge = asked(base, {"use": "direct", "judge": "arithmetic"})
+    made = judge.judge(problems[:3], records)
+    records.close()
+    again = Records(tmp_path / "judgements.jsonl")
+    for one, other in zip(judge.judge(problems[:3], again), made, strict=True):
+        assert [path.verdict for path in one.paths] == [path.verdict for path in other.paths]
+        assert (one.outcome, one.probability) == (other.outcome, other.probability)
+    rows = [json.loads(line) for line in (tmp_path / "judgements.jsonl").read_text().splitlines()]
+    assert all(0 <= row["verdict"]["probability"] <= 1 and row["verdict"]["told"] for row in rows)
+    plain = Records(tmp_path / "plain.jsonl")
+    base.judge(problems[:1], plain)
+    [row] = [json.loads(line) for line in (tmp_path / "plain.jsonl").read_text().splitlines()]
+    assert set(row["verdict"]) == {"outcome", "reasoning", "answer"}, "as an earlier version wrote it"
+
+
+def test_a_probability_of_exactly_0_is_written_down() -> None:
+    from adjudge import as_row
+
+    assert as_row(Verdict(Outcome.SECOND, probability=0.0))["probability"] == 0.0
+    assert "probability" not in as_row(Verdict(Outcome.SECOND))
+    assert "told" not in as_row(Verdict(Outcome.SECOND))
+
+
+def test_the_commands_take_a_direct_judge_by_name(tmp_path: Path) -> None:
+    app, rows = app_of(Plugins.load(autoload=False)), tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "37+48", "answers": ["85", "75"]}\n')
+    told = CliRunner().invoke(app, ["judge", str(rows), "--judge", "{use: direct, judge: arithmetic}", "--json"])
+    assert told.exit_code == 0, told.output
+    row = json.loads(told.stdout)
+    assert row["probability"] == pytest.approx(row["judgements"][0]["probability"])
+    assert set(row["judgements"][0]["told"]) == {"by_order"}
+    many = tmp_path / "many.jsonl"
+    many.write_text('{"prompt": "37+48", "answers": ["85", "75", "86", "95"]}\n')
+    call = ["rank", str(many), "--use", "{use: round-robin, soft: true}", "--judge", "{use: direct, judge: arithmetic}", "--json"]
+    ranked = CliRunner().invoke(app, call)
+    assert ranked.exit_code == 0, ranked.output
+    found = json.loads(ranked.stdout)
+    assert all(0 < match["probability"] < 1 and len(match["judgements"]) == 1 for match in found["matches"])
+    assert sum(found["ratings"]) == pytest.approx(2)
+
+
+def test_completions_of_a_direct_judge_are_whole(base: OpenJudge) -> None:
+    [verdict] = asked(base, {"use": "direct", "judge": "arithmetic"}).judge([Problem("p", "37+48", ("85", "75"))])
+    made = verdict.paths[0].completion
+    assert isinstance(made, Completion)
+    assert base.session.tokenize(made.text).token_ids == made.token_ids
