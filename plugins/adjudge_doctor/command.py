@@ -66,7 +66,7 @@ def doctor(
         _print(trials, best, snippet)
     errors = [path.completion.error for trial in trials for path in trial.paths if path.completion.error]
     if errors and not any(trial.back for trial in trials):
-        raise JobError(f"all {len(errors)} calls to engine {chosen.use!r} failed, the last with: {errors[-1]}")
+        raise JobError(f"calls to engine {chosen.use!r} that failed: all {len(errors)}, the last with: {errors[-1]}")
     if errors:
         typer.echo(f"{len(errors)} call{'s' * (len(errors) > 1)} failed, the last with: {errors[-1]}", err=True)
     if best is None:

@@ -74,7 +74,7 @@ class OpenAiSession:
     async def _answer(self, chat: Chat, *, failures: list[str]) -> Completion:
         """The completion, or why there is none; `failures` are those since the last answer, and too many of them end the asking."""
         if len(failures) >= self.options.give_up_after:
-            return Completion("", error=f"not asked: {len(failures)} calls failed one after the other, the last with: {failures[-1]}")
+            return Completion("", error=f"not asked: calls that failed one after the other: {len(failures)}, the last with: {failures[-1]}")
         try:
             completion = await self.endpoint.chat(chat, partial(self._read, stops=chat.stop))
         except Refused as fault:
@@ -184,5 +184,5 @@ async def _done(callers: Sequence[asyncio.Task[None]], errors: Sequence[BaseExce
     while pending:
         done, pending = await asyncio.wait(pending, timeout=PATIENCE)
         if errors and pending and not done and not told:
-            print(f"{errors[0]}\nwaiting for {len(pending)} calls under way, which count; Ctrl-C goes without them", file=sys.stderr)
+            print(f"{errors[0]}\ncalls under way, which count and are waited for: {len(pending)}; Ctrl-C leaves them out", file=sys.stderr)
             told = True

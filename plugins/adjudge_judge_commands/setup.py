@@ -77,7 +77,7 @@ def opened(config: JudgingOptions, folder: FilePath, *, cache: bool = True, to_s
             yield judge
     session = judge.session
     if session.failed and session.failed == session.done:
-        raise JobError(f"all {session.failed} calls to engine {config.engine.use!r} failed, the last with: {session.last_error}")
+        raise JobError(f"calls to engine {config.engine.use!r} that failed: all {session.failed}, the last with: {session.last_error}")
     if session.failed:
-        told = (session.failed, session.done, config.engine.use, session.last_error)
-        log.warning("%d of %d calls to engine %r failed, the last with: %s", *told)
+        told = (config.engine.use, session.failed, session.done, session.last_error)
+        log.warning("calls to engine %r that failed: %d of %d, the last with: %s", *told)

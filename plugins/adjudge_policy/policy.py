@@ -82,12 +82,19 @@ class Policy(StageTrainer):
         micro_batches(self.prompts_per_step * self.group, self.micro_batch, processes)
 
     def check_judge(self, judge: Judge, field: str) -> None:
-        """Tell what is wrong with the policy's model and its questions, as far as the run's own data are not asked for."""
+        """Tell what is wrong with the policy's model and with questions of its own."""
         from .questions import check_questions, loaded, policy_model
 
         policy_model(self.model, field)
         train, test = ([] if one is None else loaded(one) for one in (self.data, self.test))
         check_questions(self, train, test, field)
+
+    def check_problems(self, problems: Sequence[Problem], field: str) -> None:
+        """The same for a policy that learns from the run's own data."""
+        if self.data is None:
+            from .questions import check_questions, loaded
+
+            check_questions(self, problems, [] if self.test is None else loaded(self.test), field)
 
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
         """The optimiser steps; how many judgements matches take depends on how many answers of a group differ, and is unknown."""

@@ -337,7 +337,7 @@ def test_a_stage_in_which_every_call_failed_ends_and_makes_them_again(plugins: P
     engine = {"use": "replay", "file": str(texts)}
     error = attempt(plugins, model, engine=engine)
     assert error.exit_code == 1
-    assert "6 of 6 calls for evaluation-test failed, the last with: no text is recorded for this prompt" in str(error)
+    assert "calls for evaluation-test that failed: 6 of 6, the last with: no text is recorded for this prompt" in str(error)
     file = model.parent / "run" / "records" / "0-base-evaluation-test.jsonl"
     attempt(plugins, model, engine=engine)
     assert len(file.read_text().splitlines()) == 6, "failed calls are made again, and recorded once"

@@ -152,6 +152,9 @@ class StageTrainer(Component):
     def check_judge(self, judge: Judge, field: str) -> None:
         """Raise `ConfigError` that names the stage's field where it cannot be trained with this judge; told before anything is done."""
 
+    def check_problems(self, problems: Sequence[Problem], field: str) -> None:
+        """Raise `ConfigError` that names the stage's field where it cannot be trained on the run's problems; told as `check_judge` is."""
+
     def plan(self, problems: Sequence[Problem], judge: Judge) -> Work:
         """What training on these problems will take, told before anything is done; a trainer that does not say is unknown, never 0."""
         return Work()

@@ -35,8 +35,7 @@ def run(
     if (price_in is None) != (price_out is None):
         raise ConfigError("--price-in and --price-out belong together.\n  Remedy: give both, 0 for what costs nothing.")
     if dry_run:
-        plan = next((command.function for command in plugins.commands() if command.name == "plan"), None)
-        if plan is None:
+        if (plan := next((command.function for command in plugins.commands() if command.name == "plan"), None)) is None:
             raise ConfigError("--dry-run: the command 'plan' is not there.\n  Remedy: leave adjudge_plan out of ADJUDGE_BLOCK.")
         plan(file, sets=sets, **rates, skip_bad_lines=skip_bad_lines, as_json=as_json)
         return None
@@ -53,8 +52,7 @@ def run(
 
 
 def _print_results(results: list[dict[str, Any]]) -> None:
-    rows = [(stage["name"], name, metrics) for stage in results for name, metrics in stage["evaluation"].items()]
-    if not rows:
+    if not (rows := [(stage["name"], name, metrics) for stage in results for name, metrics in stage["evaluation"].items()]):
         return print_table(["stage", "seconds"], [[stage["name"], str(stage["seconds"])] for stage in results])
     extra = list(dict.fromkeys(name for _, _, metrics in rows for name in measures(metrics)))
     return print_table(["stage", "set", *EVALUATION_COLUMNS, *extra], [[*row[:2], *evaluation_cells(row[2], extra)] for row in rows])

@@ -91,17 +91,19 @@ class Run:
         return stage
 
     def load_problems(self) -> tuple[list[Problem], dict[str, list[Problem]]]:
-        """Training problems and evaluation sets; raises `ConfigError` for an empty one or a prompt on both sides."""
+        """Training problems and evaluation sets; raises `ConfigError` for an empty one, a prompt on both sides, what a stage refuses."""
         train = load_set(self.config.data, "data", self.labelled)
         tests = {name: load_set(dataset, f"evaluation.sets.{name}", self.labelled) for name, dataset in self.config.evaluation.sets.items()}
         trained_on = {problem.prompt for problem in train}
         for name, problems in tests.items():
-            shared = [problem.prompt for problem in problems if problem.prompt in trained_on]
-            if shared:
+            if shared := [problem.prompt for problem in problems if problem.prompt in trained_on]:
                 raise ConfigError(
                     f"evaluation.sets.{name}: {len(shared)} of its {len(problems)} prompts are also in data, for example"
                     f" {shared[0][:80]!r}.\n  Remedy: give data 'part: train' and this set 'part: test' with the same test_share."
                 )
+        for index, trainer in enumerate(self.config.stages):
+            with boundary(trainer, "check_problems"):
+                trainer.check_problems(train, f"stages.{index}")
         return train, tests
 
     def execute(self, rates: Mapping[str, float | None] | None = None) -> list[dict[str, Json]]:
@@ -131,9 +133,8 @@ class Run:
 
     def _finish(self) -> None:
         """Mark the run as complete, unless a call of an evaluation has failed: the same command makes that again."""
-        failed = sum(failed_calls(result) for result in self.results)
-        if failed:
-            log.warning("%d calls of the evaluations failed; the same command makes them again", failed)
+        if failed := sum(failed_calls(result) for result in self.results):
+            log.warning("calls of the evaluations that failed: %d; the same command makes them again", failed)
             return (self.folder / "done.json").unlink(missing_ok=True)
         return write_json(self.folder / "done.json", {"stages": [result["name"] for result in self.results]})
 

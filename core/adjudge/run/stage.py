@@ -123,7 +123,7 @@ class Stage:
         yield from ((path, problems[path.id]) for path in sample_paths(session, self.judge, again)) if came_back else failed
 
     def _tell_failed(self, failed: Sequence[ReasoningPath], of: int, name: str) -> None:
-        told = f"stage {self.name}: {len(failed)} of {of} calls for {name} failed, the last with: {failed[-1].completion.error}"
+        told = f"stage {self.name}: calls for {name} that failed: {len(failed)} of {of}, the last with: {failed[-1].completion.error}"
         if len(failed) == of or sum(path.completion.error != SKIPPED for path in failed) > self.max_failed * of:
             remedy = "give the same command again, which makes these again, or let max_failed say which share to train without"
             raise JobError(f"{told}\n  Remedy: see that engine {self.engine.use!r} can answer and {remedy}.")

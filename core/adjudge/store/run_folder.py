@@ -72,8 +72,7 @@ class RunFolder:
         except (ValidationError, PluginError):
             old = saved
         ignored = dict.fromkeys(IGNORED)
-        changed = sorted(_differences({**old, **ignored}, {**_without_effect(config, dump(config)), **ignored}))
-        if changed:
+        if changed := sorted(_differences({**old, **ignored}, {**_without_effect(config, dump(config)), **ignored})):
             raise ConfigError(
                 f"out: {self.folder} holds a run of another configuration; these fields differ: {', '.join(changed)}.\n"
                 "  Remedy: choose another folder as 'out', or delete that one."
@@ -88,8 +87,7 @@ class RunFolder:
         file = self.folder / "manifest.json"
         manifest = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"starts": []}
         before = manifest.setdefault("inputs", {}) if self._begun() else {}
-        changed = sorted(name for name in before.keys() & inputs.keys() if before[name] != inputs[name])
-        if changed:
+        if changed := sorted(name for name in before.keys() & inputs.keys() if before[name] != inputs[name]):
             raise ConfigError(
                 f"out: {self.folder} holds a run on other inputs; the content has changed of: {', '.join(changed)}.\n"
                 "  Remedy: choose another folder as 'out', or bring back what was there before."

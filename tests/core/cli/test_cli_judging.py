@@ -149,7 +149,7 @@ def test_the_job_failed_when_every_call_did(call: Call, model: Path) -> None:
     result = call("judge", "-m", model, "--engine", "{use: oracle, error: timeout}", "--json", stdin=rows)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["outcome"] == "failed"
-    assert "all 1 calls to engine 'oracle' failed, the last with: timeout" in result.stderr
+    assert "calls to engine 'oracle' that failed: all 1, the last with: timeout" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["judge", "eval", "rank"])
@@ -163,7 +163,7 @@ def test_some_failed_calls_are_told_with_the_reason(
     result = call(command, rows, "-m", model, "--engine", f"{{use: oracle, trouble: {trouble}}}")
     assert result.exit_code == 0
     calls = {"judge": "1 of 2", "eval": "1 of 2", "rank": "2 of 3"}[command]  # a match that nobody could read is played again
-    assert f"{calls} calls to engine 'oracle' failed, the last with: timeout" in caplog.messages
+    assert f"calls to engine 'oracle' that failed: {calls}, the last with: timeout" in caplog.messages
     if command == "rank":
         assert "not ranked: no judgement came back" in result.stdout
 

@@ -106,7 +106,7 @@ def test_failed_calls_of_a_complete_stage_are_made_again(
     for stage in json.loads(first.stdout)["stages"]:
         found = stage["evaluation"]["held-out"]
         assert (found["n"], found["accuracy"], found["outcomes"]["failed"]) == (3, 1.0, 0.25)
-    assert "2 calls of the evaluations failed; the same command makes them again" in caplog.messages
+    assert "calls of the evaluations that failed: 2; the same command makes them again" in caplog.messages
     assert not (tmp_path / "out" / "done.json").exists()
 
     still = call("run", file, *options)
@@ -143,7 +143,7 @@ def test_a_stage_does_not_train_without_the_calls_that_failed(
     (tmp_path / "trouble").write_text("larger? 1\n")
     stopped = call("run", file, *options)
     assert stopped.exit_code == 1, stopped.stderr
-    assert "stage 1-same: 1 of 3 calls for paths failed, the last with: timeout" in stopped.stderr
+    assert "stage 1-same: calls for paths that failed: 1 of 3, the last with: timeout" in stopped.stderr
     assert "max_failed" in stopped.stderr
     assert not (tmp_path / "out" / "stages" / "1-same" / "trained.json").exists()
     asked()
@@ -157,7 +157,7 @@ def test_a_stage_does_not_train_without_the_calls_that_failed(
     (tmp_path / "trouble").write_text("larger? 1\n")
     without = call("run", file, *options, "--set", "max_failed=0.34", "--set", "out=other")
     assert without.exit_code == 0, without.output
-    assert "stage 1-same: 1 of 3 calls for paths failed, the last with: timeout" in caplog.messages
+    assert "stage 1-same: calls for paths that failed: 1 of 3, the last with: timeout" in caplog.messages
 
 
 def test_a_finished_run_is_not_the_run_of_other_data(

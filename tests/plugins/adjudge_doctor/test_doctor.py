@@ -54,7 +54,7 @@ def test_nothing_readable_is_a_failed_job(embedded: FilePath, tmp_path: FilePath
     """Where nothing came back at all, it is said why."""
     done = call("-m", embedded, "--data", SUMS, "--judges", "mt-bench", "--no-cache")
     assert done.exit_code == 1
-    assert "all 8 calls to engine 'hf' failed, the last with: its prompt has" in done.stderr
+    assert "calls to engine 'hf' that failed: all 8, the last with: its prompt has" in done.stderr
     (tmp_path / "pairs.jsonl").write_text('{"prompt": "1+1", "answers": ["2", "3"]}\n')
     (tmp_path / "said.jsonl").write_text(json.dumps({"prompt": "1+1\n1:2\n2:3", "texts": ["well"]}) + "\n")
     engine = json.dumps({"use": "replay", "file": str(tmp_path / "said.jsonl")})

@@ -173,7 +173,7 @@ def test_an_endpoint_that_is_not_there_ends_the_run_with_a_reason(endpoint: Any,
     run = start(tmp_path, endpoint.url, 30)
     said, _ = run.communicate(timeout=120)
     assert run.returncode == 1, said
-    assert "30 of 30 calls for evaluation-held-out failed" in said
+    assert "calls for evaluation-held-out that failed: 30 of 30" in said
     assert "Traceback" not in said
 
 

@@ -272,7 +272,7 @@ def test_after_the_end_what_is_under_way_is_waited_for_and_kept(
     with opened(endpoint, concurrency=2) as session, pytest.raises(ConfigError, match="Insufficient Balance"):
         found.extend(session.sample(turns("slow", "a", "b"), seeds=range(3), temperature=1, top_p=1, max_new_tokens=9))
     assert [(index, one.text) for index, one in found] == [(0, "slow")]
-    assert capsys.readouterr().err.count("waiting for 1 calls under way") == 1
+    assert capsys.readouterr().err.count("calls under way, which count and are waited for: 1;") == 1
 
 
 def test_a_call_that_would_have_been_asked_again_is_not_failed_by_the_end(endpoint: Any) -> None:

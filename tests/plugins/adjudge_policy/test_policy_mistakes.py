@@ -64,3 +64,13 @@ def test_a_model_without_a_chat_template_is_told(tmp_path: Path) -> None:
 def test_questions_that_cannot_be_used_are_told(tmp_path: Path, train: Any, test: Any, said: str) -> None:
     found = dry_run(tmp_path, data=rows(tmp_path / "train.jsonl", *train), test=rows(tmp_path / "test.jsonl", *test))
     assert (found.exit_code, said in found.output.replace("\n", " ")) == (2, True), found.output
+
+
+def test_questions_of_the_runs_own_data_are_told_as_well(tmp_path: Path) -> None:
+    """A dry run tells it, and a run before it measures the judge that it begins with."""
+    found = dry_run(tmp_path, test={"use": "arithmetic", "size": 20})
+    assert (found.exit_code, "stages.0.test: 20 of its questions are also in the data" in found.output.replace("\n", " ")) == (2, True)
+    found = CliRunner().invoke(app_of(Plugins.load(autoload=False)), ["run", str(tmp_path / "run.yaml")])
+    assert (found.exit_code, "stages.0.test: 20 of its questions" in found.output) == (2, True), found.output
+    assert not (tmp_path / "run").exists()
+    assert dry_run(tmp_path, test={"use": "arithmetic", "part": "test", "size": 10}).exit_code == 0
