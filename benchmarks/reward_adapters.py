@@ -47,8 +47,14 @@ class Framework:
     """Variable that names the folder of its source, where no distribution has it."""
     source: str = ""
     """Where that source comes from, with the commit that the tests passed with."""
-    within: str = ""
-    """Folder of the checkout that is put on the path."""
+    within: tuple[str, ...] = ("",)
+    """Folders of the checkout that are put on the path."""
+    pins: str = ""
+    """Whose environment it shares, where it has none of its own."""
+
+    @property
+    def environment(self) -> str:
+        return self.pins or self.name
 
 
 FRAMEWORKS = (
@@ -59,6 +65,14 @@ FRAMEWORKS = (
     Framework("gym", ("openai", "ray", "fastapi"), checkout="ADJUDGE_SRC_GYM", source="github.com/NVIDIA-NeMo/Gym@07d6b0d"),
     Framework("areal", ("areal", "ray", "transformers", "torch")),
     Framework("verifiers", ("verifiers", "uv", "openai", "torch")),
+    Framework(
+        "prime_rl",
+        ("verifiers", "msgspec", "torch"),
+        checkout="ADJUDGE_SRC_PRIME_RL",
+        source="PrimeIntellect-ai/prime-rl@559b447",
+        within=("src", "packages/prime-rl-configs/src"),
+        pins="verifiers",
+    ),
     Framework("swift", ("ms-swift", "trl", "transformers", "torch"), alone=True),
     Framework("tinker", ("tinker-cookbook", "tinker", "transformers", "torch")),
     Framework("rllm", ("transformers", "torch"), checkout="ADJUDGE_SRC_RLLM", source="rllm-org/rllm@9beb6e0"),
@@ -99,13 +113,13 @@ def tried(one: Framework) -> dict[str, Any]:
     if one.checkout and not folder:
         return {**row, "outcome": f"not run: needs a checkout of {one.source}, whose folder {one.checkout} names"}
     python = Path(sys.executable)
-    if (PINS / f"{one.name}.txt").exists():
+    if (PINS / f"{one.environment}.txt").exists():
         try:
             python = built(one)
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
             said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
             return {**row, "failed": 1, "outcome": f"not run: its environment cannot be built: {said[-1]}"}
-    paths = [ROOT / "core", ROOT / "plugins", *([Path(folder).absolute() / one.within] if folder else [])]
+    paths = [ROOT / "core", ROOT / "plugins", *([Path(folder).absolute() / within for within in one.within] if folder else [])]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
@@ -124,11 +138,11 @@ def tried(one: Framework) -> dict[str, Any]:
 
 def built(one: Framework) -> Path:
     """The Python of its environment, made anew where the pins have changed."""
-    place, pins = ENVS / one.name, PINS / f"{one.name}.txt"
+    place, pins = ENVS / one.environment, PINS / f"{one.environment}.txt"
     python, stamp = place / "bin" / "python", place / "pins.txt"
     if stamp.exists() and stamp.read_text() == pins.read_text():
         return python
-    print(f"{one.name}: building its environment", flush=True)
+    print(f"{one.environment}: building its environment", flush=True)
     silently([f"python{one.python}" if one.python else sys.executable, "-m", "venv", "--clear", str(place)])
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if one.alone:  # torch brings what its build needs, which differs from build to build

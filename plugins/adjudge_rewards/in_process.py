@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from adjudge import Plugins
 
+from .anchors import anchors_in
 from .cohorts import Cohorts
 from .config import RewardConfig, open_reward, read_reward, whole
 from .group_reward import GroupReward, RewardAnswer, RewardCall
@@ -53,12 +54,7 @@ class LazyReward(GroupReward):
 
     def anchors_in(self, row: Any) -> list[Any]:
         """The reference answers in the column that the reward names: of a row, or where a framework has one column alone, all of it."""
-        if self.anchor is None or row is None:
-            return []
-        found = row.get(self.anchor) if isinstance(row, dict) else row
-        if found is None or found == "":
-            return []
-        return list(found) if isinstance(found, list | tuple) else [str(found)]
+        return anchors_in(self.anchor, row)
 
 
 @dataclass(eq=False)

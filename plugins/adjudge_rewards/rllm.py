@@ -15,6 +15,7 @@ from typing import Any
 
 from adjudge import ConfigError, DataError
 
+from .anchors import anchors_of
 from .config import open_reward, read_reward
 from .conversations import Said
 from .framework import tested_with
@@ -57,6 +58,8 @@ class RankedGroups:
         for (_, trajectory), one, value in zip(rows, found, decided(found, names, "mean"), strict=True):
             trajectory.reward = value
             trajectory.signals |= one.metrics
+        for episode in episodes:
+            _add_metrics(episode)
         log.info("adjudge: %s", ", ".join(f"{name} {value:.4g}" for name, value in self._reward.metrics.items()))
         if missing := [one.reason for one in found if one.value is None]:
             log.warning("adjudge: %d of %d trajectories are undecided and get their group's mean: %s", len(missing), len(found), missing[0])
@@ -64,13 +67,16 @@ class RankedGroups:
 
     def _anchors(self, task: Any) -> list[str]:
         """The reference answers in the field of the task, or of its metadata, that the reward names."""
-        if self.anchor is None:
-            return []
-        fields = task if isinstance(task, Mapping) else getattr(task, "metadata", None) or {}
-        if (found := fields.get(self.anchor)) is None:
-            known = ", ".join(sorted(fields))
-            raise ConfigError(f"anchor: a task has no field {self.anchor!r} (it has: {known}).\n  Remedy: name the field that is there.")
-        return [found] if isinstance(found, str) else list(found)
+        return anchors_of(self.anchor, "a task", task if isinstance(task, Mapping) else getattr(task, "metadata", None) or {})
+
+
+def _add_metrics(episode: Episode) -> None:
+    """What the judge took for its trajectories and the means of their other signals, among the numbers that rLLM logs of an episode."""
+    signals = [one.signals for one in episode.trajectories if "adjudge_tokens" in one.signals]
+    for name in signals[0] if signals else ():
+        if name.startswith("adjudge_"):
+            total = sum(one[name] for one in signals)
+            episode.metrics[name] = total if name in ("adjudge_tokens", "adjudge_seconds") else total / len(signals)
 
 
 def asked(trajectory: Trajectory) -> Said:

@@ -16,6 +16,7 @@ from typing import Any
 
 from adjudge import ConfigError
 
+from .anchors import anchors_of
 from .config import open_reward, read_reward
 from .conversations import prompt_text
 from .framework import tested_with
@@ -92,14 +93,7 @@ class RankedGenerator(GeneratorInterface):  # type: ignore[misc]
 
     def _anchors(self, extras: dict[str, Any]) -> list[str]:
         """The reference answers in the field of the row, its `extra_info` or its `reward_spec` that the reward names."""
-        if self.anchor is None:
-            return []
-        places = (extras, extras.get("extra_info") or {}, extras.get("reward_spec") or {})
-        found: Any = next((place[self.anchor] for place in places if place.get(self.anchor) is not None), None)
-        if found is None:
-            known = ", ".join(sorted({name for place in places for name in place}))
-            raise ConfigError(f"anchor: a row has no field {self.anchor!r} (it has: {known}).\n  Remedy: name the field that is there.")
-        return [found] if isinstance(found, str) else list(found)
+        return anchors_of(self.anchor, "a row", extras, extras.get("extra_info") or {}, extras.get("reward_spec") or {})
 
 
 def _added(given: Any, value: float) -> Any:

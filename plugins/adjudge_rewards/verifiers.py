@@ -1,25 +1,27 @@
 """verifiers 0.4: an environment that ranks the attempts at a task, and a judge that compares each with reference answers.
 
 verifiers finds both in a module of the user's, by its name; that module says ``from adjudge_rewards.verifiers import RankedEnv``. Nobody's
-judgement is an error on the attempt's trace: verifiers and prime-rl leave such a trace out, also of the group's mean. Without an error its
-`reward` would read 0.
+judgement is an error on the attempt's trace: without an error its `reward` would read 0. verifiers leaves such a trace out, also of the
+group's mean. prime-rl leaves out its whole episode, which is the group; there ``undecided="mean"`` keeps the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from adjudge import ConfigError, DataError, JobError
 
+from .anchors import anchors_of
 from .config import read_reward
 from .conversations import Said
 from .framework import tested_with
 from .group_reward import SampleReward
 from .in_process import cohorts_of
+from .undecided import decided
 
 # ruff: noqa: E402 – what is missing is told before it is imported
 tested_with("verifiers", ">=0.4,<0.5", "pip install verifiers")
@@ -42,6 +44,8 @@ class RankedEnvConfig(vf.EnvConfig):  # type: ignore[misc]
     """Key of the reward in a trace."""
     weight: float = 1.0
     """What the reward counts among those of the task itself."""
+    undecided: Literal["error", "mean"] = "error"
+    """What an attempt gets that nobody could judge: an error, or the mean of its group, which has no advantage."""
 
 
 class RankedEnv(vf.Env[RankedEnvConfig]):  # type: ignore[misc]
@@ -68,12 +72,13 @@ class RankedEnv(vf.Env[RankedEnvConfig]):  # type: ignore[misc]
         for trace in episode.traces:
             trace.rewards[name] = None
             trace.record_metrics(SampleReward(0.0).metrics)
-        for trace, one in zip(finished, found, strict=True):
+        values = decided(found, [0] * len(found), "mean" if self.config.undecided == "mean" else "none")
+        for trace, one, value in zip(finished, found, values, strict=True):
             trace.record_metrics(one.metrics)
-            if one.value is None:
+            if value is None:
                 trace.record_error(JobError(f"the attempt has no reward: {one.reason}"))
             else:
-                trace.record_reward(name, one.value, self.config.weight)
+                trace.record_reward(name, value, self.config.weight)
 
 
 class AnchorJudgeConfig(vf.JudgeConfig):  # type: ignore[misc]
@@ -110,12 +115,7 @@ def asked(task: vf.TaskData) -> Said:
 
 def references(task: vf.TaskData, field: str | None) -> list[str]:
     """The reference answers in this field of the task."""
-    if field is None:
-        return []
-    found = getattr(task, field, None)
-    if found is None:
-        raise ConfigError(f"anchor: task {task.idx} has no field {field!r}.\n  Remedy: name the field with the reference answer.")
-    return [found] if isinstance(found, str) else list(found)
+    return anchors_of(field, f"task {task.idx}", dict(task))
 
 
 def _text(content: Any) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from adjudge import ConfigError, stable_id
 
+from .anchors import anchors_in
 from .cohorts import EVALUATED, Cohorts
 from .config import open_reward, read_reward
 from .framework import tested_with
@@ -84,11 +85,7 @@ class VerlReward(RewardManagerBase):  # type: ignore[misc]
 
     def _anchors(self, fields: Mapping[str, Any]) -> list[str]:
         """The reference answers in the column that the reward names, of the row, its ``extra_info`` or its ``reward_model``."""
-        if self.anchor is None:
-            return []
-        places = (fields, fields.get("extra_info") or {}, fields.get("reward_model") or {})
-        found: Any = next((place[self.anchor] for place in places if place.get(self.anchor) is not None), [])
-        return [found] if isinstance(found, str) else list(found)
+        return anchors_in(self.anchor, fields, fields.get("extra_info") or {}, fields.get("reward_model") or {})
 
 
 def _plain(value: Any) -> Any:

@@ -6,11 +6,13 @@ Runs where Gym's source is on the path with what it imports (docs/rewards/gym.md
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,28 @@ from adjudge_rewards import open_reward
 from adjudge_rewards.gym import AdjudgeConfig, AdjudgeResourcesServer
 
 TEXTS = ["75", "85", "86", "85"]
+COLLECTOR = """
+import asyncio, json, sys
+from nemo_gym import global_config
+from nemo_gym.config_types import BaseServerConfig
+from nemo_gym.rollout_collection import RolloutCollectionConfig, RolloutCollectionHelper
+from nemo_gym.server_utils import ServerClient
+from omegaconf import OmegaConf
+
+places, rows, out = sys.argv[1:]
+client = ServerClient(
+    head_server_config=BaseServerConfig(host="127.0.0.1", port=1), global_config_dict=OmegaConf.create(json.loads(places))
+)
+global_config._GLOBAL_CONFIG_DICT = client.global_config_dict
+
+class Collector(RolloutCollectionHelper):
+    def setup_server_client(self, head_server_config=None):
+        return client
+
+config = RolloutCollectionConfig(agent_name="agent", input_jsonl_fpath=rows, output_jsonl_fpath=out, num_repeats=4)
+asyncio.run(Collector().run_from_config(config))
+"""
+"""Gym's own, in a process of its own; what is replaced is the head server, which would say where the others are."""
 
 
 class Served:
@@ -51,14 +75,17 @@ class Served:
 
 
 def policy() -> Any:
-    """A model server that says the text that its request's metadata has, after a while."""
-    app, rng = FastAPI(), random.Random(0)
+    """A model server that says the text that its request's metadata has, or the next of several, after a while."""
+    app, rng, asked = FastAPI(), random.Random(0), Counter[str]()
 
     @app.post("/v1/responses")
     async def responses(request: Request) -> dict[str, Any]:
         body = await request.json()
         await asyncio.sleep(0.05 * rng.random())
-        part = {"type": "output_text", "text": body["metadata"]["text"], "annotations": []}
+        texts = body["metadata"]["text"].split()
+        asked[body["metadata"]["text"]] += 1
+        said = texts[asked[body["metadata"]["text"]] % len(texts)]
+        part = {"type": "output_text", "text": said, "annotations": []}
         message = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
         return {
             "id": "r", "object": "response", "created_at": 0, "model": "replay", "output": [message], "tools": [],
@@ -134,6 +161,7 @@ def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
         return asyncio.run(main())
 
+    run.start, run.places = start, places  # type: ignore[attr-defined]
     yield run
     if (session := server_utils._GLOBAL_AIOHTTP_CLIENT) is not None:
         asyncio.run_coroutine_threadsafe(session.close(), session._loop).result(30)
@@ -143,6 +171,17 @@ def rolled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     for process in processes:
         process.terminate()
         process.wait(30)
+
+
+def collected(rolled_out: Any, folder: Path, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rollouts and the metrics that Gym's collector writes of these rows, four of each, with `adjudge serve`."""
+    rolled_out.start("", http=True)
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = [json.dumps(rolled_out.places), str(folder / "rows.jsonl"), str(folder / "rollouts.jsonl")]
+    done = subprocess.run([sys.executable, "-c", COLLECTOR, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    [metrics] = json.loads((folder / "rollouts_aggregate_metrics.json").read_text())
+    return [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()], metrics
 
 
 def rows_of(texts: list[str], question: str = "37+48", **more: Any) -> list[dict[str, Any]]:
@@ -250,3 +289,17 @@ def test_gym_reads_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     found = AdjudgeResourcesServer.load_config_from_global_config()
     assert isinstance(found, AdjudgeConfig)
     assert (found.reward, found.num_rollouts_per_prompt, found.name) == ("/path/reward.yaml", 8, "judge")
+
+
+def test_gyms_collector_rolls_out_and_writes_down_what_the_judge_took(rolled_out: Any, tmp_path: Path) -> None:
+    other = ["42", "52", "41", "42"]
+    rollouts, metrics = collected(rolled_out, tmp_path, [*rows_of([" ".join(TEXTS)]), *rows_of([" ".join(other)], "12+30")])
+    assert len(rollouts) == 8
+    values = [*wanted(TEXTS), *wanted(other, "12+30")]
+    assert sorted(one["reward"] for one in rollouts) == pytest.approx(sorted(values))
+    assert metrics["agent_ref"] == {"name": "agent"}
+    assert metrics["key_metrics"] == {"mean/reward": pytest.approx(sum(values) / 8), "mean/masked": 0.0}
+    tokens = [one["adjudge_tokens"] for one in rollouts]
+    assert metrics["agent_metrics"]["mean/adjudge_tokens"] == pytest.approx(sum(tokens) / 8)
+    assert min(tokens) > 0
+    assert [one["_ng_task_index"] for one in metrics["group_level_metrics"]] == [0, 1]

@@ -64,12 +64,16 @@ def test_attempts_at_a_task_are_ranked_wherever_they_stand(hook: Any) -> None:
 
 def test_an_undecided_attempt_has_no_advantage(hook: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "adjudge"):
-        [group] = groups = transformed(hook, [episode("p", number, text) for number, text in enumerate(["3", "13", "9"])])
+        episodes = [episode("p", number, text) for number, text in enumerate(["3", "13", "9"])]
+        [group] = groups = transformed(hook, episodes)
     assert [one.reward for one in group.trajectories] == [0.0, 0.5, 1.0]
     assert advantages(groups)[0][1] == 0.0
     assert [one.signals["adjudge_undecided"] for one in group.trajectories] == [0.0, 1.0, 0.0]
     assert all(one.signals["adjudge_tokens"] > 0 for one in group.trajectories)
     assert "1 of 3 trajectories are undecided" in caplog.text
+    metrics = [one.metrics for one in episodes]
+    assert [one["adjudge_undecided"] for one in metrics] == [0.0, 1.0, 0.0], "what rLLM logs of a validation's episodes"
+    assert sum(one["adjudge_tokens"] for one in metrics) == sum(one.signals["adjudge_tokens"] for one in group.trajectories)
 
 
 def test_one_attempt_alone_has_no_advantage(hook: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -107,7 +108,10 @@ def evaluate(tmp_path: Path, endpoint: str) -> Callable[..., list[dict[str, Any]
         environment = {**os.environ, "PYTHONPATH": path, "POLICY_KEY": "none", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=400)
         assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-        return [json.loads(line) for line in (tmp_path / "out" / "run" / "traces.jsonl").read_text().splitlines()]
+        [written] = (tmp_path / "out").rglob("traces.jsonl")
+        found = [json.loads(line) for line in written.read_text().splitlines()]
+        shutil.rmtree(tmp_path / "out")
+        return found
 
     return call
 
