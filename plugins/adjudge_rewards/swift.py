@@ -36,7 +36,7 @@ _trainers: list[Any] = []
 
 
 class SwiftMetrics(TrainerCallback):  # type: ignore[misc]
-    """``callbacks_map["adjudge"] = SwiftMetrics``, with ``--callbacks adjudge``: the trainer logs ``adjudge/tokens`` and its kin."""
+    """``callbacks_map["adjudge_metrics"] = SwiftMetrics`` and ``--callbacks adjudge_metrics``: the trainer logs the judge's numbers."""
 
     def __init__(self, args: Any, trainer: Any) -> None:
         super().__init__(args, trainer)

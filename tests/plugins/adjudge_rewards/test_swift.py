@@ -37,7 +37,7 @@ class Watched(SwiftReward):
             seen.write(json.dumps([prompts, completions, values, columns["prompt_id"]]) + "\\n")
         return values
 
-orms["adjudge"], callbacks_map["adjudge"] = partial(Watched, "reward.yaml"), SwiftMetrics
+orms["adjudge"], callbacks_map["adjudge_metrics"] = partial(Watched, "reward.yaml"), SwiftMetrics
 """
 
 
@@ -54,7 +54,7 @@ def train(tmp_path: Path, embedded: Path) -> Callable[..., list[Any]]:
             str(Path(sys.executable).parent / "swift"), "rlhf", "--rlhf_type", "grpo", "--model", str(embedded), "--model_type", "qwen2",
             "--template", "chatml", "--tuner_type", "full", "--torch_dtype", "float32", "--dataset", "rows.jsonl",
             "--split_dataset_ratio", "0", "--external_plugins", "plugin.py", "--reward_funcs", "adjudge", "--num_generations", "4",
-            "--callbacks", "adjudge",
+            "--callbacks", "adjudge_metrics",
             "--per_device_train_batch_size", str(4 // processes), "--gradient_accumulation_steps", "1", "--max_completion_length", "4",
             "--temperature", "3", "--max_steps", "2", "--logging_steps", "1", "--save_strategy", "no", "--report_to", "none",
             "--output_dir", "out", "--use_cpu", "true", "--max_length", "200", "--dataloader_num_workers", "0", "--dataset_num_proc", "1",
