@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .hf_engine import HfEngine
     from .hub import find_cached_model
     from .openai_options import OpenAiEngine
+    from .precision import fast_bfloat16, gains_by_bfloat16
     from .replay import ReplayEngine
     from .stop_below import StopBelow
     from .tally import sampled_tokens
@@ -36,7 +37,9 @@ __all__ = [
     "VllmEngine",
     "context_length",
     "escape_special_tokens",
+    "fast_bfloat16",
     "find_cached_model",
+    "gains_by_bfloat16",
     "gguf_file",
     "is_whole_safetensors",
     "load_model",

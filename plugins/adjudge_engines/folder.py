@@ -121,8 +121,15 @@ def is_whole_safetensors(file: FilePath) -> bool:
     try:
         with file.open("rb") as data:
             size = int.from_bytes(data.read(8), "little")
-            header = json.loads(data.read(size)) if size <= file.stat().st_size else {}
-        offsets: list[int] = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        return 8 + size + max(offsets) == file.stat().st_size
+        header = safetensors_header(file)
+        return 8 + size + max(entry["data_offsets"][1] for entry in header.values()) == file.stat().st_size  # type: ignore[no-any-return]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
+
+
+def safetensors_header(file: FilePath) -> dict[str, Any]:
+    """Shapes, types and places of the weights in a file by their names; empty where the header is longer than the file."""
+    with file.open("rb") as data:
+        size = int.from_bytes(data.read(8), "little")
+        header: dict[str, Any] = json.loads(data.read(size)) if size <= file.stat().st_size else {}
+    return {name: entry for name, entry in header.items() if name != "__metadata__"}

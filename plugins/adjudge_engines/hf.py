@@ -23,6 +23,8 @@ from adjudge import Completion, ConfigError, JobError, Message
 from .chat import encode
 from .context import context_length
 from .continuous import ContinuousBatch, Row, trouble
+from .exact_head import keep_exact
+from .precision import automatic
 from .sampler import SeededSampler
 from .scoring import PathLogprobs, keeps_all, out_of_memory, positions_move
 from .stop_below import Calibration, StopBelow, told_early
@@ -55,9 +57,11 @@ class HfSession:
         transformers_logging.set_verbosity_error()
         self.device = _device(device)
         self.tokenizer: Any = load_tokenizer(folder, trust_remote_code=trust_remote_code, chat=chat)
+        dtype = automatic(folder, self.device.type) if dtype == "auto" and quantization is None else dtype
         precision = {"dtype": dtype} if quantization is None else packed_settings(quantization, self.device, dtype)
         model = load_model(folder, trust_remote_code=trust_remote_code, **precision)
         self.model: Any = (model.to(self.device) if quantization is None else model).eval()
+        keep_exact(self.model)
         self.batch_tokens, self.stop_below = batch_tokens, stop_below
         self._trouble: str | None = ""
         """Why rows of this model cannot come and go; "" = not tried yet."""

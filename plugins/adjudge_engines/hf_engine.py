@@ -13,6 +13,7 @@ from adjudge import Engine, Json, Message, Session
 
 from .chat_template import template_of
 from .installed import require, versions_of
+from .precision import fast_bfloat16
 from .stop_below import StopBelow
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class HfEngine(Engine):
     device: str | None = None
     """As torch writes it, for example ``cuda:1``; None = CUDA where there is one, else CPU."""
     dtype: Precision = "auto"
-    """Precision of the weights; ``auto`` = as they are stored."""
+    """Precision of the weights; ``auto`` = bfloat16 on a CPU that multiplies it by itself for models of 64 million weights or more, else as
+    they are stored."""
     trust_remote_code: bool = False
     """Whether Python code that lies in the model folder may run, here and in training; read it first."""
     quantization: Literal["8bit", "4bit"] | None = None
@@ -81,6 +83,7 @@ class HfEngine(Engine):
         """Every option but the sizes of batches, on which no completion depends, and the versions of what samples."""
         options = self.model_dump(mode="json", exclude=set(self.without_effect))
         packed = versions_of("bitsandbytes") if self.quantization else {}
+        packed |= {"bfloat16": "where it gains"} if self.dtype == "auto" and self.quantization is None and fast_bfloat16() else {}
         return {**options, **template_of(self), **packed, **versions_of("torch", "transformers", "tokenizers")}
 
     def count_tokens(self, model: FilePath, prompts: Sequence[list[Message]]) -> list[int] | None:

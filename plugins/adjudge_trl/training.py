@@ -16,6 +16,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
 from adjudge import AdjudgeError, ConfigError, StageContext, stable_seed
+from adjudge_engines import gains_by_bfloat16
 
 from .adapters import LESS
 from .checkpoints import checkpoint_folder
@@ -38,7 +39,7 @@ def settings(stage: StageContext, table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "report_to": "none",
         "disable_tqdm": True,
-        "bf16": torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        "bf16": _in_bfloat16(stage.model),
         "gradient_checkpointing": False,
         "dataloader_pin_memory": torch.cuda.is_available(),
         "use_cpu": not torch.accelerator.is_available(),
@@ -50,6 +51,13 @@ def settings(stage: StageContext, table: Mapping[str, Any]) -> dict[str, Any]:
         "trust_remote_code": stage.trust_remote_code,
         "seed": stable_seed("trl", stage.name, stage.seed) % 2**31,
     }
+
+
+def _in_bfloat16(model: FilePath) -> bool:
+    """Whether products are made in bfloat16, from weights that stay as precise as they are: on GPUs that can, and CPUs that gain by it."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return not torch.accelerator.is_available() and gains_by_bfloat16(model)
 
 
 def start_trainer(stage: StageContext, make: Callable[[], Made], table: Mapping[str, Any]) -> Made:
