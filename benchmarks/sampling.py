@@ -1,8 +1,9 @@
-"""How fast the engine `hf` samples, beside an earlier commit of this repository, in turns; writes benchmarks/results/sampling.{json,md}.
+"""How fast the engine `hf` samples, beside an earlier commit of this repository and vLLM; writes benchmarks/results/sampling.{json,md}.
 
     python benchmarks/sampling.py --model FOLDER [--against 08e505a] [--rounds 2]
 
-FOLDER holds SmolLM2-135M-Instruct; the embedded judge is made of the package's own weights. Each run is a process of its own.
+FOLDER holds SmolLM2-135M-Instruct; the embedded judge is made of the package's own weights. Each run is a process of its own, in turns.
+vLLM is asked where `make test-vllm` has made its environment.
 """
 
 from __future__ import annotations
@@ -10,109 +11,81 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
-ROOT = Path(__file__).parents[1]
+from bench import RESULTS, ROOT, save, table
+
+VLLM = ROOT / ".venv-vllm" / "bin" / "python"
+LONG: dict[str, Any] = {"length": 512, "problems": 3, "new": 96}
 CELLS: dict[str, dict[str, Any]] = {
-    "P 512, G 8, 3 problems, 96 new, fp32": {"length": 512, "problems": 3, "new": 96, "dtype": "float32", "target": 2.5},
-    "the same, bf16": {"length": 512, "problems": 3, "new": 96, "dtype": "bfloat16", "target": 2.5},
-    "the same, default dtype": {"length": 512, "problems": 3, "new": 96, "dtype": "auto", "target": 5.0},
+    "P 512, G 8, 3 problems, 96 new, fp32": {**LONG, "dtype": "float32", "target": 2.5},
+    "the same, bf16": {**LONG, "dtype": "bfloat16", "target": 2.5},
+    "the same, default dtype": {**LONG, "dtype": "auto", "target": 5.0},
+    "the same, bf16, beside vLLM": {**LONG, "dtype": "bfloat16", "target": 0.8, "vllm": True},
     "skewed lengths up to 200, fp32": {"length": 512, "problems": 3, "new": 200, "dtype": "float32", "stop": ["."], "target": 3.0},
     "embedded judge, P 60, G 8, 48 problems": {"length": 60, "problems": 48, "new": 112, "dtype": "auto", "embedded": True, "target": 1.0},
+    "a GRPO step, 4 x 8 rollouts of 48, LoRA": {"problems": 4, "new": 48, "steps": 3, "target": 2.5},
 }
-"""`target` is the least share of the earlier commit's tokens per second."""
+"""`target` is the least share of the other side's tokens per second."""
+TINY = {"problems": 1, "new": 4}
+"""What `--tiny` makes of every cell, to see that it works."""
+HEAD = (
+    "cell", "tokens, mean / longest", "tokens/s, other", "now", "ratio", "target", "seconds, other", "now",
+    "extra memory, MiB, other", "now",
+)  # fmt: skip
 
 
-def one(cell: dict[str, Any], model: str) -> dict[str, Any]:
-    """Sample a cell here and say how it went."""
-    from adjudge_engines import HfEngine
-
-    with HfEngine(dtype=cell["dtype"], device="cpu").open(Path(model)) as session:
-        prompts: list[Any] = [chat for problem in range(cell["problems"]) for chat in [_prompt(session, problem, cell["length"])] * 8]
-        list(session.sample(prompts[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))  # what is tried out once
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
-        found = dict(
-            session.sample(
-                prompts, seeds=list(range(len(prompts))), temperature=1.0, top_p=1.0, max_new_tokens=cell["new"], stop=cell.get("stop", [])
-            )
-        )
-        seconds = time.perf_counter() - start
-    lengths = [len(found[index].token_ids) for index in range(len(prompts))]
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return {"seconds": seconds, "tokens": sum(lengths), "mean": statistics.mean(lengths), "longest": max(lengths), "extra_mib": memory}
-
-
-def _prompt(session: Any, problem: int, length: int) -> list[dict[str, str]]:
-    text = f"{problem}: "
-    while len(session.encode([{"role": "user", "content": text}])) < length:
-        text += f"{problem + 3}+{len(text) % 89}=" if length < 100 else " The second answer names the right sum."
-    return [{"role": "user", "content": text}]
-
-
-def measure(cell: dict[str, Any], model: str, source: Path) -> dict[str, Any]:
-    """`one` in a process that has the code in `source`."""
+def measure(cell: dict[str, Any], model: str, source: Path, python: str = sys.executable) -> dict[str, Any]:
+    """A cell in a process that has the code in `source`."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source / "core"), str(source / "plugins")])}
-    told = subprocess.run(
-        [sys.executable, __file__, "--model", model, "--one", json.dumps(cell)], env=env, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    side = Path(__file__).parent / "sampling_side.py"
+    told = subprocess.run([python, str(side), json.dumps(cell), model], env=env, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
     return found
 
 
-def compare(model: str, against: str, rounds: int, only: str) -> dict[str, Any]:
+def compare(cell: dict[str, Any], model: str, earlier: Path, rounds: int) -> dict[str, Any]:
+    """Both sides of a cell in turns: the other one is vLLM, or the earlier build."""
     from adjudge import find_model
 
-    with tempfile.TemporaryDirectory() as folder:
-        earlier = Path(folder) / "earlier"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(earlier), against], check=True, capture_output=True)
-        try:
-            cells = {}
-            for name, cell in CELLS.items():
-                if only not in name:
-                    continue
-                weights = str(find_model("adjudge_arithmetic:model")) if cell.get("embedded") else model
-                runs: dict[str, list[dict[str, Any]]] = {"earlier": [], "now": []}
-                for _ in range(rounds):
-                    for side, source in (("earlier", earlier), ("now", ROOT)):
-                        runs[side].append(measure(cell, weights, source))
-                cells[name] = {"target": cell["target"], **runs}
-                print(row(name, cells[name]), flush=True)
-        finally:
-            subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
-    return {"against": against, "rounds": rounds, "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg(), "cells": cells}
+    weights = str(find_model("adjudge_arithmetic:model")) if cell.get("embedded") else model
+    runs: dict[str, list[dict[str, Any]]] = {"other": [], "now": []}
+    for _ in range(rounds):
+        if cell.get("vllm"):
+            runs["other"].append(measure(cell, weights, ROOT, str(VLLM)))
+        else:
+            runs["other"].append(measure(cell, weights, earlier))
+        runs["now"].append(measure({**cell, "vllm": False}, weights, ROOT))
+    return {"target": cell["target"], **runs}
 
 
-def row(name: str, cell: dict[str, Any]) -> str:
-    """A line of the table: medians, and the median of the rounds' ratios."""
-    speed = {side: [run["tokens"] / run["seconds"] for run in cell[side]] for side in ("earlier", "now")}
-    ratio = statistics.median(now / earlier for now, earlier in zip(speed["now"], speed["earlier"], strict=True))
-    memory = [statistics.median(run["extra_mib"] for run in cell[side]) for side in ("earlier", "now")]
-    middle = {side: statistics.median(values) for side, values in speed.items()}
+def row(name: str, cell: dict[str, Any]) -> list[str]:
+    """Medians, and the median of the rounds' ratios."""
+    if "skipped" in cell:
+        return [name, cell["skipped"], *[""] * (len(HEAD) - 2)]
+    sides = ("other", "now")
+    speed = {side: [run["tokens"] / run["seconds"] for run in cell[side]] for side in sides}
+    ratio = statistics.median(now / other for now, other in zip(speed["now"], speed["other"], strict=True))
+    seconds, memory = ([statistics.median(run[what] for run in cell[side]) for side in sides] for what in ("seconds", "extra_mib"))
     last = cell["now"][-1]
-    return (
-        f"| {name} | {last['mean']:.0f} / {last['longest']} | {middle['earlier']:.0f} | {middle['now']:.0f}"
-        f" | {ratio:.2f} x | {cell['target']} x | {memory[0]:.0f} | {memory[1]:.0f} |"
-    )
+    return [
+        name, f"{last['mean']:.0f} / {last['longest']}", *(f"{statistics.median(speed[side]):.3g}" for side in sides), f"{ratio:.2f} x",
+        f"{cell['target']} x", *(f"{value:.1f}" for value in seconds), *(f"{value:.0f}" for value in memory),
+    ]  # fmt: skip
 
 
-def table(found: dict[str, Any]) -> str:
+def shown(found: dict[str, Any]) -> str:
     head = (
-        f"# Sampling in `hf`, beside commit {found['against']}\n\nMade by `python benchmarks/sampling.py`; {found['rounds']} rounds in"
-        f" turns, {found['cores']} cores, load {found['load'][0]:.1f}.\nSpeeds are tokens per second (medians); memory is what sampling"
-        " adds, in MiB.\n\n| cell | tokens, mean / longest | earlier | now | ratio | target | memory earlier | memory now |\n"
-        "|---|---|---|---|---|---|---|---|\n"
+        f"The other side is commit {found['against']}, or vLLM where that is said; {found['rounds']} rounds in turns,"
+        f" {found['cores']} cores, load {found['load'][0]:.1f}.\nMedians; of GRPO seconds are those of a step. vLLM's memory is in"
+        " processes of its own.\n\n"
     )
-    return head + "\n".join(row(name, cell) for name, cell in found["cells"].items()) + "\n"
+    return head + table(HEAD, [row(name, cell) for name, cell in found["cells"].items()]) + "\n"
 
 
 def main() -> None:
@@ -121,16 +94,28 @@ def main() -> None:
     parser.add_argument("--against", default="08e505a")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", default="", help="cells whose name holds this, printed and not written")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--tiny", action="store_true", help="a few tokens of every cell, printed and not written")
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(one(json.loads(options.one), options.model)))
-        return
-    found = compare(options.model, options.against, options.rounds, options.only)
-    if options.only:
-        return
-    (RESULTS / "sampling.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "sampling.md").write_text(table(found))
+    found = {"against": options.against, "rounds": options.rounds, "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()}
+    cells: dict[str, Any] = {}
+    git = ["git", "-C", str(ROOT), "worktree"]
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = Path(folder) / "earlier"
+        subprocess.run([*git, "add", "--detach", str(earlier), options.against], check=True, capture_output=True)
+        try:
+            for name, cell in CELLS.items():
+                if options.only not in name:
+                    continue
+                if cell.get("vllm") and not VLLM.exists():
+                    cells[name] = {"skipped": "vLLM is not here: make test-vllm makes its environment"}
+                else:
+                    cells[name] = compare({**cell, **(TINY if options.tiny else {})}, options.model, earlier, options.rounds)
+                print(" | ".join(row(name, cells[name])), flush=True)
+        finally:
+            subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
+    if not options.only and not options.tiny:
+        save("sampling", {**found, "cells": cells})
+        (RESULTS / "sampling.md").write_text(shown({**found, "cells": cells}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""What one process of `sampling.py` does: sample a cell's prompts, or train one through GRPO, with the code that PYTHONPATH names.
+
+It is run by builds of long ago as well, so it takes no name that they lack.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+LIMIT = 2048
+"""Tokens that vLLM is given room for; prompt and judgement of every cell have fewer."""
+
+
+def sampled(cell: dict[str, Any], model: str) -> dict[str, Any]:
+    """Sample G times from every prompt, and say how that went."""
+    with engine_of(cell).open(Path(model)) as session:
+        prompts: list[Any] = [chat for problem in range(cell["problems"]) for chat in [_prompt(session, problem, cell["length"])] * 8]
+        list(session.sample(prompts[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))  # what is tried out once
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.perf_counter()
+        found = dict(
+            session.sample(
+                prompts, seeds=list(range(len(prompts))), temperature=1.0, top_p=1.0, max_new_tokens=cell["new"], stop=cell.get("stop", [])
+            )
+        )
+        seconds = time.perf_counter() - start
+    lengths = [len(found[index].token_ids) for index in range(len(prompts))]
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"seconds": seconds, "tokens": sum(lengths), "mean": statistics.mean(lengths), "longest": max(lengths), "extra_mib": memory}
+
+
+def engine_of(cell: dict[str, Any]) -> Any:
+    if cell.get("vllm"):
+        from adjudge_engines import VllmEngine
+
+        return VllmEngine(dtype=cell["dtype"], max_model_len=LIMIT)
+    from adjudge_engines import HfEngine
+
+    return HfEngine(dtype=cell["dtype"], device="cpu")
+
+
+def _prompt(session: Any, problem: int, length: int) -> list[dict[str, str]]:
+    encode = session.encode if hasattr(session, "encode") else lambda chat: session.texts.prompts([chat], 1)[0][0]
+    text = f"{problem}: "
+    while len(encode([{"role": "user", "content": text}])) < length:
+        text += f"{problem + 3}+{len(text) % 89}=" if length < 100 else " The second answer names the right sum."
+    return [{"role": "user", "content": text}]
+
+
+def trained(cell: dict[str, Any], model: str) -> dict[str, Any]:
+    """GRPO with LoRA: seconds of every step but the first, in which things are made once; tokens are those of a step's rollouts."""
+    from trl import GRPOTrainer
+
+    from adjudge import JobError, Stage
+    from adjudge_arithmetic import ArithmeticDataset
+    from adjudge_engines import HfEngine
+    from adjudge_grpo import Grpo
+    from adjudge_judges import ArithmeticJudge
+    from adjudge_trl import Lora
+
+    times, lengths, log = [], [], GRPOTrainer.log
+
+    def timed(self: Any, logs: dict[str, float], *args: Any) -> None:
+        log(self, logs, *args)
+        if "loss" in logs:
+            times.append(time.perf_counter())
+            lengths.append(logs["completions/mean_length"])
+
+    GRPOTrainer.log = timed
+    judge = ArithmeticJudge(temperature=1.0, max_new_tokens=cell["new"])
+    problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
+    options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as name, suppress(JobError):  # where none of so few rollouts taught anything
+        folder = Path(name)
+        stage = Stage(1, "grpo", folder / "1-grpo", folder / "records", Path(model), Path(model), judge, HfEngine(device="cpu"), problems)
+        options.train(stage)
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    mean = statistics.mean(lengths)
+    seconds = (times[-1] - times[0]) / (len(times) - 1)
+    tokens = round(mean * cell["problems"] * 8)
+    return {"seconds": seconds, "tokens": tokens, "mean": mean, "longest": cell["new"], "extra_mib": memory}
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    print(json.dumps((trained if asked.get("steps") else sampled)(asked, sys.argv[2])))
