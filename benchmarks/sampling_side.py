@@ -6,7 +6,6 @@ It is run by builds of long ago as well, so it takes no name that they lack.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -19,12 +18,24 @@ LIMIT = 2048
 """Tokens that vLLM is given room for; prompt and judgement of every cell have fewer."""
 
 
+def status(name: str) -> float:
+    """A size of this process's memory in MiB, by Linux's name for it."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak() -> float:
+    """Let the peak begin here, for loading a model may take more than sampling from it; returns what is held now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return status("VmRSS")
+
+
 def sampled(cell: dict[str, Any], model: str) -> dict[str, Any]:
     """Sample G times from every prompt, and say how that went."""
     with engine_of(cell).open(Path(model)) as session:
         prompts: list[Any] = [chat for problem in range(cell["problems"]) for chat in [_prompt(session, problem, cell["length"])] * 8]
         list(session.sample(prompts[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))  # what is tried out once
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = forget_peak()
         start = time.perf_counter()
         found = dict(
             session.sample(
@@ -33,7 +44,7 @@ def sampled(cell: dict[str, Any], model: str) -> dict[str, Any]:
         )
         seconds = time.perf_counter() - start
     lengths = [len(found[index].token_ids) for index in range(len(prompts))]
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    memory = status("VmHWM") - before
     return {"seconds": seconds, "tokens": sum(lengths), "mean": statistics.mean(lengths), "longest": max(lengths), "extra_mib": memory}
 
 
@@ -78,12 +89,12 @@ def trained(cell: dict[str, Any], model: str) -> dict[str, Any]:
     judge = ArithmeticJudge(temperature=1.0, max_new_tokens=cell["new"])
     problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
     options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = forget_peak()
     with tempfile.TemporaryDirectory() as name, suppress(JobError):  # where none of so few rollouts taught anything
         folder = Path(name)
         stage = Stage(1, "grpo", folder / "1-grpo", folder / "records", Path(model), Path(model), judge, HfEngine(device="cpu"), problems)
         options.train(stage)
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    memory = status("VmHWM") - before
     mean = statistics.mean(lengths)
     seconds = (times[-1] - times[0]) / (len(times) - 1)
     tokens = round(mean * cell["problems"] * 8)

@@ -14,8 +14,8 @@ from transformers.cache_utils import DynamicLayer
 
 Trunk = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of a prompt by layer, shape (H, P, D) each."""
-GROWTH = 64
-"""Columns that slots get at least when they become too short."""
+START, GROWTH = 16, 64
+"""Columns behind the prompt at first, while prompts are held beside the slots, and how many slots get at least when they are too short."""
 
 
 class SlotLayer(DynamicLayer):  # type: ignore[misc]
@@ -54,7 +54,7 @@ class Slots:
         self.columns = 0
         """As many columns as the longest row in use has."""
         self.most = columns
-        self.room = min(columns, like[0][0].shape[1] + GROWTH)
+        self.room = min(columns, like[0][0].shape[1] + START)
         """Columns that there are by now."""
         self.cache = DynamicCache()
         self.cache.layers = [SlotLayer(layer, slots, self.room, self) for layer in like]

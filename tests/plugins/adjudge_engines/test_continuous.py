@@ -108,13 +108,13 @@ def test_memory_that_does_not_suffice_halves_the_rows_and_loses_none(
 def test_slots_grow_as_rows_do_and_keep_what_is_in_them() -> None:
     import torch
 
-    from adjudge_engines.slots import GROWTH, Slots
+    from adjudge_engines.slots import GROWTH, START, Slots
 
     trunk = [(torch.randn(2, 5, 4), torch.randn(2, 5, 4)) for _ in range(3)]
     slots = Slots(trunk, 2, 1000)
     slots.put(0, trunk)
-    assert slots.room == 5 + GROWTH, "and not the 1000 columns that a row may come to have"
-    for length in (40, 5 + GROWTH, 300):
+    assert slots.room == 5 + START, "and not the 1000 columns that a row may come to have"
+    for length in (5 + START, 40 + GROWTH, 300):
         slots.at([length, 3], torch.device("cpu"))
         assert length < slots.room < length + 2 * GROWTH
     for layer, (key_HPD, value_HPD) in zip(slots.cache.layers, trunk, strict=True):
