@@ -109,6 +109,7 @@ class VllmSession:
         """All but a path's last token are told as parts of a prompt; the last is sampled, as the only one allowed.
 
         So a path may be as long as the model takes, and nothing is computed that is not asked for. vLLM's rank counts exact ties as above.
+        Its `logprob_token_ids` would tell the last token too, but not its rank, and takes their lists from requests in the same batch.
         """
         listed = int("top_logprob" in statistics)
         starts = [self.texts.to_score(chat, paths) for chat, paths in prompts]
@@ -164,7 +165,8 @@ def _positions(flat: Any, first: int) -> list[dict[str, float]]:
     """What vLLM lists of every position from this one on: the token that stands there comes first, then the most probable one."""
     spans = zip(flat.start_indices[first:], flat.end_indices[first:], strict=True)
     return [
-        {"logprob": flat.logprobs[start], "rank": flat.ranks[start], "top_logprob": max(flat.logprobs[start:end])} for start, end in spans
+        {"logprob": flat.logprobs[start], "rank": float(flat.ranks[start]), "top_logprob": max(flat.logprobs[start:end])}
+        for start, end in spans
     ]
 
 
