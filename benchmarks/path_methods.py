@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import tempfile
 import types
@@ -39,7 +40,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "num_attention_heads": 28, "num_key_value_heads": 4, "tie_word_embeddings": False,
     },
     "quick": {
-        "vocab_size": 500, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+        "vocab_size": 500, "hidden_size": 128, "intermediate_size": 192, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True,
     },
 }  # fmt: skip
@@ -93,7 +94,7 @@ def adjudge_whole(model: Any, tokens: int) -> Run:
         strategy = strategies.WholeSequences(model, prompt, 0)
         size = max(1, tokens // (len(prompt) + max(map(len, paths))))
         batches = [paths[start : start + size] for start in range(0, len(paths), size)]
-        return _by_path(paths, torch.cat([strategy.score([[path] for path in batch]) for batch in batches]))
+        return _by_path(paths, torch.cat([strategy.score([[path] for path in batch])[0] for batch in batches]))
 
     return run
 
@@ -161,6 +162,8 @@ class Vllm:
     """`prompt_logprobs` of an engine of its own that holds the same weights."""
 
     def __init__(self, model: Any, tokens: int) -> None:
+        os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # as many cores as the others have
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         from vllm import LLM, SamplingParams
 
         cpu = model.device.type == "cpu"  # where vLLM cannot read a prompt in pieces: it has to take the longest whole
