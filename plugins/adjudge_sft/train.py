@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .sft import Sft
 
 IGNORED = -100
+AT_ONCE = 32
+"""Rows that are held until they are written; each may have tens of thousands of tokens."""
 FEATURES = Features({"input_ids": ListOf(Value("int32")), "labels": ListOf(Value("int32"))})
 
 
@@ -89,7 +91,7 @@ def rows_of(chosen: Sequence[ReasoningPath], stage: StageContext, tokenizer: Any
     file = stage.folder / f"rows-{stage.process_group.rank}.arrow"
     file.parent.mkdir(parents=True, exist_ok=True)
     by_id = {problem.id: problem for problem in stage.problems}
-    with ArrowWriter(path=str(file), features=FEATURES) as writer:
+    with ArrowWriter(path=str(file), features=FEATURES, writer_batch_size=AT_ONCE) as writer:
         for path in chosen:
             row = _row_of(by_id[path.problem_id], path, stage, tokenizer)
             writer.write(row)

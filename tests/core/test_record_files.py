@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge import Completion, ConfigError, Outcome, ReasoningPath, Records, Verdict, join_parts, succeeded, token_files, tokens_back
+from adjudge.store import record_index
 from adjudge.store import token_files as files
 
 numbers = pytest.importorskip("numpy", reason="numpy comes with adjudge")
@@ -135,6 +136,20 @@ def test_the_index_is_made_again_where_it_is_lost_cut_or_of_another_file(tmp_pat
     assert [path.id for path in Records(file).load(ReasoningPath)] == [f"path-{number}" for number in range(1, 6)]
     file.unlink()
     assert Records(file).ids == set()
+
+
+def test_many_records_are_found_by_id_and_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_index, "FEW", 8)
+    monkeypatch.setattr(record_index, "_hash", lambda ident: (len(ident), hash(ident) & 0xFFFFFFFF))  # few keys, so that many are equal
+    records = Records(tmp_path / "many.jsonl")
+    for number in range(100):
+        records.append({"id": f"é{number}", "value": number})
+        records.append({"id": f"é{number}", "value": -1})
+    for found in (records, Records(tmp_path / "many.jsonl")):
+        assert [*found.ids] == [f"é{number}" for number in range(100)]
+        assert [found.ids.number(f"é{number}") for number in range(101)] == [*range(100), None]
+        assert [found.ids.row(number)["value"] for number in range(100)] == [*range(100)]
+        found.close()
 
 
 def test_files_of_earlier_versions_are_read_and_gone_on_with(tmp_path: Path) -> None:
