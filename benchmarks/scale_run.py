@@ -27,6 +27,8 @@ EVERY = 0.25
 WHOLE = 80_000
 """Problems of the run that is computed."""
 POINTS = 400
+FIXED = ("evaluation before", "libraries of training", "evaluation after")
+"""Phases whose work does not grow with the problems."""
 
 
 def resident_mib(pid: int) -> float:
@@ -96,14 +98,14 @@ def whole(part: dict[str, Any], full: dict[str, Any], of: Any) -> float:
 
 def shown(data: dict[str, Any]) -> str:
     part, full = data["runs"]
-    rows = []
+    rows, times, memory = [], list[float](), list[float]()
     for phase in seconds(full):
-        memory, times = (lambda run, name=phase: peak(run, name)), (lambda run, name=phase: seconds(run)[name])
-        cells = [f"{times(full):.0f} s", f"{peak(full, phase):,.0f} MiB", minutes(whole(part, full, times))]
-        rows.append([phase, *cells, f"{whole(part, full, memory):,.0f} MiB"])
-    total = minutes(whole(part, full, lambda run: sum(seconds(run).values())))
-    most = [f"{peak(full):,.0f} MiB", total, f"{whole(part, full, peak):,.0f} MiB"]
-    rows.append(["all", f"{sum(seconds(full).values()):.0f} s", *most])
+        took = seconds(full)[phase]
+        times.append(took if phase in FIXED else took * WHOLE / full["problems"])
+        memory.append(whole(part, full, lambda run, name=phase: peak(run, name)))
+        rows.append([phase, f"{took:.0f} s", f"{peak(full, phase):,.0f} MiB", minutes(times[-1]), f"{memory[-1]:,.0f} MiB"])
+    total = [f"{sum(seconds(full).values()):.0f} s", f"{peak(full):,.0f} MiB", minutes(sum(times)), f"{max(memory):,.0f} MiB"]
+    rows.append(["all", *total])
     disk = [
         [name, f"{there / 1e9:.2f} GB", f"{whole(part, full, lambda run, name=name: run['disk_bytes'][name]) / 1e9:.1f} GB"]
         for name, there in full["disk_bytes"].items()
@@ -113,8 +115,9 @@ def shown(data: dict[str, Any]) -> str:
     heads = ["phase", f"{measured}: time", "most memory", f"{computed}: time", "most memory"]
     return (
         f"{full['problems']:,} problems, {full['paths']:,} paths of {data['tokens']} tokens, {full['tests']:,} problems held out;"
-        f" load average of the machine {full['load_before']:.1f} before. The columns for {computed} are computed: the line through"
-        f" this run and one of {part['problems']:,} problems. The model's time for {WHOLE * paths * data['tokens']:,} tokens comes on top."
+        f" load average of the machine {full['load_before']:.1f} before. The columns for {computed} are computed: memory and disk by"
+        f" the line through this run and one of {part['problems']:,} problems, time in proportion, but for evaluation and libraries."
+        f" The model's time for {WHOLE * paths * data['tokens']:,} tokens comes on top."
         f"\n\n{table(heads, rows)}\n\n{table(['on disk', measured, computed], disk)}\n"
     )
 
