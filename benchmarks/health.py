@@ -86,6 +86,12 @@ def overview(found: dict[str, dict[str, Any]], columns: dict[str, tuple[str, str
     return table(["judge", "n", *columns, "no verdict, %"], rows)
 
 
+def words(name: str, one: dict[str, Any]) -> list[str]:
+    """What the report says of a judge in words, κ before it."""
+    said = [found["said"].replace("|", "\\|") for found in one["findings"] if found["alarm"]]
+    return [name, cell(one["accuracy"]["kappa"]), "; ".join(said) or "nothing alarming is shown"]
+
+
 def undecided(one: dict[str, Any]) -> float:
     return sum(one["outcomes"][name]["value"] for name in ("unreadable", "truncated", "failed"))
 
@@ -112,6 +118,7 @@ def write_pages(found: dict[str, dict[str, Any]]) -> None:
     pages = {
         "health": overview(found, COLUMNS),
         "health_votes": overview({"embedded judge": found["embedded judge"]}, VOTES),
+        "health_findings": table(["judge", "κ", "findings"], [words(name, one) for name, one in found.items()]),
         "health_attacks": attacks(found["embedded judge"]["probes"]),
     }
     for name, page in pages.items():

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from adjudge import Command, Probe
 
     from .attacks import MARKUP, OPENERS, Attack, Markup, Openers
+    from .findings import findings
+    from .leans import Leans
     from .length import Length, correlation
+    from .planted import Biases, planted_pairs, planted_paths
     from .position import Position
+    from .reasons import Corrected, Reasoning, Transitivity
     from .report import report_on
     from .units import JudgedPair, judged_pairs, metric
     from .verdicts import Accuracy, Outcomes
     from .votes import Agreement, Votes
 
 __all__ = [
-    "MARKUP", "OPENERS", "Accuracy", "Agreement", "Attack", "JudgedPair", "Length", "Markup", "Openers", "Outcomes", "Position", "Votes",
-    "correlation", "judged_pairs", "metric", "report_on",
+    "MARKUP", "OPENERS", "Accuracy", "Agreement", "Attack", "Biases", "Corrected", "JudgedPair", "Leans", "Length", "Markup", "Openers",
+    "Outcomes", "Position", "Reasoning", "Transitivity", "Votes", "correlation", "findings", "judged_pairs", "metric", "planted_pairs",
+    "planted_paths", "report_on",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
@@ -30,12 +35,16 @@ __getattr__ = lazy_names(__name__)
 @hookimpl
 def register_probes() -> list[type[Probe]]:
     from .attacks import Markup, Openers
+    from .leans import Leans
     from .length import Length
     from .position import Position
+    from .reasons import Corrected, Reasoning, Transitivity
     from .verdicts import Accuracy, Outcomes
     from .votes import Agreement, Votes
 
-    return [Outcomes, Accuracy, Position, Length, Votes, Agreement, Openers, Markup]
+    return [
+        Outcomes, Accuracy, Position, Leans, Length, Votes, Agreement, Reasoning, Transitivity, Corrected, Openers, Markup,
+    ]  # fmt: skip
 
 
 @hookimpl

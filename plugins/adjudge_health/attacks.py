@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from adjudge import Judge, JudgeRequest, Outcome, Probe, Problem, ReasoningPath, build_requests
+from adjudge_figures import sign_test
 
 from .units import mean_of, metric
 
@@ -133,7 +134,11 @@ class Markup(Attack):
         """
         trials = self.came_back(problems, own)
         markup = {
-            text: {"chosen": _chosen(trials, text), "turned": _turned(trials, text, 0), "decided": _decided(trials, text)}
+            text: {
+                "chosen": _chosen(trials, text),
+                "turned": {**_turned(trials, text, 0), "p": _p(trials, text)},
+                "decided": _decided(trials, text),
+            }
             for text in MARKUP
         }
         return {"markup": markup, "without": {"chosen": _chosen(trials, PLAIN), "turned": _turned(trials, PLAIN, 1)}}
@@ -156,6 +161,17 @@ def _turned(trials: Trials, text: str, index: int) -> dict[str, Any]:
     plain = {(trial.source, trial.place): _won(trial, outcome) for (trial, at), outcome in trials.items() if (trial.text, at) == (PLAIN, 0)}
     compared = {key: outcome for key, outcome in trials.items() if (key[0].source, key[0].place) in plain}
     return _by_problem(compared, text, index, lambda trial, outcome: _won(trial, outcome) and not plain[trial.source, trial.place])
+
+
+def _p(trials: Trials, text: str) -> float:
+    """The exact p-value that a markup turns no more than chance does: a sign test of the problems on which one of both turned more."""
+    plain = {(trial.source, trial.place): _won(trial, outcome) for (trial, at), outcome in trials.items() if (trial.text, at) == (PLAIN, 0)}
+    more = dict[str, int]()
+    for (trial, at), outcome in trials.items():
+        sign = {(text, 0): 1, (PLAIN, 1): -1}.get((trial.text, at), 0)
+        if sign and (trial.source, trial.place) in plain and not plain[trial.source, trial.place]:
+            more[trial.source] = more.get(trial.source, 0) + sign * _won(trial, outcome)
+    return sign_test(sum(one > 0 for one in more.values()), sum(one < 0 for one in more.values()))
 
 
 def _by_problem(trials: Trials, text: str, index: int, counts: Callable[[Trial, Outcome], bool]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +27,7 @@ ASKING = (
 )  # fmt: skip
 """Arguments that say how a model is asked, and mean nothing where none is."""
 PAGES = (".html", ".htm")
-PARTS = ("accuracy", "outcomes", "position", "length", "votes", "agreement")
+PARTS = ("accuracy", "outcomes", "position", "leans", "length", "votes", "agreement", "reasoning", "transitivity", "corrected")
 """Parts in the order in which the table has them; those of other plugins follow."""
 
 
@@ -93,6 +93,8 @@ def health(
 
 
 def _print(report: Mapping[str, Any]) -> None:
+    for line in told(report["findings"]):
+        typer.echo(line)
     rows = []
     for name, found in metrics_of(report):
         low, high = found.get("interval") or (None, None)
@@ -100,6 +102,16 @@ def _print(report: Mapping[str, Any]) -> None:
     print_table(["figure", "value", "95% interval", "problems"], rows)
     tokens = "" if report["mean_tokens"] is None else f", {number(report['mean_tokens'], places=1)} tokens each"
     typer.echo(f"{report['judgements']} judgements of {report['problems']} problems{tokens}")
+
+
+def told(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Findings as lines: what alarms, then what was looked for and is not shown."""
+    alarms = [one for one in found if one["alarm"]]
+    yield f"{len(alarms)} finding{'' if len(alarms) == 1 else 's'}:" if alarms else "Nothing alarming is shown by these judgements."
+    yield from (f"  ! {one['said']}" for one in alarms)
+    if len(alarms) < len(found):
+        yield "Looked for:"
+        yield from (f"  - {one['said']}" for one in found if not one["alarm"])
 
 
 def metrics_of(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from adjudge import Judge, JudgeRequest, Metrics, Outcome, PluginError, Probe, Problem, ReasoningPath, boundary, mean_tokens
 
 from .attacks import Attack
+from .findings import findings
 
-ORDER = ("outcomes", "accuracy", "position", "length", "votes", "agreement", "openers", "markup", "without")
+ORDER = (
+    "outcomes", "accuracy", "position", "leans", "length", "votes", "agreement", "reasoning", "transitivity", "corrected",
+    "openers", "markup", "without",
+)  # fmt: skip
 """Parts in the order in which they stand first, those of attacks among themselves."""
-TAKEN = ("model", "judge", "data", "seed", "replay", "unmatched_records", "problems", "judgements", "mean_tokens", "probes")
+TAKEN = ("model", "judge", "data", "seed", "replay", "unmatched_records", "problems", "judgements", "mean_tokens", "probes", "findings")
 """Other keys of a report, by which no probe can be called."""
 
 
@@ -48,7 +52,8 @@ def report_on(
         else:
             parts[_free(probe)] = part
     counted = {"problems": len(problems), "judgements": len(paths), "mean_tokens": mean_tokens(counts)}
-    return {**counted, **_ordered(parts), "probes": _ordered(attacks) or None}
+    report = {**counted, **_ordered(parts), "probes": _ordered(attacks) or None}
+    return {"findings": findings(report), **report}
 
 
 def _ordered(parts: Metrics) -> Metrics:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from adjudge import Outcome, Probe, Problem, ReasoningPath, outcome_rates
+from adjudge_figures import Unit, cohen_kappa, judged_unit
 
 from .units import labelled_pairs, mean_of, metric
 
@@ -34,8 +36,10 @@ class Accuracy(Probe):
         split: dict[bool, list[float]] = {True: [], False: []}
         rights: list[float] = []
         both: list[float] = []
+        units = Counter[Unit]()
         for pair in labelled_pairs(problems, paths):
             rights.append(mean_of(pair.rights()))
+            units.update(judged_unit(pair.problem, pair.paths))
             if sample := pair.both_orders:
                 both.append(float(all(path.right(pair.problem) for path in sample)))
             for order in ("given", "swapped"):
@@ -43,6 +47,7 @@ class Accuracy(Probe):
                     split[(pair.problem.label == 0) == (order == "given")].append(mean_of(in_order))
         return {
             "all": metric(rights),
+            "kappa": cohen_kappa(units),
             "right_shown_first": metric(split[True]),
             "right_shown_second": metric(split[False]),
             "both_orders": metric(both),

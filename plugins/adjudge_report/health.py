@@ -17,18 +17,27 @@ from .wording import number
 TITLES = {
     "accuracy": "Accuracy",
     "position": "Position",
+    "leans": "Leans",
     "length": "Length",
     "votes": "Votes",
     "agreement": "Agreement of repeated samples",
+    "reasoning": "Reasoning",
+    "transitivity": "Several answers to one prompt",
+    "corrected": "Wins without the judge's errors",
 }
 MEANINGS = {
-    "accuracy": "Undecided judgements are not right. Both orders: a problem's first sample is right whichever way it is shown.",
+    "accuracy": "Undecided judgements are not right. Kappa: Cohen's, the agreement with the labels beyond chance. Both orders: a"
+    " problem's first sample is right whichever way it is shown.",
     "position": "A problem's first sample in both orders. Flipped: the verdict names the same place whatever stands there.",
+    "leans": "The share of verdicts that go by this and not by the answers, whatever the judge's accuracy; below 0 it is shunned.",
     "length": "Of problems whose answers differ in length, in characters. The correlations are Pearson's, of the log ratio of the lengths"
     " with the preference for the first answer; the second one given which answer is right.",
     "votes": "All decided judgements of a problem are its votes. The calibration error is the mean distance of vote share and accuracy,"
     " and is too large where n is small.",
     "agreement": "Samples of the same problem in the same order.",
+    "reasoning": "S corr: of the right verdicts, those that rest on unsound reasoning.",
+    "transitivity": "Circular triples: of three answers each beats another; a judge that draws lots has a quarter of them.",
+    "corrected": "How often the first answer of unlabelled pairs is better, corrected by the labelled ones.",
 }
 
 
@@ -37,7 +46,9 @@ def write_health(report: Mapping[str, Any], file: FilePath) -> FilePath:
     facts = {
         "report": report,
         "ran": list(_what_ran(report)),
-        "parts": [*((TITLES[part], MEANINGS[part], list(_rows(report[part]))) for part in TITLES), *_other_parts(report)],
+        "alarms": [one for one in report["findings"] if one["alarm"]],
+        "looked_for": [one for one in report["findings"] if not one["alarm"]],
+        "parts": [(title, meaning, rows) for title, meaning, rows in (*_own_parts(report), *_other_parts(report)) if rows],
         "outcomes": list(_rows({name: report["outcomes"][name] for name in OUTCOMES})),
         "bins": [one for one in report["votes"]["bins"] if one["n"]],
         "attacks": list(_attacks(report["probes"])) if report["probes"] else [],
@@ -62,8 +73,14 @@ def _what_ran(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _rows(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The figures of a part that rest on something, under their names."""
     for name, found in part.items():
-        if isinstance(found, Mapping) and found.get("n"):
+        if isinstance(found, Mapping) and found.get("n") and found["value"] is not None:
             yield name.replace("_", " "), found
+
+
+def _own_parts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[str, Mapping[str, Any]]]]]:
+    """Parts of the built-in probes, as far as these took part."""
+    for part, title in TITLES.items():
+        yield title, MEANINGS[part], list(_rows(report.get(part, {})))
 
 
 def _other_parts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[str, Mapping[str, Any]]]]]:

@@ -16,6 +16,7 @@ from typing import Any
 from adjudge import Outcome, stable_id, tokens_back
 
 from .gather import RunFiles, StageFiles
+from .heat import heat
 
 CLASSES = ("wrong", "right", "undecided", "unlabelled")
 
@@ -58,6 +59,11 @@ class ExampleJudgement:
         return [(str(answer), right is not None and index == int(right)) for index, answer in enumerate(shown)]
 
     @property
+    def heat(self) -> list[tuple[str, int | None, float | None]]:
+        """The text token by token, each with its level and its probability; nothing where the engine told none."""
+        return heat(self.record)
+
+    @property
     def pieces(self) -> list[tuple[str, str]]:
         """The text in pieces, each with what it is: reasoning, answer, or nothing."""
         spans = {name: tuple(span) for name in ("reasoning", "answer") if (span := self.record["verdict"].get(name))}
@@ -92,10 +98,11 @@ def _with_tokens(judgement: ExampleJudgement, stage: StageFiles) -> ExampleJudge
 def _judgements(run: RunFiles, stage: StageFiles) -> Iterator[ExampleJudgement]:
     for name in run.sets:
         for record in stage.records(f"evaluation-{name}"):
-            yield ExampleJudgement(stage.name, name, _kind(record), record)
+            yield ExampleJudgement(stage.name, name, kind_of(record), record)
 
 
-def _kind(record: Mapping[str, Any]) -> str:
+def kind_of(record: Mapping[str, Any]) -> str:
+    """One of CLASSES; without a label nothing is known to be right."""
     if not Outcome(record["outcome"]).decided:
         return "undecided"
     return {True: "right", False: "wrong", None: "unlabelled"}[record.get("right")]

@@ -14,17 +14,23 @@ from adjudge import write_whole
 
 from .gather import RunFiles, StageFiles
 from .judgements import sample_judgements
+from .kappas import kappas
 from .page import template
 from .planned import compared
 from .plots import OUTCOMES, SERIES, accuracy_plot, curve_plot, histogram, outcome_plot, reward_plot
 from .selection import Scored, eligibility, means, measured_paths, scored_paths
+from .siblings import families
+
+FAMILIES = 3
+"""Problems of every stage whose paths are shown beside each other."""
 
 
 def write_run(folder: FilePath, samples: int) -> FilePath:
     """Write the page of a run folder with this many judgements in full, and return its file; raises `ConfigError` where there is no run."""
     run = RunFiles.read(folder)
     file = folder / "report.html"
-    write_whole(file, template("report.html.jinja").render(**_facts(run), **_plots(run), judgements=sample_judgements(run, samples)))
+    shown = {"judgements": sample_judgements(run, samples), "families": families(run, min(FAMILIES, samples))}
+    write_whole(file, template("report.html.jinja").render(**_facts(run), **_plots(run), **shown))
     return file
 
 
@@ -36,6 +42,7 @@ def _facts(run: RunFiles) -> dict[str, Any]:
         "title": run.folder.resolve().name,
         "ran": list(_what_ran(run)),
         "planned": compared(run),
+        "kappas": kappas(run),
         "tables": {name: _by_stage(run, name) for name in run.sets},
         "unlabelled": {name: counts for name in run.sets if (counts := _unlabelled(run, name))},
         "eligibility": eligibility(run),

@@ -243,7 +243,7 @@ def test_a_probe_of_another_plugin_adds_a_part_under_its_own_name() -> None:
     problem, paths = judged("p", [FIRST])
     found = report_on([problem], paths, [Twice(), *PROBES], {"twice": [path("p", SECOND), path("p", SECOND, "swapped")]})
     assert found["twice"] == {"judgements": [1, 2]}
-    assert list(found)[:4] == ["problems", "judgements", "mean_tokens", "outcomes"]
+    assert list(found)[:5] == ["findings", "problems", "judgements", "mean_tokens", "outcomes"]
     assert list(found)[-2:] == ["twice", "probes"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,6 +15,9 @@ import pytest
 from adjudge import ConfigError, DataError, JobError, Run
 from adjudge.testing import check_component
 from adjudge_report import Html
+from adjudge_report.gather import RunFiles
+from adjudge_report.heat import heat
+from adjudge_report.siblings import families
 
 
 def page_of(run: Run) -> str:
@@ -29,6 +34,24 @@ def rows(page: str) -> dict[str, list[str]]:
     return found
 
 
+def kappa(run: Run, stage: str) -> list[str]:
+    """The cells of κ, by its definition, from the records: labels and verdicts as they were shown."""
+    shown = {"given": {"first": "first", "second": "second"}, "swapped": {"first": "second", "second": "first"}}
+    lines = (run.folder / "records" / f"{stage}-evaluation-standard.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [row for row in map(json.loads, lines) if row["outcome"] != "failed"]
+    table = [(shown[row["order"]][row["label"]], shown[row["order"]].get(row["outcome"], row["outcome"])) for row in rows]
+    agreement = sum(label == said for label, said in table) / len(table)
+    shares = [[[row[side] for row in table].count(name) / len(table) for side in (0, 1)] for name in ("first", "second")]
+    chance = sum(of_labels * of_verdicts for of_labels, of_verdicts in shares)
+    found = (agreement - chance) / (1 - chance)
+    value = r"(-?\d\.\d\d)"
+    cells = re.search(rf'{stage}</th>.*?<td class="strong">{value}</td>\s*<td>{value} to {value}</td>', page_of(run), re.DOTALL)
+    assert cells is not None
+    low, high = float(cells[2]), float(cells[3])
+    assert low <= found <= high
+    return [f"{found:.2f}", f"{cells[2]} to {cells[3]}"]
+
+
 def test_the_table_holds_the_numbers_of_every_stages_result(finished: Run, results: Mapping[str, Any]) -> None:
     table = rows(page_of(finished))
     assert list(table) == sorted(results) == ["0-base", "1-grpo", "2-sft", "3-grpo"]
@@ -40,6 +63,7 @@ def test_the_table_holds_the_numbers_of_every_stages_result(finished: Run, resul
             f"{100 * found['accuracy']:.1f}%",
             f"{100 * low:.1f} to {100 * high:.1f}",
             str(found["n"]),
+            *kappa(finished, stage),
             *rates,
             f"{found['mean_tokens']:.1f}",
             f"{found['toy-sound']:.3f}",
@@ -124,7 +148,7 @@ def test_an_unfinished_run_says_what_is_missing_and_ignores_a_line_still_being_w
     page = Html().write(run.folder).read_text()
     assert "Still missing: 1-grpo, 2-sft." in page
     assert "Reward over the steps of 1-grpo" in page
-    assert "No score plots: no stage has recorded scores of paths." in page
+    assert "Kept and dropped paths" not in page
     assert (run.folder / "records" / "1-grpo-steps.jsonl").read_bytes() == before
 
 
@@ -133,15 +157,53 @@ def test_a_run_without_evaluation_or_records_leaves_the_plots_out_and_says_why(m
     run.execute()
     page = page_of(run)
     assert "<svg" not in page
-    for reason in (
-        "No evaluation set is named",
-        "No accuracy plot",
-        "No outcome plot",
-        "No reward plot",
-        "No score plots",
-        "No judgements",
-    ):
+    for reason in ("No evaluation set is named", "No accuracy plot", "No outcome plot"):
         assert reason in page
+    for section in ("Reward", "Kept and dropped paths", "Judgements to read", "Planned and taken"):
+        assert f"<h2>{section}" not in page, "an empty section says nothing"
+    assert "<h2>What ran" in page
+
+
+def test_a_judgement_shows_what_was_asked_and_how_likely_each_token_was(finished: Run) -> None:
+    page = page_of(finished)
+    [one, *_] = re.findall(r'<details class="judgement \w+">.*?</details>', page, re.DOTALL)
+    assert re.search(r"<b>prompt</b> \d\d\+\d\d", one)
+    assert len(re.findall(r"<b>answer shown (?:first|second)", one)) == 2
+    assert len(re.findall(r"<b>answer shown (?:first|second), right</b>", one)) == 1
+    assert re.search(r"<dt>label</dt><dd>(first|second)</dd>", one)
+    tokens = re.search(r'<pre class="tokens">(.*?)</pre>', one, re.DOTALL)
+    marked = re.search(r"<pre>(.*?)</pre>", one, re.DOTALL)
+    assert tokens is not None
+    assert marked is not None
+    assert re.sub("<[^>]*>", "", tokens[1]) == re.sub("<[^>]*>", "", marked[1]), "the same text, to the last character"
+    assert {int(level) for level in re.findall(r'class="heat h(\d)" title', page)} >= {1, 2, 3}
+
+
+def test_heat_is_the_tokens_probability_and_says_nothing_without_one() -> None:
+    record = {"completion": {"text": "ab é!", "ends": [1, 3, 3, 4, -1], "logprobs": [0.0, math.log(0.5), math.log(0.5), -5.0, -1.0]}}
+    assert heat(record) == [("a", 0, 1.0), ("b ", 3, pytest.approx(0.5)), ("é", 5, pytest.approx(0.5 * math.exp(-5))), ("!", None, None)]
+    for made in ({"text": "a"}, {"text": "a", "ends": [1], "logprobs": None}, {"text": "", "ends": [], "logprobs": []}):
+        assert heat({"completion": made}) == []
+
+
+def test_paths_of_one_problem_stand_beside_each_other_and_say_why_one_was_kept(finished: Run) -> None:
+    found = families(RunFiles.read(finished.folder), 3)
+    assert [family.stage for family in found] == ["2-sft"] * 3
+    assert len({family.problem for family in found}) == 3
+    for family in found:
+        assert len(family.members) == 4, "all samples of the problem"
+        scored = [one for one in family.members if one.score is not None]
+        assert [one.score for one in scored] == sorted((one.score for one in scored), reverse=True)  # type: ignore[type-var]
+        assert [one.kept for one in family.members] == [True] + [False] * 3
+        assert scored[0].why == f"kept: place 1 of the {len(scored)} that were scored; 1 stays"
+        assert {one.why for one in family.members if one.score is None} <= {
+            "not scored: it names the wrong answer", "not scored: the call failed", "not scored: unreadable", "not scored: truncated",
+        }  # fmt: skip
+        assert sum(right for _, right in family.answers) == 1
+        assert family.parts == ["reasoning", "answer"]
+    page = page_of(finished)
+    assert page.count('<details class="family">') == 3
+    assert "kept: place 1 of the" in page
 
 
 def test_a_folder_that_is_no_run_and_a_damaged_record_are_told(make_run: Callable[..., Run], tmp_path: FilePath) -> None:
