@@ -80,10 +80,11 @@ def _number(row: Row) -> float:
 def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> Iterator[Sibling]:
     by_id = {path["id"]: path for path in paths}
     kept = sum(bool(row.get("kept")) for row in scores)
-    for place, row in enumerate(scores, 1):
+    for row in scores:
         if (path := by_id.pop(row["path_id"], None)) is not None:
+            place = 1 + sum(_number(other) > _number(row) for other in scores)
             why = f"{'kept' if row.get('kept') else 'dropped'}: place {place} of the {len(scores)} that were scored{_tied(row, scores)}"
-            why += f"; {kept} stay{'s' if kept == 1 else ''}"
+            why += f"; {kept} {'is' if kept == 1 else 'are'} kept"
             yield Sibling(_judgement(stage, path), row["value"], row.get("parts") or {}, bool(row.get("kept")), why)
     for path in by_id.values():
         yield Sibling(_judgement(stage, path), None, {}, False, _not_scored(path))
@@ -92,7 +93,7 @@ def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> 
 def _tied(row: Row, scores: Sequence[Row]) -> str:
     """How many others have the same score, so that something else chose among them."""
     same = sum(other["value"] == row["value"] for other in scores) - 1
-    return f", as good as {same} other{'s' if same > 1 else ''}" if same else ""
+    return f", shared with {same} other{'s' if same > 1 else ''}" if same else ""
 
 
 def _judgement(stage: StageFiles, path: Row) -> ExampleJudgement:

@@ -195,7 +195,7 @@ def test_paths_of_one_problem_stand_beside_each_other_and_say_why_one_was_kept(f
         scored = [one for one in family.members if one.score is not None]
         assert [one.score for one in scored] == sorted((one.score for one in scored), reverse=True)  # type: ignore[type-var]
         assert [one.kept for one in family.members] == [True] + [False] * 3
-        assert scored[0].why == f"kept: place 1 of the {len(scored)} that were scored; 1 stays"
+        assert scored[0].why == f"kept: place 1 of the {len(scored)} that were scored; 1 is kept"
         assert {one.why for one in family.members if one.score is None} <= {
             "not scored: it names the wrong answer", "not scored: the call failed", "not scored: unreadable", "not scored: truncated",
         }  # fmt: skip
