@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from adjudge_figures import holm
+from adjudge_figures import holm, told_detectable
 
 LEVEL = 0.05
 FLIPPED, UNDECIDED, FOOLED, CIRCULAR, SPURIOUS, CHANGED = 0.1, 0.05, 0.05, 0.1, 0.1, 0.1
@@ -29,7 +29,10 @@ def _one(alarm: bool, said: str, figure: str, found: Figure) -> dict[str, Any]:
 
 
 def _accuracy(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    kappa = report.get("accuracy", {}).get("kappa")
+    accuracy = report.get("accuracy", {})
+    kappa, all_of = accuracy.get("kappa"), accuracy.get("all")
+    if all_of and all_of["value"] is not None:
+        yield _one(False, told_detectable(all_of["n"], all_of["value"]), "accuracy: all", all_of)
     if not kappa or kappa["value"] is None or kappa["interval"] is None:
         return
     low, high = kappa["interval"]

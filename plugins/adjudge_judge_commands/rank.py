@@ -180,9 +180,26 @@ def ranking_row(result: TournamentResult, reward: Reward | None = None, judge: O
         "undecided": sum(one.undecided for one in played),
         "dropped": sum(one.dropped for one in played),
         "inconsistent": result.inconsistent,
+        **_together(result),
         "votes": sum(len(one.votes) for one in played),
         "tokens": _sum(matches),
     }
+
+
+def _together(result: TournamentResult) -> dict[str, Any]:
+    """Triples of answers whose matches are all decided, and how many of them are circles; and the parts that no match connects."""
+    from adjudge_figures import components, cyclic_triples
+
+    points: dict[tuple[int, int], list[float]] = {}
+    for one in result.played:
+        if one.outcome.decided and not one.undecided:
+            first, second = one.match.first, one.match.second
+            points.setdefault((min(first, second), max(first, second)), []).append(
+                one.outcome.points if first < second else 1 - one.outcome.points
+            )
+    circles, triples = cyclic_triples({pair: sum(some) / len(some) for pair, some in points.items()})
+    parts = components([*points, *((index, index) for index in range(len(result.problem.answers)))])
+    return {"circles": circles, "triples": triples, "parts": len(parts)}
 
 
 NO_PLACES = {"order": None, "ratings": None, "intervals": None}
@@ -249,6 +266,10 @@ def _summary(row: Mapping[str, Any]) -> str:
         told.append(f"{row['dropped']} dropped")
     if row["inconsistent"] is not None:
         told.append(f"{row['inconsistent']} votes changed with the order")
+    if row["circles"]:
+        told.append(f"{row['circles']} of {row['triples']} triples go round in a circle")
+    if row["parts"] > 1:
+        told.append(f"the matches leave {row['parts']} parts that were never compared")
     if row["stopped"] is not None:
         told.append(f"stopped: the budget of {row['stopped']} is spent")
     if row["stopped"] is not None or row["dropped"]:

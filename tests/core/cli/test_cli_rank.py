@@ -37,6 +37,14 @@ def test_a_budget_ends_the_ranking_and_gives_intervals(rank: Call) -> None:
     assert "stopped: the budget of matches is spent; rated on the Elo scale" in shown
 
 
+def test_circles_and_answers_that_no_match_connects_are_told(rank: Call) -> None:
+    full = json.loads(rank("--use", "round-robin", "--json").stdout)
+    assert (full["circles"], full["triples"], full["parts"]) == (0, 4, 1)
+    short = rank("--use", "round-robin", "--budget", 1)
+    assert "the matches leave 3 parts that were never compared" in short.stdout
+    assert json.loads(rank("--use", "round-robin", "--budget", 1, "--json").stdout)["parts"] == 3
+
+
 def test_a_budget_of_tokens(rank: Call) -> None:
     tokens = ["--set", "judge.max_new_tokens=10", "--budget", "{tokens: 25}"]
     row = json.loads(rank("--use", "round-robin", *tokens, "--json").stdout)
