@@ -49,7 +49,9 @@ def _order(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     again = report.get("agreement", {}).get("same_outcome")
     by_chance = None if not again or again["value"] is None else 1 - again["value"]
-    chance = "" if by_chance is None else f"; asked again in one order, {100 * by_chance:.0f}% change"
+    chance = "; chance may be part of it, as nobody was asked twice"
+    if by_chance is not None:
+        chance = f"; asked again in one order, {100 * by_chance:.0f}% change"
     who = "order decides" if by_chance is None or flipped["interval"][0] > by_chance else "order or chance decides"
     yield _one(True, f"{who}: {_percent(flipped)} of verdicts flip, {_interval(flipped)}{chance}", "position: flipped", flipped)
 

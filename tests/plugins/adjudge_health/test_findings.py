@@ -22,7 +22,9 @@ def said(report: dict[str, Any], alarm: bool = True) -> list[str]:
 
 def test_flips_are_told_with_size_and_interval_beside_what_chance_does() -> None:
     flips = figure(0.5, 0.31, 0.69)
-    assert said({"position": {"flipped": flips}}) == ["order decides: 50% of verdicts flip, 95% 31 to 69"]
+    assert said({"position": {"flipped": flips}}) == [
+        "order decides: 50% of verdicts flip, 95% 31 to 69; chance may be part of it, as nobody was asked twice"
+    ]
     steady = {"position": {"flipped": flips}, "agreement": {"same_outcome": figure(0.98, 0.95, 0.99)}}
     assert said(steady) == ["order decides: 50% of verdicts flip, 95% 31 to 69; asked again in one order, 2% change"]
     noisy = {"position": {"flipped": flips}, "agreement": {"same_outcome": figure(0.6, 0.5, 0.7)}}
