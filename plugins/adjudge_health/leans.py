@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,21 @@ Has = Callable[[Problem], int | None]
 """Index of the one answer of a pair that has a feature; None where neither has, or both do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worths:
+    """What the decided verdicts of a pair are worth for the answer that stands first in the problem, by order; texts are not held."""
+
+    problem: Problem
+    given: tuple[float, ...]
+    swapped: tuple[float, ...]
+
+    @classmethod
+    def of(cls, pair: JudgedPair) -> Worths:
+        decided = [path for path in pair.paths if path.outcome.decided]
+        given, swapped = (tuple(WORTH[path.outcome] for path in decided if path.order == order) for order in ("given", "swapped"))
+        return cls(pair.problem, given, swapped)
+
+
 class Leans(Probe):
     """By what a judge goes besides which answer is better: place, length, first words, authors."""
 
@@ -41,7 +57,7 @@ class Leans(Probe):
 
     def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
         """A lean for every feature that tells enough pairs apart, with the p-value of there being none."""
-        pairs = judged_pairs(problems, paths)
+        pairs = [Worths.of(pair) for pair in judged_pairs(problems, paths)]
         found = {"shown first": _to_the_first_place(pairs)}
         for name, has in self._features([pair.problem for pair in pairs]):
             liked = _liked(pairs, has)
@@ -85,23 +101,17 @@ def _only(problem: Problem, *, of: Callable[[Problem], list[str]], value: str) -
     return found.index(value) if found.count(value) == 1 else None
 
 
-def _to_the_first_place(pairs: Sequence[JudgedPair]) -> dict[str, Any]:
+def _to_the_first_place(pairs: Sequence[Worths]) -> dict[str, Any]:
     """Each pair's mean worth of its first place over both orders, one half being none's."""
     values = []
     for pair in pairs:
-        given, swapped = (_worths(pair, order) for order in ("given", "swapped"))
-        if given and swapped:
-            values.append((mean_of(given) + 1 - mean_of(swapped)) / 2)
+        if pair.given and pair.swapped:
+            values.append((mean_of(pair.given) + 1 - mean_of(pair.swapped)) / 2)
     found = proportion("", values)
     return _figure(found.value, found.n, found.interval, sign_flip_test([one - 0.5 for one in values]))
 
 
-def _worths(pair: JudgedPair, order: str) -> list[float]:
-    """What the decided verdicts of one order are worth for the answer that stands first in the problem."""
-    return [WORTH[path.outcome] for path in pair.paths if path.order == order and path.outcome.decided]
-
-
-def _liked(pairs: Sequence[JudgedPair], has: Has) -> tuple[list[float], list[float]]:
+def _liked(pairs: Sequence[Worths], has: Has) -> tuple[list[float], list[float]]:
     """How far the answer with the feature was chosen: of pairs where it is the right one, and of those where it is not."""
     right, wrong = list[float](), list[float]()
     for pair in pairs:
@@ -111,10 +121,9 @@ def _liked(pairs: Sequence[JudgedPair], has: Has) -> tuple[list[float], list[flo
     return right, wrong
 
 
-def _preference(pair: JudgedPair) -> float | None:
+def _preference(pair: Worths) -> float | None:
     """The worth of the first answer, both orders with the same weight where both decide."""
-    orders = [_worths(pair, order) for order in ("given", "swapped")]
-    found = [mean_of(some) for some in orders if some]
+    found = [mean_of(some) for some in (pair.given, pair.swapped) if some]
     return mean_of(found) if found else None
 
 
