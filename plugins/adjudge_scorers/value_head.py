@@ -1,0 +1,41 @@
+"""A model with a value head, loaded through transformers: one number for each chat.
+
+Shapes: B chats of a batch, T tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from adjudge import ConfigError, Message
+from adjudge_engines import load_tokenizer
+
+
+class ValueHead:
+    """Scores whole chats; what its head says of the last token."""
+
+    def __init__(self, folder: FilePath, device: str | None, where: str) -> None:
+        config = AutoConfig.from_pretrained(folder)
+        if config.num_labels != 1 or not any("SequenceClassification" in name for name in config.architectures or ()):
+            raise ConfigError(
+                f"{where}: {folder} has no value head: its architecture is {', '.join(config.architectures or ('unknown',))}, with"
+                f" {config.num_labels} labels.\n  Remedy: name a folder of a sequence classification model with one label."
+            )
+        self.tokenizer = load_tokenizer(folder)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = AutoModelForSequenceClassification.from_pretrained(folder, dtype="auto").to(self.device).eval()
+        if self.model.config.pad_token_id is None:
+            self.model.config.pad_token_id = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id
+
+    def __call__(self, chats: Sequence[list[Message]]) -> list[float]:
+        rows = [self.tokenizer.apply_chat_template(chat, tokenize=True, return_dict=False) for chat in chats]
+        pad, width = self.model.config.pad_token_id, max(map(len, rows))
+        ids_BT = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self.device)
+        mask_BT = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
+        with torch.inference_mode():
+            logits_B1 = self.model(input_ids=ids_BT, attention_mask=mask_BT).logits
+        return [float(value) for value in logits_B1[:, 0].float().tolist()]
