@@ -6,28 +6,9 @@ import json
 from typing import Annotated, Any
 
 import typer
-from pydantic import Field
 
-from adjudge import DEFAULT_MODEL, Dataset, Engine, Judge, ModelOption, Options, SetOption
+from adjudge import DEFAULT_MODEL, ModelOption, SetOption
 from adjudge_judge_commands import DataOption, EngineOption, JsonOption, JudgeOption, LimitOption, NoCacheOption, OrderOption, SeedOption
-
-
-class FitConfig(Options):
-    """A judge made of judges, and the pairs that it learns from."""
-
-    model: str
-    """Model folder, GGUF file, id of a hub's model in the local cache, or ``package:folder``."""
-    judge: Judge
-    """The judge whose options are found."""
-    engine: Engine
-    """Where completions come from."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Every random choice follows from this number."""
-    data: Dataset
-    """The pairs."""
-    limit: Annotated[int, Field(gt=0)] | None = None
-    """At most so many pairs, evenly from all; None = all."""
-
 
 EXAMPLE = "Example: adjudge fit --judge '{use: direct, judge: arithmetic}' --data '{use: arithmetic, size: 200}'"
 
@@ -57,6 +38,7 @@ def fit(
     from adjudge import boundary, check_pairs
     from adjudge_judge_commands import configured, data_set, opened, some_of
 
+    from .fit_config import FitConfig
     from .fitting import fit as fitted
 
     if data is None:

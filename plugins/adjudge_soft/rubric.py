@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from adjudge import ConfigError, Judge, Message, Options, Order, Outcome, Problem, Verdict, load_yaml
+from adjudge import ConfigError, Judge, Message, Options, Order, Outcome, Problem, Verdict
 from adjudge_judges import GAP, FreelyWordedJudge, RatedVerdict, read_statement
 
 NAME = r"^\w[\w /-]*$"
@@ -63,6 +63,8 @@ def _from_file(given: Any) -> Any:
     if not isinstance(given, dict) or set(given) != {"file"}:
         return given
     try:
+        from adjudge import load_yaml
+
         found = load_yaml(FilePath(given["file"]).read_text(encoding="utf-8"), str(given["file"]))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"the file {given['file']} cannot be read: {error}") from None
