@@ -308,5 +308,5 @@ def test_a_record_and_the_report_have_all_that_a_judgement_was_made_from(call: C
         assert record["completion"]["text"].startswith(f"{record['shown'][0]} against {record['shown'][1]}")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "larger? 103" in page
-    assert re.search(r"<b>(?:first|second), right</b> 104</p>", page)
-    assert not re.search(r"<b>(?:first|second), right</b> 100</p>", page)
+    assert re.search(r"<b>answer shown (?:first|second), right</b> 104</p>", page)
+    assert not re.search(r"<b>answer shown (?:first|second), right</b> 100</p>", page)

@@ -109,15 +109,17 @@ def test_a_killed_call_goes_on_and_says_the_same(tmp_path: Path, command: str) -
     files = Files(tmp_path, command, 3000)
     whole, errors = files.call("whole").communicate()
     assert whole, errors
-    killed, kept = files.call("part", subprocess.DEVNULL), files.records("part")
+    killed, kept = files.call("killed", subprocess.DEVNULL), files.records("killed")
     while killed.poll() is None and not (kept.exists() and kept.stat().st_size > 100_000):
         time.sleep(0.01)
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    begun = len(files.records("part").read_bytes().splitlines())
+    begun = len(files.records("killed").read_bytes().splitlines())
     assert 0 < begun < 3000, "it was killed too late to show anything"
-    again, errors = files.call("part").communicate()
-    assert again.replace('"part', '"whole') == whole, errors
-    assert {row["id"] for row in Records(files.records("part"))} == {row["id"] for row in Records(files.records("whole"))}
-    assert len(files.records("part").read_text().splitlines()) == 3000
-    assert (tmp_path / "part" / "result.json").read_text().replace('"part', '"whole') == (tmp_path / "whole" / "result.json").read_text()
+    again, errors = files.call("killed").communicate()
+    assert again.replace('"killed', '"whole') == whole, errors
+    assert {row["id"] for row in Records(files.records("killed"))} == {row["id"] for row in Records(files.records("whole"))}
+    assert len(files.records("killed").read_text().splitlines()) == 3000
+    assert (tmp_path / "killed" / "result.json").read_text().replace('"killed', '"whole') == (
+        tmp_path / "whole" / "result.json"
+    ).read_text()

@@ -175,6 +175,7 @@ def test_what_has_no_reward_is_a_finding_and_no_acceptance(model: Path, toys: Pl
 
 def test_every_judge_tells_its_verdicts_and_reads_them(plugins: Plugins) -> None:
     told = [entry.cls for name, entry in plugins.of_kind(Judge).items() if name not in ("scale", "template")]
+    told = [cls for cls in told if not any(field.is_required() and name != "use" for name, field in cls.model_fields.items())]
     for judge in (cls(use=cls.model_fields["use"].default) for cls in told):
         assert [judge.parse(mark).outcome for mark in verdict_marks(judge)] == [Outcome.FIRST, Outcome.SECOND], judge.use
 
