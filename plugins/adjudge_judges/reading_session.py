@@ -133,7 +133,7 @@ def _joined(before: Completion, end: Completion, logprobs: Sequence[float]) -> C
 
 
 def read_paths(session: ReadingSession, judge: Judge, requests: Sequence[JudgeRequest]) -> Iterator[tuple[ReasoningPath, Reading | None]]:
-    """The judgements that this session makes, with the probabilities of their verdicts, and what it has read of each."""
+    """Judgements with the probabilities of their verdicts, and what a `ReadingSession` has read of each."""
     seeds = {request.id: request.seed for request in requests}
     for path in sample_paths(session, judge, requests):
         reading = session.readings.pop(seeds[path.id], None)
