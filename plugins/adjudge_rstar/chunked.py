@@ -127,15 +127,16 @@ def forward(problem: Problem, kernels: Kernels, more: More | None = None, top: T
     scratch = torch.empty_like(buffer) if problem.entropy and kernels.fold is fold else None
     for columns in problem.chunks():
         head_CD, bias_C, start = problem.columns(*columns)
+        room = scratch if bias_C is None or bool(bias_C.isfinite().all()) else None
         for block in problem.blocks():
-            bias, transform = bias_C, problem.transform
+            bias, transform, best_B1 = bias_C, problem.transform, None
             product_BC = problem.product(problem.operand(problem.hidden_TD[slice(*block)]), head_CD, buffer)
             if top is not None:
                 _logits_(product_BC, bias, transform)
                 bias, transform = None, Transform()
-                top.rows(*block).take(product_BC, start)
+                best_B1 = top.rows(*block).take(product_BC, start)
             target_B, rows = problem.target_T[slice(*block)], running.rows(*block)
-            kernels.fold(product_BC, bias, target_B, start, rows, transform, entropy=problem.entropy, scratch=scratch)
+            kernels.fold(product_BC, bias, target_B, start, rows, transform, entropy=problem.entropy, scratch=room, best_T1=best_B1)
     return running
 
 
@@ -193,29 +194,35 @@ def _add_product(sum_: Tensor, left: Tensor, right: Tensor) -> None:
 
 def fold(
     product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool,
-    scratch: Tensor | None = None,
+    scratch: Tensor | None = None, best_T1: Tensor | None = None,
 ) -> None:  # fmt: skip
-    """Take more columns, whose first is token `start`, into the running statistics. The products are overwritten, `scratch` too."""
+    """Take more columns, whose first is token `start`, into the running statistics. The products are overwritten, `scratch` too.
+
+    `scratch` is for logits that are all finite; `best_T1` is the place of each row's highest logit, where that is known already.
+    """
     logit_TC = _logits_(product_TC, bias_C, transform)
     target_logit_T, inside_T = _at(logit_TC, target_T, start)
     running.target_T.copy_(torch.where(inside_T, target_logit_T, running.target_T))
     if running.more is not None:
         _count(logit_TC, target_logit_T, inside_T, running.more, scratch)
-    highest_T = logit_TC.amax(1)
-    plain = bias_C is None or bool(bias_C.isfinite().all())
-    if scratch is not None and plain and bool((highest_T.abs() <= ORDINARY).all()):
-        _fold_ordinary(logit_TC, highest_T, running, scratch)
+    highest_T = _highest(logit_TC, best_T1)
+    if scratch is not None and bool((highest_T.abs() <= ORDINARY).all()):
+        _fold_ordinary(logit_TC, highest_T, running, scratch, best_T1)
     else:
         _fold_any(logit_TC, highest_T, running, entropy=entropy)
 
 
-def _fold_ordinary(logit_TC: Tensor, highest_T: Tensor, running: Running, scratch: Tensor) -> None:
+def _highest(values_TC: Tensor, best_T1: Tensor | None) -> Tensor:
+    return values_TC.amax(1) if best_T1 is None else values_TC.gather(1, best_T1).squeeze(1)
+
+
+def _fold_ordinary(logit_TC: Tensor, highest_T: Tensor, running: Running, scratch: Tensor, best_T1: Tensor | None) -> None:
     """Torch's softmax goes through memory once where a maximum, a difference, exponentials and their sum go through it six times.
 
     Its largest value is one over the sum. The mean of logits is not taken relative to the highest, so none may be large or -inf.
     """
     p_TC = torch.softmax(logit_TC, -1, out=scratch[: logit_TC.numel()].view(logit_TC.shape))
-    sum_T = p_TC.amax(1).reciprocal_()
+    sum_T = _highest(p_TC, best_T1).reciprocal_()
     max_T = torch.maximum(running.max_T, highest_T)
     step_T, fall_T = running.max_T - max_T, highest_T - max_T
     shrink_T, weight_T = step_T.exp(), fall_T.exp() * sum_T

@@ -151,7 +151,7 @@ def factors(transform: Transform) -> tuple[float, float]:
 
 def fold(
     product_TC: Tensor, bias_C: Tensor | None, target_T: Tensor, start: int, running: Running, transform: Transform, *, entropy: bool,
-    scratch: Tensor | None = None,
+    scratch: Tensor | None = None, best_T1: Tensor | None = None,
 ) -> None:  # fmt: skip
     """Take more columns, whose first is token `start`, into the running statistics in place.
 

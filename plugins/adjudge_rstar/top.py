@@ -34,10 +34,12 @@ class Top:
         """A view of some tokens."""
         return Top(self.logit_TK[start:stop], self.id_TK[start:stop])
 
-    def take(self, logit_TC: Tensor, start: int) -> None:
-        """Take in a piece of logits, whose first column is token `start`."""
+    def take(self, logit_TC: Tensor, start: int) -> Tensor:
+        """Take in a piece of logits, whose first column is token `start`; returns the column of each row's largest (T, 1)."""
         place_TN = _candidates(logit_TC, self.logit_TK.shape[1])
-        self.keep(logit_TC.gather(1, place_TN), place_TN + start)
+        logit_TN = logit_TC.gather(1, place_TN)
+        self.keep(logit_TN, place_TN + start)
+        return place_TN.gather(1, logit_TN.argmax(1, keepdim=True))
 
     def keep(self, logit_TN: Tensor, id_TN: Tensor) -> None:
         """Keep the largest of these and of what is kept; of equal logits the lower token id comes first."""

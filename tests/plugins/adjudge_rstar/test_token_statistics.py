@@ -148,6 +148,20 @@ def test_banned_tokens_stand_above_nothing(backend: str) -> None:
 
 
 @every_backend
+@pytest.mark.parametrize("top", [0, 4])
+def test_a_few_banned_tokens_have_no_share(backend: str, top: int) -> None:
+    """One in each piece, among tokens that count."""
+    hidden_TD, head_VD, target_T = draw(9, 16, 700)
+    bias_V = torch.zeros(700, device=DEVICE)
+    bias_V[::90] = float("-inf")
+    found, expected = both(backend, hidden_TD, head_VD, target_T // 90 * 90 + 1, bias_V=bias_V, top=top)
+    for name in ("logprob_T", "entropy_T", "log_z_T", "p_squared_T"):
+        torch.testing.assert_close(getattr(found, name).double(), getattr(expected, name), atol=2e-4, rtol=0)
+    assert torch.equal(found.rank_T, expected.rank_T)
+    assert torch.equal(found.top_id_TK, expected.top_id_TK)
+
+
+@every_backend
 @pytest.mark.filterwarnings("ignore:All-NaN slice")
 def test_what_is_not_a_number_has_no_rank(backend: str) -> None:
     hidden_TD, head_VD, target_T = draw(5, 8, 300)
