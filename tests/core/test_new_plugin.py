@@ -30,18 +30,22 @@ def scaffold(folder: Path, name: str, kind: str) -> Path:
     return folder / f"adjudge-{name}"
 
 
-def python(*args: object, path: Path) -> subprocess.CompletedProcess[str]:
+def python(*args: object, path: Path | str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**clean, "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])}
     command = [sys.executable, *map(str, args)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(path)}, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def own_tests(plugin: Path, site: Path) -> None:
-    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", plugin, "-c", plugin / "pyproject.toml", plugin, path=site)
+def own_tests(*plugins: Path, root: Path, site: Path | str) -> list[str]:
+    """The files of tests that pass, a name for every test; none fails."""
+    options = ["-v", "-p", "no:cacheprovider", "--rootdir", root, "-c", plugins[0] / "pyproject.toml"]
+    result = python("-m", "pytest", *options, *plugins, path=site, cwd=root)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert re.search(r"^\d+ passed in", result.stdout, re.MULTILINE), result.stdout
+    return re.findall(r"^(\S+)::.* PASSED", result.stdout, re.MULTILINE)
 
 
-def listed(site: Path) -> dict[tuple[str, str], Any]:
+def listed(site: Path | str) -> dict[tuple[str, str], Any]:
     result = python("-m", "adjudge", "plugins", "--json", path=site)
     assert result.returncode == 0, result.stderr
     return {(row["kind"], row["name"]): row for row in json.loads(result.stdout)["components"]}
@@ -54,19 +58,29 @@ def test_installs_with_pip_is_found_and_passes_its_own_tests(tmp_path: Path) -> 
     assert installed.returncode == 0, installed.stderr
     row = listed(site)["path scorer", "near-target"]
     assert (row["distribution"], row["version"], row["plugin"]) == ("adjudge-near-target", "0.1.0", "near-target")
-    own_tests(plugin, site)
+    assert set(own_tests(plugin, root=plugin, site=site)) == {"tests/test_near_target.py"}
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], Any], list[str]]:
+    """A plugin of every kind, installed side by side: what a process lists, and the files of tests that pass in another."""
+    folder, plugins = tmp_path_factory.mktemp("every"), []
+    for kind in KINDS:
+        plugins.append(scaffold(folder, f"mine-{kind}", kind))
+        module = f"adjudge_mine_{kind.replace('-', '_')}"
+        info = plugins[-1] / f"{module}-0.1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: adjudge-mine-{kind}\nVersion: 0.1.0\n")
+        (info / "entry_points.txt").write_text(f"[adjudge]\nmine-{kind} = {module}\n")
+    site = os.pathsep.join(map(str, plugins))
+    return listed(site), own_tests(*plugins, root=folder, site=site)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_found_and_passes_its_own_tests(tmp_path: Path, kind: str) -> None:
-    plugin = scaffold(tmp_path, "mine", kind)
-    info = plugin / "adjudge_mine-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: adjudge-mine\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[adjudge]\nmine = adjudge_mine\n")
-    found = listed(plugin)
-    assert kind == "command" or (KINDS[kind], "mine") in found
-    own_tests(plugin, plugin)
+def test_every_kind_is_found_and_passes_its_own_tests(every: tuple[dict[tuple[str, str], Any], list[str]], kind: str) -> None:
+    found, passed = every
+    assert kind == "command" or (KINDS[kind], f"mine-{kind}") in found
+    assert f"adjudge-mine-{kind}/tests/test_mine_{kind.replace('-', '_')}.py" in passed
 
 
 @pytest.mark.parametrize("kind", KINDS)
