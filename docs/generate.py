@@ -13,6 +13,7 @@ import runpy
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -178,6 +179,7 @@ def users(hook: str, plugins: Plugins) -> list[str]:
     return found
 
 
+@cache
 def _implemented(file: Path) -> set[str]:
     """Names of the functions in a file that are marked `@hookimpl`."""
     functions = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef))
