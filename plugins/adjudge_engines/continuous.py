@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from .sampler import SeededSampler
-from .slots import Slots, Trunk
+from .shared_attention import Trunk, attention_of, can_share
+from .slots import Slots
 from .stop_below import Confidence
 from .stop_strings import StopsAtText
 from .strategies import OwnLogits
@@ -24,6 +25,8 @@ from .trunks import Ids, read_trunks, together
 
 READ_TOKENS = {"cpu": 2048}
 """Tokens of prompts that are read together; 8192 on other devices."""
+SHARED_TOKENS = 256
+"""Tokens of a prompt from which on its rows read its keys and values in common where they can; to fewer, it is not worth the while."""
 TRIAL_ERROR = {torch.float32: 1e-3, torch.float64: 1e-3}
 """Error of a log-probability, in nats, up to which the loop agrees with the model's own logits; 0.25 in 16 bits."""
 
@@ -69,13 +72,13 @@ class ContinuousBatch:
 
     def __init__(
         self, model: Any, tokenizer: Any, *, pad: int, eos: Sequence[int], temperature: float, top_p: float, stop: Sequence[str] = (),
-        top: int = 0,
+        top: int = 0, share: int | None = None,
     ) -> None:  # fmt: skip
-        """`top`: of how many likeliest tokens the confidence is made, where rows keep it."""
+        """`top`: of how many likeliest tokens the confidence is made, where rows keep it; `share`: tokens of prompts that rows share."""
         self.model, self.pad, self.eos = model, pad, frozenset(eos)
         self.sampler = SeededSampler([], 0, temperature, top_p)
         self.stops = StopsAtText(tokenizer, stop, 0) if stop else None
-        self.top = top
+        self.top, self.share = top, share
         self.adds_mask = model.config.get_text_config(decoder=True)._attn_implementation == "eager"
         self.trunks: dict[Ids, Trunk] = {}
         """Prompts that were read and that a waiting row still needs."""
@@ -108,8 +111,10 @@ class ContinuousBatch:
 
     def _start(self, row: Row, slots: Slots, slot: int) -> None:
         row.uniform = np.random.Generator(np.random.PCG64(row.seed)).random(row.room)
-        slots.put(slot, self._trunk(row))
-        if len(self.waiting) < 2 or self.waiting[-2].prompt != row.prompt:
+        trunk, last = self._trunk(row), len(self.waiting) < 2 or self.waiting[-2].prompt != row.prompt
+        long = self.share is not None and len(row.prompt) - 1 >= self.share
+        slots.put(slot, trunk, shared=long and (not last or slots.shares(trunk, slot)))
+        if last:
             self.trunks.pop(row.prompt, None)
 
     def _trunk(self, row: Row) -> Trunk:
@@ -124,12 +129,14 @@ class ContinuousBatch:
         """One token more for every row; the places of those that end with it."""
         device = self.model.device
         mask, position_B1 = slots.at([row.length for row in active], device)
-        if self.adds_mask:
+        sharing = slots.sharing(len(active))
+        if self.adds_mask or sharing:
             mask = torch.zeros(mask.shape, dtype=self.model.dtype, device=device).masked_fill(~mask, torch.finfo(self.model.dtype).min)
-        logits_BV = self.model(
-            input_ids=torch.tensor([[row.last] for row in active], device=device), attention_mask=mask, position_ids=position_B1,
-            past_key_values=slots.cache, use_cache=True,
-        ).logits[:, -1]  # fmt: skip
+        with attention_of(self.model, sharing) as more:
+            logits_BV = self.model(
+                input_ids=torch.tensor([[row.last] for row in active], device=device), attention_mask=mask, position_ids=position_B1,
+                past_key_values=slots.cache, use_cache=True, **more,
+            ).logits[:, -1]  # fmt: skip
         uniform_B1 = torch.tensor([[row.uniform[len(row.tokens)]] for row in active], dtype=torch.float64, device=device)
         tokens, logprobs = self.sampler.choose(logits_BV, uniform_B1)
         sampled_tokens.add(len(tokens))
@@ -149,12 +156,17 @@ class ContinuousBatch:
                 row.confidence.add(value)
 
 
-def trouble(model: Any, pad: int) -> str | None:
+def shared_tokens(model: Any, pad: int) -> int | None:
+    """Tokens of a prompt from which on this model's rows share it; None where they cannot, or where it would not be right."""
+    return SHARED_TOKENS if can_share(model) and trouble(model, pad, share=1) is None else None
+
+
+def trouble(model: Any, pad: int, share: int | None = None) -> str | None:
     """Why rows of this model cannot come and go, by a trial against its own logits; None where they can."""
     size = model.get_input_embeddings().weight.shape[0]
     short, long = (tuple(place * 7 % min(size, 83) for place in range(length)) for length in (5, 9))
     rows = [Row(index, prompt, index, room) for index, (prompt, room) in enumerate(((long, 3), (short, 6), (short, 2), (short, 3)))]
-    batch = ContinuousBatch(model, None, pad=pad, eos=(), temperature=1.0, top_p=1.0)
+    batch = ContinuousBatch(model, None, pad=pad, eos=(), temperature=1.0, top_p=1.0, share=share)
     try:
         for row in batch(rows, 3 * 12):
             with torch.inference_mode():

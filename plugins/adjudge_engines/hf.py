@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path as FilePath
 from typing import Any
@@ -22,8 +22,9 @@ from adjudge import Completion, ConfigError, JobError, Message
 
 from .chat import encode
 from .context import context_length
-from .continuous import ContinuousBatch, Row, trouble
+from .continuous import SHARED_TOKENS, ContinuousBatch, Row, shared_tokens, trouble
 from .exact_head import keep_exact
+from .packed_linear import pack
 from .precision import automatic
 from .sampler import SeededSampler
 from .scoring import PathLogprobs, keeps_all, out_of_memory, positions_move
@@ -118,17 +119,30 @@ class HfSession:
             log.warning("engine hf: this model samples more slowly, each prompt anew and whole batches at a time%s: %s", whole, reason)
         return reason is None
 
+    @cached_property
+    def _packed(self) -> bool:
+        """Lays out the weights for few rows at a time, when the first ones are sampled."""
+        pack(self.model)
+        return True
+
+    @cached_property
+    def _share(self) -> int | None:
+        """Tokens of a prompt from which on rows share its keys and values; tried when the first such prompt comes."""
+        return shared_tokens(self.model, self.pad)
+
     def _by_row(
         self, order: list[int], ids: list[list[int]], rooms: list[int], seeds: Sequence[int], *, stop: Sequence[str], **sampling: Any
     ) -> Iterator[tuple[int, Completion]]:
         """Prompts read once, rows that come and go."""
+        assert self._packed
         # Longest first, so that too large a batch shows at once; prompts that begin alike, and samples of one prompt, side by side.
         order = sorted(order, key=lambda index: (-((len(ids[index]) + rooms[index]) // 32), ids[index], index))
 
         def row(index: int) -> Row:
             return Row(index, tuple(ids[index]), seeds[index], rooms[index])
 
-        batch = partial(ContinuousBatch, self.model, self.tokenizer, pad=self.pad, eos=self.eos, stop=stop, **sampling)
+        share = self._share if max((len(ids[index]) for index in order), default=0) > SHARED_TOKENS else None
+        batch = partial(ContinuousBatch, self.model, self.tokenizer, pad=self.pad, eos=self.eos, stop=stop, share=share, **sampling)
         if self.stop_below is None:
             ended = self._rows(batch(), order, row)
         else:

@@ -15,8 +15,8 @@ from transformers import LogitsProcessor
 
 from .tally import sampled_tokens
 
-LIKELIEST = (4, 32)
-"""K: of how many tokens the choice is tried first, and of how many then for the rows where that was too few."""
+LIKELIEST = (4, 32, 1024)
+"""K: of how many tokens the choice is tried first, and of how many then for the rows where that was too few, before all are sorted."""
 
 
 class SeededSampler(LogitsProcessor):  # type: ignore[misc]
@@ -51,19 +51,22 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
 
         It nearly always is among a few, and sorting a vocabulary takes longer than a small model does.
         """
-        probability_BV = (logprob_BV.double() / self.temperature).softmax(-1)
+        odds_BV = logprob_BV.double().sub_(logprob_BV.amax(-1, keepdim=True)).div_(self.temperature).exp_()
         choice_B1 = torch.empty_like(uniform_B1, dtype=torch.long)
         left_R = torch.arange(len(choice_B1), device=choice_B1.device)
+        left = logprob_BV, odds_BV, odds_BV.sum(-1, keepdim=True), uniform_B1
         for size in LIKELIEST:
-            found_R1, sure_R = self._of_the_likeliest(size, logprob_BV[left_R], probability_BV[left_R], uniform_B1[left_R])
+            found_R1, sure_R = self._of_the_likeliest(size, *left)
             choice_B1[left_R] = found_R1
-            left_R = left_R[~sure_R]
-            if not len(left_R):
+            if not len(left_R := left_R[~sure_R]):
                 return choice_B1
-        choice_B1[left_R] = self._of_all(probability_BV[left_R], uniform_B1[left_R])
+            left = tuple(one[~sure_R] for one in left)
+        choice_B1[left_R] = self._of_all(*left[1:])
         return choice_B1
 
-    def _of_the_likeliest(self, size: int, logprob_BV: Tensor, probability_BV: Tensor, uniform_B1: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_the_likeliest(
+        self, size: int, logprob_BV: Tensor, odds_BV: Tensor, total_B1: Tensor, uniform_B1: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The token if it is among the `size` likeliest, and whether it is; shapes (B, 1) and (B,)."""
         size = min(size, logprob_BV.shape[-1])
         by_id_BK = logprob_BV.topk(size, -1).indices.sort(-1).values
@@ -71,8 +74,8 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         token_BK = by_id_BK.gather(-1, order_BK)
         # Of tokens as likely as the last of these some may be missing, so none of them counts.
         known_B = (value_BK > value_BK[:, -1:]).sum(-1)
-        cumulative_BK = probability_BV.gather(-1, token_BK).cumsum(-1)
-        mass_B1 = probability_BV.sum(-1, keepdim=True)
+        cumulative_BK = (odds_BV.gather(-1, token_BK) / total_B1).cumsum(-1)
+        mass_B1 = torch.ones_like(total_B1)
         if self.top_p < 1:
             nucleus_B1 = (cumulative_BK < self.top_p).sum(-1, keepdim=True).clamp_(max=size - 1)
             known_B = known_B.where(nucleus_B1.squeeze(-1) < known_B, 0)
@@ -80,8 +83,8 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         place_B1 = torch.searchsorted(cumulative_BK, uniform_B1 * mass_B1, right=True)
         return token_BK.gather(-1, place_B1.clamp(max=size - 1)), place_B1.squeeze(-1) < known_B
 
-    def _of_all(self, probability_BV: Tensor, uniform_B1: Tensor) -> Tensor:
-        sorted_BV, token_BV = probability_BV.sort(stable=True, dim=-1, descending=True)
+    def _of_all(self, odds_BV: Tensor, total_B1: Tensor, uniform_B1: Tensor) -> Tensor:
+        sorted_BV, token_BV = (odds_BV / total_B1).sort(stable=True, dim=-1, descending=True)
         cumulative_BV = sorted_BV.cumsum(-1)
         if self.top_p < 1:
             sorted_BV = sorted_BV.masked_fill(cumulative_BV - sorted_BV >= self.top_p, 0.0)

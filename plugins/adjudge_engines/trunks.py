@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from .slots import Trunk
+from .shared_attention import Trunk
 
 Ids = tuple[int, ...]
 
