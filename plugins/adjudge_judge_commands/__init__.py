@@ -28,14 +28,15 @@ if TYPE_CHECKING:
         RowsArgument,
         SeedOption,
     )  # fmt: skip
+    from .ratings import Rating, alone, rating_requests
     from .setup import configured, opened
     from .sources import answered_by, data_set, from_yaml, is_rows, some_of
 
 __all__ = [
     "AT_ONCE", "DEFAULT_MODEL", "DataOption", "DryRunOption", "EngineOption", "JsonOption", "JudgeOption", "LimitOption", "ModelOption",
-    "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "RowsArgument", "SeedOption", "answered_by",
-    "configured", "data_set", "from_yaml", "is_rows", "judged_records", "keep", "kept_records", "open_judge", "opened", "read_problems",
-    "some_of",
+    "NoCacheOption", "OpenJudge", "OrderOption", "OutOption", "PairVerdict", "Rating", "RowsArgument", "SeedOption", "alone",
+    "answered_by", "configured", "data_set", "from_yaml", "is_rows", "judged_records", "keep", "kept_records", "open_judge", "opened",
+    "rating_requests", "read_problems", "some_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

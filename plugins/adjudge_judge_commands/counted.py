@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from adjudge import (
@@ -32,6 +33,8 @@ class CountedSession:
     def __init__(self, session: Session, engine: Engine, judge: Judge) -> None:
         self.session, self.engine, self.judge = session, engine, judge
         self.readable = Readability(judge)
+        self.readers = {judge.use: self.readable}
+        """Counts by the name of whoever reads, where the judge is asked in more than one way."""
         self.by_parts = bool(getattr(judge, "judges_by_parts", False))
         """Whether completions are parts of judgements, which `note` is told of when they are whole."""
         self.total = self.asked = self.done = self.failed = self.sampled = self.tokens = 0
@@ -62,6 +65,16 @@ class CountedSession:
                 if self.kept is not None:
                     self.kept[settings["seeds"][index]] = (prompts[index], completion)
                 yield index, completion
+
+    @contextmanager
+    def read_by(self, judge: Judge) -> Iterator[None]:
+        """While this lasts, completions are judgements of this judge, such as the same one about an answer by itself."""
+        before = self.judge, self.readable
+        self.judge, self.readable = judge, self.readers.setdefault(judge.use, Readability(judge))
+        try:
+            yield
+        finally:
+            self.judge, self.readable = before
 
     def note(self, path: ReasoningPath, *, sampled: bool) -> None:
         """Count a judgement that the judge made in its own way, and keep it; what was `sampled` for it has been counted."""

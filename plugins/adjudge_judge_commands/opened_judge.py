@@ -55,6 +55,7 @@ from adjudge_tournament import play_each
 
 from .counted import AT_ONCE, CountedSession
 from .kept import judgement_row, keep
+from .ratings import Rating, rated
 
 if TYPE_CHECKING:
     from adjudge_rewards import GroupReward
@@ -212,17 +213,21 @@ class OpenJudge:
         """The paths with log-probabilities by this model, and with statistics of each token that its engine can tell."""
         return with_logprobs(self.session, self.options, problem, paths, statistics)
 
+    def rate(self, problems: Sequence[Given], *, samples: int = 1) -> list[list[Rating]]:
+        """A rating of every answer of every problem, one answer or more, each by itself; for a judge such as `scale` or `rubric`."""
+        return rated(self, _problems(problems, pairs=False, fewest=1), samples)
+
     def group_reward(
-        self, aggregator: Any = "knockout", *, reward: Reward = "standardised", budget: Any = None, **voting: Any
+        self, aggregator: Any = "knockout", *, reward: Reward = "standardised", budget: Any = None, pointwise: bool = False, **voting: Any
     ) -> GroupReward:
         """A function of prompts and completions that gives every completion its reward among those of its group.
 
         A completion that nobody could judge has None, and is to be masked; see `as_reward` for the rewards. A match without a readable
-        vote is left out, unless `voting` says otherwise.
+        vote is left out, unless `voting` says otherwise. `pointwise` rates each completion by itself, and nothing is compared.
         """
         from adjudge_rewards import GroupReward
 
-        return GroupReward(self, aggregator, reward=reward, budget=budget, voting=voting)
+        return GroupReward(self, aggregator, reward=reward, budget=budget, voting=voting, pointwise=pointwise)
 
     def ranking(self, aggregator: Any, budget: Any, voting: Mapping[str, Any]) -> Callable[[Sequence[Problem]], list[TournamentResult]]:
         """A function that ranks problems under these rules, which are checked here."""
@@ -273,33 +278,33 @@ def open_judge(
             counted.closed = True
 
 
-def _problems(given: Iterable[Given], *, pairs: bool) -> list[Problem]:
+def _problems(given: Iterable[Given], *, pairs: bool, fewest: int = 2) -> list[Problem]:
     if isinstance(given, str | Mapping | Problem) or not isinstance(given, Iterable):
         expected = f"a list of {'pairs' if pairs else 'problems'} is expected"
         raise DataError(f"{expected}, and this is of the type {type(given).__name__}.{_remedy(pairs, listed=True)}")
-    return [_problem(one, f"row {number}", pairs=pairs) for number, one in enumerate(given, 1)]
+    return [_problem(one, f"row {number}", pairs=pairs, fewest=fewest) for number, one in enumerate(given, 1)]
 
 
-def _problem(given: Given, where: str, *, pairs: bool) -> Problem:
+def _problem(given: Given, where: str, *, pairs: bool, fewest: int = 2) -> Problem:
     """The problem that was given, or that a row has; `where` is what a `DataError` calls it."""
     try:
         if isinstance(given, Problem):
             where = f"{where} (id {given.id!r})"
-            _check_answers(given, pairs)
+            _check_answers(given, pairs, fewest)
             return given
         if not isinstance(given, Mapping):
             raise RowError(f"is of the type {type(given).__name__}, neither a Problem nor a mapping")
-        return problem_in(dict(given), pairs=pairs)
+        return problem_in(dict(given), pairs=pairs, fewest=fewest)
     except RowError as error:
         raise DataError(f"{where} {error}.{_remedy(pairs)}") from None
 
 
-def _check_answers(problem: Problem, pairs: bool) -> None:
+def _check_answers(problem: Problem, pairs: bool, fewest: int) -> None:
     texts = (problem.prompt, *problem.answers) if isinstance(problem.answers, list | tuple) else (None,)
     if not all(isinstance(text, str) for text in texts):
         raise RowError("has a prompt and answers that are not all texts")
     size = len(problem.answers)
-    if size < 2 or (pairs and size > 2):
+    if size < fewest or (pairs and size > 2):
         raise RowError(f"has {size} answers; {'a judgement takes two' if pairs else 'a ranking takes two or more'}")
 
 

@@ -18,7 +18,7 @@ from adjudge import DEFAULT_MODEL, ModelOption, RowsArgument, SetOption, SkipBad
 from .options import EngineOption, JsonOption, JudgeOption, LimitOption, NoCacheOption, OutOption, SeedOption
 
 if TYPE_CHECKING:
-    from adjudge import Judge, JudgeRequest, Problem, ReasoningPath
+    from adjudge import Judge, Problem, ReasoningPath
 
     from .configs import RowsConfig
 
@@ -46,30 +46,25 @@ def rate(
 
     A row has a "prompt" and "answers", one or more. The judge has a scale, as `scale` has: --judge "{use: scale, levels: [poor, good]}".
     """
-    from adjudge import ConfigError, Outcome
-    from adjudge_judges import RatesAlone
+    from adjudge import Outcome
     from adjudge_report import check_readable
 
     from .configs import RowsConfig
     from .input_rows import read_problems
+    from .ratings import alone
     from .setup import configured
     from .sources import some_of
 
     more = {"limit": limit}
     config, folder = configured(RowsConfig, model=model, engine=engine, judge=judge, sets=sets, seed=seed, more=more)
-    if not isinstance(config.judge, RatesAlone):
-        raise ConfigError(
-            f"--judge: {config.judge.use!r} compares two answers and rates none by itself.\n"
-            "  Remedy: use 'scale', or 'adjudge rank' for answers that are compared."
-        )
-    alone = config.judge.alone()
+    by_itself = alone(config.judge, "--judge")
     problems = some_of(read_problems(file, pairs=False, skip_bad_lines=skip_bad_lines, columns=config.columns, fewest=1), limit)
     outcomes = Counter[Outcome]()
-    for problem, answers in _rated(config, alone, folder, problems, samples, out, cache=not no_cache):
-        row = rating_row(alone, problem, answers)
+    for problem, answers in _rated(config, by_itself, folder, problems, samples, out, cache=not no_cache):
+        row = rating_row(by_itself, problem, answers)
         typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(row))
         outcomes.update(path.outcome for paths in answers for path in paths)
-    return check_readable(alone, outcomes.elements())
+    return check_readable(by_itself, outcomes.elements())
 
 
 def _rated(
@@ -80,11 +75,14 @@ def _rated(
 
     from .counted import AT_ONCE
     from .kept import judged_records, keep
+    from .ratings import rating_requests
     from .setup import opened
 
     at_once, left, judge = sys.maxsize if config.engine.asked_whole() else AT_ONCE, iter(problems), None
     with judged_records(out, "ratings", config, folder, problems) as records, ExitStack() as stack:
-        while some := [(problem, _requests(alone, problem, samples, config.seed)) for problem in islice(left, at_once // samples or 1)]:
+        while some := [
+            (problem, rating_requests(alone, problem, samples, config.seed)) for problem in islice(left, at_once // samples or 1)
+        ]:
             requests = {request.id: request for _, answers in some for asked in answers for request in asked}
             if missing := [request for ident, request in requests.items() if ident not in records.ids]:
                 judge = judge or stack.enter_context(opened(config.model_copy(update={"judge": alone}), folder, cache=cache))
@@ -92,18 +90,6 @@ def _rated(
                     keep(records, requests[path.id].problem, path)
             for problem, answers in some:
                 yield problem, [list(records.read(ReasoningPath, [request.id for request in asked])) for asked in answers]
-
-
-def _requests(judge: Judge, problem: Problem, samples: int, seed: int) -> list[list[JudgeRequest]]:
-    """The requests of every answer by itself; ids and seeds depend on what it says, so equal answers are rated once, and alike."""
-    from adjudge import JudgeRequest, Problem, dump, stable_id, stable_seed
-
-    found = []
-    for place, answer in enumerate(problem.answers):
-        alone = Problem(f"{problem.id}:{place}", problem.prompt, (answer,), None, problem.meta)
-        idents = [stable_id(problem.prompt, answer, dump(judge), seed, index) for index in range(samples)]
-        found.append([JudgeRequest(ident, stable_seed("sample", ident), alone, "given", index) for index, ident in enumerate(idents)])
-    return found
 
 
 def rating_row(judge: Judge, problem: Problem, answers: Sequence[Sequence[ReasoningPath]]) -> dict[str, Any]:
@@ -120,13 +106,11 @@ def rating_row(judge: Judge, problem: Problem, answers: Sequence[Sequence[Reason
 
 
 def _judgement(judge: Judge, path: ReasoningPath) -> dict[str, Any]:
-    from adjudge import read_verdict
-
     from .kept import known_tokens
+    from .ratings import rating_of
 
-    ratings = getattr(read_verdict(judge, path.completion), "ratings", None)  # records keep verdicts without them
     return {
-        "rating": None if ratings is None else ratings[0],
+        "rating": rating_of(judge, path),
         "outcome": "rated" if path.outcome.decided else path.outcome.value,
         "text": path.completion.text,
         "tokens": known_tokens(path),

@@ -40,6 +40,11 @@ class Scale(FreelyWordedJudge):
             raise ValueError("levels: needs two names or more, each once")
         return self
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The worst and the best rating."""
+        return (1.0, float(len(self.levels))) if self.levels else (float(self.lowest), float(self.highest))
+
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         pair = filled("scale.user.txt", problem, order)
         return [{"role": "user", "content": f"{pair}\n\n{self._asked()}"}]

@@ -48,7 +48,7 @@ def audit(reward: GroupReward, problems: Sequence[Problem], *, longest: int = 20
         ),
         "probes": _probed(reward, rows, longest),
         "triples": metric(list(_circular(reward, several))),
-        "order": _order(reward.judge, [row for row in rows if row.worse is not None]),
+        "order": _order(reward.judge, [row for row in rows if row.worse is not None and not reward.pointwise]),
         "undecided": metric([_share(one.value is None for one in rewards) for rewards in found.values()]),
         "cost": {"groups": len(several), **spent},
     }
@@ -120,7 +120,11 @@ def _probed(reward: GroupReward, rows: Sequence[Row], longest: int) -> dict[str,
 
 
 def _circular(reward: GroupReward, problems: Sequence[Problem]) -> Iterable[float]:
-    """For every row its share of circular triples, where a beats b, b beats c and c beats a, of those with three matches that were read."""
+    """For every row its share of circular triples, where a beats b, b beats c and c beats a, of those with three matches that were read.
+
+    Points go round in no circle, so of a pointwise reward there are none to look at."""
+    if reward.pointwise:
+        return
     groups = [Problem(one.id, one.prompt, tuple(dict.fromkeys(one.answers))[:MOST_ANSWERS]) for one in problems]
     play = reward.judge.ranking("round-robin", None, reward.rules)
     for result in play([group for group in groups if len(group.answers) > 2]):

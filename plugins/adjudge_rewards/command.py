@@ -128,6 +128,8 @@ def _check(config: RewardConfig, problems: list[Problem], rates: Any, *, as_json
     assert config.judge is not None
     with boundary(config.engine, "check_judge"):
         config.engine.check_judge(config.judge)
+    if config.pointwise:
+        return _check_pointwise(config, problems, rates, as_json=as_json)
     facts = {"reward": config.reward, "judge": config.judge.use, "aggregator": config.aggregator.use, "groups": len(problems)}
     if (short := _ends_early(config, problems)) is not None:
         facts["budget"] = short
@@ -135,6 +137,18 @@ def _check(config: RewardConfig, problems: list[Problem], rates: Any, *, as_json
         problems, config.judge, config.engine, find_model(config.model), rates, as_json=as_json, seed=config.seed,
         aggregator=config.aggregator, voting=config.voting, budget=config.budget, facts=facts,
     )  # fmt: skip
+
+
+def _check_pointwise(config: RewardConfig, problems: list[Problem], rates: Any, *, as_json: bool) -> None:
+    from adjudge import find_model
+    from adjudge_judge_commands import alone, rating_requests
+    from adjudge_plan import show_call_plan
+
+    assert config.judge is not None
+    judge = alone(config.judge, "judge").model_copy(update={"order": "fixed"})
+    facts = {"reward": config.reward, "judge": config.judge.use, "aggregator": "none: pointwise", "groups": len(problems)}
+    asked = [one.problem for problem in problems for some in rating_requests(judge, problem, config.voting.votes, 0) for one in some]
+    return show_call_plan(asked, judge, config.engine, find_model(config.model), rates, as_json=as_json, seed=config.seed, facts=facts)
 
 
 def _ends_early(config: RewardConfig, problems: list[Problem]) -> str | None:
@@ -177,12 +191,11 @@ def _audit(config: RewardConfig, problems: list[Problem], limits: Limits, longes
     from adjudge_judge_commands import opened
 
     from .audit import audit
+    from .config import of_config
     from .findings import findings, show
-    from .group_reward import GroupReward
 
     with opened(cast("Any", config), find_model(config.model), cache=config.cache) as judge:
-        made = GroupReward(judge, config.aggregator, reward=config.reward, budget=config.budget, voting=dict(config.voting))
-        report = audit(made, problems, longest=longest)
+        report = audit(of_config(judge, config), problems, longest=longest)
     found = findings(report, limits)
     if as_json:
         whole = {"reward": dump(config), **report, "limits": dump(limits), "findings": found}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from adjudge import (
     Aggregator,
@@ -28,6 +28,10 @@ from adjudge import (
 from adjudge_tournament import Reward
 
 from .group_reward import GroupReward
+from .pointwise import check_pointwise
+
+if TYPE_CHECKING:
+    from adjudge_judge_commands import OpenJudge
 
 
 class RewardConfig(Options):
@@ -47,12 +51,24 @@ class RewardConfig(Options):
     """What each group may spend among its own; matches against anchors come on top, one for each completion and anchor."""
     reward: Reward = "standardised"
     """The number: ``rating``, ``win-rate``, ``rank``, ``minmax`` or ``standardised``."""
+    pointwise: bool = False
+    """Rate each completion by itself on the judge's own scale, as `rubric` and `scale` have one: nothing is compared, and
+    `aggregator` is not used. `voting.votes` judgements each."""
     anchor: str | None = None
     """Column of a row that holds its reference answer, or a list of some; None = there are none."""
     cache: bool = True
     """Whether what was asked before is looked up."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Every random choice follows from this number."""
+
+    @model_validator(mode="after")
+    def _pointwise_compares_nothing(self) -> Self:
+        if self.pointwise and self.judge is not None:
+            try:
+                check_pointwise(self.judge, self.reward, self.budget, dict(self.voting), self.anchor)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return self
 
 
 def read_reward(file: FilePath | str, sets: Sequence[str] = (), plugins: Plugins | None = None) -> RewardConfig:
@@ -88,4 +104,11 @@ def open_reward(given: RewardConfig | dict[str, Any] | FilePath | str, plugins: 
     plugins = plugins or Plugins.load()
     config = read_reward(given, (), plugins) if isinstance(given, str | FilePath) else whole(given, "the reward", plugins)
     with open_judge(config.model, engine=config.engine, judge=config.judge, seed=config.seed, cache=config.cache, plugins=plugins) as judge:
-        yield GroupReward(judge, config.aggregator, reward=config.reward, budget=config.budget, voting=dict(config.voting))
+        yield of_config(judge, config)
+
+
+def of_config(judge: OpenJudge, config: RewardConfig) -> GroupReward:
+    """The reward that a file describes, of a judge that is open."""
+    return GroupReward(
+        judge, config.aggregator, reward=config.reward, budget=config.budget, voting=dict(config.voting), pointwise=config.pointwise
+    )

@@ -29,6 +29,7 @@ from adjudge import (
 from adjudge_tournament import Reward, as_reward
 
 from .conversations import Said, answer_text, said
+from .pointwise import Rated, check_pointwise, rated
 
 if TYPE_CHECKING:
     from adjudge_judge_commands import OpenJudge
@@ -44,7 +45,7 @@ class SampleReward:
     value: float | None
     """Its reward within its group; None = undecided."""
     absolute: float | None = None
-    """Its share of points against the anchors, in [0, 1]; None without anchors, and where no such match could be read."""
+    """Its share of points against the anchors, or its rating by itself where rewards are pointwise, in [0, 1]; None where neither is."""
     reason: str = ""
     """Why it is undecided."""
     tokens: float = field(default=0.0, compare=False)
@@ -97,9 +98,12 @@ class GroupReward:
         reward: Reward = "standardised",
         budget: Any = None,
         voting: Mapping[str, Any] | None = None,
+        pointwise: bool = False,
     ) -> None:
         rules = {"on_unreadable": "drop", **(voting or {})}
-        self.judge, self.how, self.rules = judge, reward, rules
+        self.judge, self.how, self.rules, self.pointwise = judge, reward, rules, pointwise
+        if pointwise:
+            check_pointwise(judge.options, reward, budget, rules)
         self.metrics: dict[str, float] = {}
         self._play: Play = judge.ranking(aggregator, budget, rules)
         self._against: Callable[[int], Play] = lambda anchors: judge.ranking(Against(anchors=anchors), None, rules)
@@ -132,7 +136,7 @@ class GroupReward:
         `groups` names each completion's group, wherever it stands; without it, completions that follow each other under one prompt are
         one. `anchors` has reference answers for each, one or several; those of a group are put together. A group of one with anchors is
         ranked among them. Completions of a group that say the same are judged once and rewarded alike. Raises `DataError` for lists of
-        different lengths, two prompts in one group, and what is neither a text nor messages.
+        different lengths, two prompts in one group, what is neither a text nor messages, and anchors where nothing is compared.
         """
         [answer] = self.judged_together([RewardCall(prompts, completions, groups, anchors)])
         return answer.rewards
@@ -162,7 +166,14 @@ class GroupReward:
         return [group.of_all(result) for group, result in zip(groups, played, strict=True)]
 
     def _judge(self, groups: Sequence[_Group]) -> None:
-        """Play all groups at once, then all matches against anchors, and make the rewards."""
+        """Play all groups at once, then all matches against anchors, and make the rewards; or rate everything at once."""
+        if self.pointwise:
+            if any(group.anchors for group in groups):
+                raise DataError("anchors: completions are rated by themselves, and compared with nothing.\n  Remedy: give none.")
+            asked = [(group.prompt, group.distinct) for group in groups]
+            for group, ratings in zip(groups, rated(self.judge, asked, self.rules.get("votes", 1)), strict=True):
+                group.rate(ratings, self.how)
+            return
         several = [group for group in groups if len(group.contestants) > 1]
         for group, result in zip(several, self._play([group.problem() for group in several]), strict=True):
             group.result = result
@@ -200,6 +211,7 @@ class _Group:
             self.contestants *= 2  # equal ones draw, without being judged
         self.result: TournamentResult | None = None
         self.met: TournamentResult | None = None
+        self.rated: Rated | None = None
         self.rewards: list[SampleReward] = []
 
     def _in_order(self, texts: Sequence[str]) -> list[str]:
@@ -222,6 +234,14 @@ class _Group:
         self.rewards = [
             SampleReward(value, shares.get(text), "" if value is not None else self._reason(text), tokens)
             for text, value in zip(self.texts, values[: len(self.texts)], strict=True)
+        ]
+
+    def rate(self, ratings: Rated, how: Reward) -> None:
+        """Make the rewards of ratings."""
+        self.rated, tokens = ratings, ratings.tokens / len(self.texts)
+        self.rewards = [
+            SampleReward(value, ratings.absolute(text), ratings.ratings[text].reason, tokens)
+            for text, value in zip(self.texts, ratings.values(self.texts, how), strict=True)
         ]
 
     def _shares_against_anchors(self) -> dict[str, float]:
@@ -261,6 +281,12 @@ class _Group:
         if votes:
             return f"none of its judgements could be read: {', '.join(f'{count} {name}' for name, count in votes.most_common())}"
         return f"the budget of {self.result.stopped} ended before it was compared"
+
+    @property
+    def votes(self) -> list[Outcome]:
+        """What every judgement, or every vote of a match, came to."""
+        votes = [vote for one in self.played for vote in one.votes]
+        return votes if self.rated is None else [*votes, *self.rated.outcomes]
 
     @property
     def played(self) -> list[MatchResult]:
@@ -314,7 +340,7 @@ def _counted(groups: Sequence[_Group]) -> dict[str, float]:
     """What a call took, in numbers alone and always by the same names, as every framework can log them."""
     rewards = [one for group in groups for one in group.rewards]
     played = [one for group in groups for one in group.played]
-    votes = [vote for one in played for vote in one.votes]
+    votes = [vote for group in groups for vote in group.votes]
     absolute = [one.absolute for one in rewards if one.absolute is not None]
     return {
         "groups": len(groups),
@@ -326,5 +352,5 @@ def _counted(groups: Sequence[_Group]) -> dict[str, float]:
         "votes": len(votes),
         "unreadable": sum(not vote.decided for vote in votes) / max(1, len(votes)),
         "failed": sum(vote is Outcome.FAILED for vote in votes) / max(1, len(votes)),
-        "tokens": sum(one.tokens for one in played),
+        "tokens": sum(one.tokens for one in played) + sum(group.rated.tokens for group in groups if group.rated is not None),
     }

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -81,6 +81,8 @@ class Rubric(FreelyWordedJudge):
     """What answers are rated on, or ``{file: criteria.yaml}`` with a list of it, which is read once and kept in ``judge.json``."""
     tie_band: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """How far points, in [0, 1], may be apart for a tie."""
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    """The worst and the best points."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

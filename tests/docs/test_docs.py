@@ -21,7 +21,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from adjudge import KINDS, Plugins, Run, RunConfig, RunInfo, StageContext, field_docs, read_run_file, validate
+from adjudge import KINDS, Judge, Plugins, Run, RunConfig, RunInfo, StageContext, field_docs, read_run_file, validate
 from adjudge.api import hooks
 from adjudge.cli.app import app_of
 from adjudge.host.plugins import Source
@@ -261,14 +261,16 @@ def test_the_python_of_a_page_runs_and_its_run_files_validate(page: Path, offlin
 
 
 def check_run_files(page: Path, module: ModuleType) -> None:
-    """Every YAML block that is a run file or that of a reward, with the components that the page itself defines."""
+    """Every YAML block that is a run file, that of a reward, or names a judge, with the components that the page itself defines."""
     plugins = Plugins.load(autoload=False)
     plugins.add(module, Source("page", name_of(page), "0"))
     for line, text in blocks(page, "yaml"):
         data = yaml.safe_load(text)
         if isinstance(data, dict) and {"model", "stages"} & set(data):
-            kind = RewardConfig if {"aggregator", "reward"} <= set(data) else RunConfig
+            kind = RewardConfig if "reward" in data and "stages" not in data else RunConfig
             validate(kind, data, plugins, f"{name_of(page)}:{line}")
+        elif isinstance(data, dict) and "judge" in data:
+            validate(Judge, data["judge"], plugins, f"{name_of(page)}:{line}")
 
 
 def test_the_first_pages_have_what_they_promise() -> None:
