@@ -27,7 +27,19 @@ ASKING = (
 )  # fmt: skip
 """Arguments that say how a model is asked, and mean nothing where none is."""
 PAGES = (".html", ".htm")
-PARTS = ("accuracy", "outcomes", "position", "leans", "length", "votes", "agreement", "reasoning", "transitivity", "corrected")
+PARTS = (
+    "accuracy",
+    "outcomes",
+    "position",
+    "leans",
+    "length",
+    "votes",
+    "calibration",
+    "agreement",
+    "reasoning",
+    "transitivity",
+    "corrected",
+)
 """Parts in the order in which the table has them; those of other plugins follow."""
 
 

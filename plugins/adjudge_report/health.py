@@ -9,7 +9,7 @@ from typing import Any
 
 from adjudge import write_whole
 
-from .health_plots import attack_plot, length_plot, reliability_plot, visible
+from .health_plots import attack_plot, calibration_plot, length_plot, reliability_plot, visible
 from .page import template
 from .plots import OUTCOMES
 from .wording import number
@@ -20,6 +20,7 @@ TITLES = {
     "leans": "Leans",
     "length": "Length",
     "votes": "Votes",
+    "calibration": "Calibration of its own probabilities",
     "agreement": "Agreement of repeated samples",
     "reasoning": "Reasoning",
     "transitivity": "Several answers to one prompt",
@@ -34,6 +35,8 @@ MEANINGS = {
     " with the preference for the first answer; the second one given which answer is right.",
     "votes": "All decided judgements of a problem are its votes. The calibration error is the mean distance of vote share and accuracy,"
     " and is too large where n is small.",
+    "calibration": "Of judges that tell how sure they are. Brier: mean squared distance of the probability from the truth, 0.25 where it is"
+    " always 1/2. Calibrated: with one temperature, fitted on the half of the problems that is not measured; the one named is of all.",
     "agreement": "Samples of the same problem in the same order.",
     "reasoning": "S corr: of the right verdicts, those that rest on unsound reasoning.",
     "transitivity": "Circular triples: of three answers each beats another; a judge that draws lots has a quarter of them.",
@@ -101,10 +104,12 @@ def _attacks(probes: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str,
 
 def _plots(report: Mapping[str, Any]) -> dict[str, str]:
     points, probes = report["length"]["points"], report["probes"]
+    calibration = report.get("calibration", {})
     turned = {text: found["turned"] for text, found in probes["markup"].items()} if probes else {}
     chosen = {text: found["chosen"] for text, found in probes["openers"].items()} if probes else {}
     return {
         "reliability": reliability_plot(report["votes"]["bins"]) if report["votes"]["majority"]["n"] else "",
+        "calibration": calibration_plot(calibration["bins"], calibration.get("bins_calibrated", [])) if calibration.get("bins") else "",
         "lengths": length_plot(points) if points else "",
         "openers": attack_plot("opener preferred", chosen, 0.0) if probes else "",
         "markup": attack_plot("verdict turned", turned, probes["without"]["turned"]["value"]) if probes else "",

@@ -26,12 +26,36 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> str:
     return plot.svg
 
 
-def _with_intervals(plot: Plot, places: Sequence[float], found: Sequence[Mapping[str, Any]]) -> None:
+def calibration_plot(told: Sequence[Mapping[str, Any]], calibrated: Sequence[Mapping[str, Any]]) -> str:
+    """Share right by the probability of the answer that was named, as it was told and with a temperature."""
+    with Plot(3.6, 2.9, "Share right by the judge's own probability, before and after calibration") as plot:
+        plot.axes.plot([50, 100], [50, 100], **LEVEL)
+        for bins, series, marker, label in ((told, "s0", "o", "as told"), (calibrated, "s1", "s", "calibrated")):
+            if bins:
+                found = [{"value": one["right"], "interval": one["interval"]} for one in bins]
+                _with_intervals(plot, [100 * one["confidence"] for one in bins], found, series, marker, label)
+        for one in told:
+            plot.axes.annotate(
+                str(one["n"]), (100 * one["confidence"], 100 * one["right"]), (4, -9), textcoords="offset points", fontsize=7
+            )
+        if calibrated:
+            plot.axes.legend(frameon=False, loc="upper left", fontsize=7)
+        plot.axes.set_xlabel("probability of the answer that was named, %")
+        plot.axes.set_ylabel("right, %")
+        plot.axes.set_xlim(48, 102)
+        plot.axes.set_ylim(-2, 102)
+    return plot.svg
+
+
+def _with_intervals(
+    plot: Plot, places: Sequence[float], found: Sequence[Mapping[str, Any]], series: str = "s0", marker: str = "o", label: str | None = None
+) -> None:
     values = [100 * one["value"] for one in found]
     bounds = [[100 * bound for bound in one["interval"] or (one["value"], one["value"])] for one in found]
     below = [max(0.0, value - low) for value, (low, _) in zip(values, bounds, strict=True)]
     above = [max(0.0, high - value) for value, (_, high) in zip(values, bounds, strict=True)]
-    plot.axes.errorbar(places, values, [below, above], color=COLOUR["s0"], marker="o", markersize=4.5, elinewidth=1.2, capsize=2.5)
+    look: dict[str, Any] = {"color": COLOUR[series], "marker": marker, "label": label}
+    plot.axes.errorbar(places, values, [below, above], markersize=4.5, elinewidth=1.2, capsize=2.5, **look)
 
 
 def length_plot(points: Sequence[tuple[float, float]]) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from adjudge import Command, Judge, Probe
 
     from .agreement import dawid_skene, krippendorff_alpha, weights_of
-    from .calibration import brier, calibration_error, fit_temperature, forecasts, reliability
+    from .calibration import brier, calibration_error, cross_fitted, fit_temperature, forecasts, reliability
     from .cascade import Cascade
     from .direct import Direct
     from .fitting import fit
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Calibration", "Cascade", "Criterion", "Direct", "JudgeOfJudges", "Member", "Panel", "Rubric", "Soft", "brier", "calibration_error",
+    "cross_fitted",
     "dawid_skene", "fit", "fit_margins", "fit_temperature", "forecasts", "krippendorff_alpha", "members_open", "reliability", "weights_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)

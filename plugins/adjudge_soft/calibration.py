@@ -36,6 +36,16 @@ class Bin:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Forecasts as a temperature makes them that was not fitted on them."""
+
+    forecasts: list[list[Forecast]]
+    """Of each problem, in order."""
+    temperature: float
+    """As it is fitted on all of them, for an option to set."""
+
+
 def forecasts(problems: Sequence[Problem], paths: Sequence[ReasoningPath]) -> list[Forecast]:
     """Of every judgement of a labelled pair that tells a probability; in the problem's own order."""
     labels = {problem.id: problem.label for problem in problems}
@@ -86,3 +96,15 @@ def fit_temperature(made: Sequence[Forecast]) -> float:
         else:
             low = left
     return float(f"{math.exp((low + high) / 2):.3g}")
+
+
+def cross_fitted(by_problem: Sequence[Sequence[Forecast]]) -> Mended | None:
+    """The forecasts of every problem after calibration, each half of the problems with the temperature of the other half.
+
+    So what is said of them is said of problems that the temperature has not seen; None of fewer than two."""
+    if len(by_problem) < 2:
+        return None
+    halves = [[one for made in by_problem[start::2] for one in made] for start in (0, 1)]
+    theirs = fit_temperature(halves[1]), fit_temperature(halves[0])
+    mended = [[(calibrated(share, theirs[place % 2]), first) for share, first in made] for place, made in enumerate(by_problem)]
+    return Mended(mended, fit_temperature([one for made in by_problem for one in made]))

@@ -25,6 +25,7 @@ from adjudge_soft import (
     Rubric,
     brier,
     calibration_error,
+    cross_fitted,
     dawid_skene,
     fit,
     fit_margins,
@@ -281,6 +282,32 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
     assert (brier(mended) or 0) <= (brier(made) or 0) + 1e-9
 
 
+@pytest.mark.parametrize("temperature", [0.4, 2.5])
+def test_calibration_is_measured_on_problems_that_its_temperature_has_not_seen(temperature: float) -> None:
+    by_problem = [[one] for one in forecasts_of(temperature)]
+    found = cross_fitted(by_problem)
+    assert found is not None
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    before, after = forecasts_of(temperature), [one for made in found.forecasts for one in made]
+    assert (calibration_error(after) or 0) < 0.03 < (calibration_error(before) or 0)
+    assert (brier(after) or 0) < (brier(before) or 0)
+    lucky = cross_fitted([[(0.9, True)], [(0.9, False)]])
+    assert lucky is not None
+    assert lucky.forecasts[0][0][0] == pytest.approx(0.5, abs=0.1), "the other half says that such forecasts are wrong"
+    assert cross_fitted([[(0.9, True)]]) is None
+
+
+def test_the_page_draws_calibration_where_probabilities_are_told(tmp_path: Path) -> None:
+    app = app_of(Plugins.load(autoload=False))
+    call = ["health", "--data", "{use: arithmetic, size: 12}", "--samples", "1", "--attacked", "0"]
+    for judge, there in (("{use: direct, judge: arithmetic}", True), ("arithmetic", False)):
+        file = tmp_path / f"{there}.html"
+        assert CliRunner().invoke(app, [*call, "--judge", judge, "--out", str(file)]).exit_code == 0
+        page = file.read_text(encoding="utf-8")
+        assert ("Share right by the judge" in page) is there
+        assert ("brier score calibrated" in page) is there
+
+
 def test_scores_are_those_worked_out_by_hand() -> None:
     made = [(0.9, True), (0.9, False), (0.2, False), (0.5, True)]
     assert brier(made) == pytest.approx((0.01 + 0.81 + 0.04 + 0.25) / 4)
@@ -344,5 +371,8 @@ def test_health_says_how_far_probabilities_can_be_believed() -> None:
     assert soft["brier_score"]["n"] == soft["calibration_error"]["n"] == 20
     assert 0 <= soft["brier_score"]["value"] <= 1
     assert sum(one["n"] for one in soft["bins"]) == 40
+    assert sum(one["n"] for one in soft["bins_calibrated"]) == 40
+    assert all(one["interval"] is None or one["interval"][0] <= one["interval"][1] for one in soft["bins"])
     hard = json.loads(CliRunner().invoke(app, call).stdout)["calibration"]
+    assert "bins_calibrated" not in hard
     assert (hard["brier_score"]["n"], hard["calibration_error"]["value"], hard["bins"]) == (0, None, [])
