@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from adjudge import Completion, Engine, Message, Session, boundary
+from adjudge_judges import tells_given_tokens
 from adjudge_rstar import logprobs_each
 
 from .cache import Cache, digest
@@ -36,6 +37,15 @@ class NamedSession:
 
     def room(self, prompt: list[Message]) -> int | None:
         return room_of(self._session, prompt)
+
+    @property
+    def tells_given_tokens(self) -> bool:
+        return tells_given_tokens(self._session)
+
+    def listed(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, Any]]:
+        session: Any = self._session
+        with boundary(self._engine, "listed"):
+            yield from session.listed(prompts, **asked)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         with boundary(self._engine, "tokenize"):
@@ -100,6 +110,15 @@ class CachedSession:
 
     def logprobs_each(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
         return logprobs_each(self.session, prompts, **asked)
+
+    @property
+    def tells_given_tokens(self) -> bool:
+        return tells_given_tokens(self.session)
+
+    def listed(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, Any]]:
+        """Answers with their likeliest tokens, which are asked for anew: completions are kept without those."""
+        session: Any = self.session
+        return session.listed(prompts, **asked)  # type: ignore[no-any-return]
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         return self.session.tokenize(text, token_ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adjudge import ConfigError, Judge
-from adjudge_judges import needs_logprobs
+from adjudge_judges import needs_given_tokens, needs_logprobs
 
 HOTTEST = 2.0
 """The highest temperature of OpenAI's API, which vLLM keeps to as well."""
@@ -27,9 +27,11 @@ def check_length(longest: int | None, judge: Judge) -> None:
         )
 
 
-def check_scores_given_tokens(judge: Judge, engine: str, remedy: str) -> None:
-    """Raise `ConfigError` for a judge that reads how probable given verdicts are; for engines that cannot tell."""
-    if needs_logprobs(judge):
+def check_scores_given_tokens(judge: Judge, engine: str, remedy: str, *, lists: bool = False) -> None:
+    """Raise `ConfigError` for a judge that reads how probable given verdicts are; for engines that cannot tell.
+
+    One that `lists` the likeliest tokens of its answers will do for some of these judges."""
+    if needs_given_tokens(judge) if lists else needs_logprobs(judge):
         raise ConfigError(
             f"judge {judge.use!r} reads the log-probabilities of its verdicts, and {engine} cannot tell those of given tokens.\n"
             f"  Remedy: {remedy}"

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from adjudge import Completion, ConfigError, JobError, Message
+from adjudge_judges import Listed
 
 from .background import Background
 from .chat_template import folded
 from .groups import Prompted, answered
 from .openai_client import Endpoint
+from .openai_listed import NotListed, read_listed
 from .openai_logprobs import LogprobCheck
 from .openai_options import OpenAiEngine
 from .openai_requests import Chat, chats
@@ -97,6 +100,29 @@ class OpenAiSession:
             raise ConfigError(f"engine.tokenizer: {fault}.\n  Remedy: name the folder of the model that is served.") from None
         self.right_tokenizer |= bool(completion.token_ids and completion.text.strip())
         return completion
+
+    @property
+    def tells_given_tokens(self) -> bool:
+        """Whether tokens can be given at all, which takes the served model's tokenizer; else `listed` says what is likely."""
+        return self.texts is not None
+
+    def listed(
+        self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], max_new_tokens: int, top: int
+    ) -> Iterator[tuple[int, Listed]]:
+        """An answer to every prompt at temperature 1, where log-probabilities are the model's own, with its likeliest tokens."""
+        asked = chats(self.options, prompts, seeds=seeds, temperature=1.0, top_p=1.0, max_new_tokens=max_new_tokens)
+        return self._each(asked, partial(self._listed, top=top))
+
+    async def _listed(self, chat: Chat, *, top: int) -> Listed:
+        try:
+            return await self.endpoint.chat(replace(chat, top_logprobs=top), read_listed)
+        except NotListed as fault:
+            raise ConfigError(
+                f"engine: {self.options.base_url} {fault}, so how probable a verdict is cannot be read.\n"
+                "  Remedy: ask another endpoint; where vLLM serves the model, name the folder of its tokenizer as engine.tokenizer."
+            ) from None
+        except Fault as fault:
+            return Listed(error=str(fault))
 
     def logprobs(self, prompt: list[Message], continuations: Sequence[Sequence[int]], statistics: Sequence[str] = ()) -> list[Any]:
         [(_, found)] = self.logprobs_each([(prompt, continuations)], statistics)

@@ -157,6 +157,7 @@ class OpenAiEngine(Engine):
             check_scores_given_tokens(
                 judge, "an endpoint without engine.tokenizer",
                 "name the folder of the served model's tokenizer, where vLLM serves it, or take the engine hf or vllm.",
+                lists=self.logprobs,
             )  # fmt: skip
 
     def fingerprint(self) -> Json | None:

@@ -117,7 +117,9 @@ def remedy_for_setting(refusal: Refusal) -> str:
     named = {name for name in SETTINGS if name in refusal.params or re.search(rf"(?<![\w.]){name}(?![\w.])", refusal.words)}
     if "max_tokens" in named and "max_completion_tokens" in refusal.words:
         return "write engine.limit: max_completion_tokens"
-    if named & {"logprobs", "top_logprobs"}:
+    if "top_logprobs" in named:
+        return "lower judge.top_logprobs, for some endpoints list fewer; a judge that reads none needs engine.logprobs: false"
+    if "logprobs" in named:
         return "write engine.logprobs: false"
     if found := sorted(named & {"seed", "temperature", "top_p", "n", "stop"}):
         return f"write engine.leave_out: [{found[-1]}]"

@@ -35,6 +35,8 @@ class Chat:
     top_p: float
     max_new_tokens: int
     stop: tuple[str, ...] = ()
+    top_logprobs: int | None = None
+    """Likeliest tokens to be listed at every place; None = none."""
     more: dict[str, Any] = field(default_factory=dict)
     """Sent besides, to this server alone."""
 
@@ -72,7 +74,8 @@ def body_of(options: OpenAiEngine, chat: Chat) -> dict[str, Any]:
     """What is sent, as the arguments of OpenAI's client."""
     body = _chat_body(options, chat) if options.api == "chat" else _responses_body(options, chat)
     extra = {**chat.more, **options.extra}
-    return {name: value for name, value in body.items() if name not in options.leave_out} | {"extra_body": extra}
+    listed = {} if chat.top_logprobs is None else {"top_logprobs": chat.top_logprobs}
+    return {name: value for name, value in body.items() if name not in options.leave_out} | listed | {"extra_body": extra}
 
 
 def json_of(options: OpenAiEngine, chat: Chat) -> dict[str, Any]:

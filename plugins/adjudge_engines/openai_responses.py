@@ -55,7 +55,7 @@ def read_answer(body: str, texts: Texts | None = None, *, stops: Sequence[str] =
 
     `stops` are the strings that it was to end with, and `opened` is whether the prompt's template opens the thinking.
     """
-    choice = _only_choice(body)
+    choice = only_choice(body)
     ended = choice.get("finish_reason")
     if not isinstance(ended, str):
         raise Fault("the answer does not say how it ended")
@@ -88,7 +88,7 @@ def error_within(body: str) -> int | None:
 
 def read_echo(body: str, start: int, count: int) -> list[float]:
     """Log-probabilities in nats of the `count` tokens of an echoed prompt that stand after its first `start`. Raises `Fault`."""
-    told = _only_choice(body).get("logprobs")
+    told = only_choice(body).get("logprobs")
     values = told.get("token_logprobs") if isinstance(told, dict) else None
     wanted = values[start : start + count] if isinstance(values, list) else []
     if len(wanted) != count or not all(map(_is_logprob, wanted)):
@@ -98,7 +98,7 @@ def read_echo(body: str, start: int, count: int) -> list[float]:
 
 def read_echoed_top(body: str, start: int, count: int) -> list[float]:
     """The largest log-probability that is listed for each of those places. Raises `Fault`."""
-    told = _only_choice(body).get("logprobs")
+    told = only_choice(body).get("logprobs")
     listed = told.get("top_logprobs") if isinstance(told, dict) else None
     rows = listed[start : start + count] if isinstance(listed, list) else []
     found = [list(filter(_is_logprob, row.values())) if isinstance(row, dict) else [] for row in rows]
@@ -109,7 +109,7 @@ def read_echoed_top(body: str, start: int, count: int) -> list[float]:
 
 def top_logprobs(body: str) -> dict[str, float]:
     """Log-probabilities in nats of the candidates for an answer's first token, by what they write. Raises `Refused` where none are told."""
-    told = _only_choice(body).get("logprobs")
+    told = only_choice(body).get("logprobs")
     rows = told.get("content") if isinstance(told, dict) else None
     first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
     listed = first.get("top_logprobs")
@@ -126,7 +126,7 @@ def top_logprobs(body: str) -> dict[str, float]:
 # The parts of a body --------------------------------------------------------------------------------------------------------
 
 
-def _only_choice(body: str) -> dict[str, Any]:
+def only_choice(body: str) -> dict[str, Any]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

@@ -19,6 +19,7 @@ from adjudge import (
     boundary,
     read_verdict,
 )
+from adjudge_judges import tells_given_tokens
 from adjudge_report import Readability
 from adjudge_rstar import logprobs_each
 
@@ -115,6 +116,18 @@ class CountedSession:
             for place, found in logprobs_each(self.session, prompts, **asked):
                 self.tokens += sum(map(len, prompts[place][1]))
                 yield place, found
+
+    @property
+    def tells_given_tokens(self) -> bool:
+        """Whether the engine tells log-probabilities of given tokens, and not only of its own answers."""
+        return tells_given_tokens(self.session)
+
+    def listed(self, prompts: Sequence[Any], **asked: Any) -> Iterator[tuple[int, Any]]:
+        """Answers with their likeliest tokens, of an engine that tells no others."""
+        self._check_open()
+        session: Any = self.session
+        with boundary(self.engine, "listed"):
+            yield from session.listed(prompts, **asked)
 
     def tokenize(self, text: str, token_ids: Sequence[int] = ()) -> Completion:
         self._check_open()

@@ -70,16 +70,22 @@ class DirectSession(ReadingSession):
         self.prefix = closed(opened) + prefix
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
-        for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
-            yield index, self._read(prompt, seed)
+        from adjudge_rstar import logprobs_each, windows
 
-    def _read(self, prompt: list[Message], seed: int) -> Completion:
-        try:
-            probability, written = read_verdicts(self.session, prompt, self.texts, self.before, self.prefix)
-        except NoRoom as error:
-            return Completion("", error=str(error))
-        self.readings[seed] = Reading(probability, written=written)
-        return written[probability < 0.5]
+        ends = [self.session.tokenize(self.prefix + text) for text in self.texts]
+        rows = [end.token_ids for end in ends]
+        for some in windows(range(len(prompts)), lambda _: len(rows)):
+            fits = []
+            for index in some:
+                try:
+                    check_room(self.session, prompts[index], rows)
+                    fits.append(index)
+                except NoRoom as error:
+                    yield index, Completion("", error=str(error))
+            for place, known in logprobs_each(self.session, [(prompts[index], rows) for index in fits]):
+                probability, written = compared(known, rows, self.before, ends)
+                self.readings[seeds[fits[place]]] = Reading(probability, written=written)
+                yield fits[place], written[probability < 0.5]
 
 
 def opens_with(session: Any) -> str:
@@ -101,10 +107,21 @@ def read_verdicts(
     `before` is what has been written so far, `between` what is put behind it. Raises `NoRoom` where they do not fit."""
     ends = [session.tokenize(between + text) for text in texts]
     rows = [(*before.token_ids, *end.token_ids) for end in ends]
+    check_room(session, prompt, rows)
+    return compared(session.logprobs(prompt, rows), rows, before, ends)
+
+
+def check_room(session: Any, prompt: list[Message], rows: Sequence[Sequence[int]]) -> None:
+    """Raise `NoRoom` where the longest of these does not fit behind a prompt; not where the engine does not tell."""
     room = session.room(prompt) if hasattr(session, "room") else None
     if room is not None and room < max(map(len, rows)):
         raise NoRoom(room, max(map(len, rows)))
-    known: list[list[float]] = session.logprobs(prompt, rows)
+
+
+def compared(
+    known: Sequence[Sequence[float]], rows: Sequence[Sequence[int]], before: Completion, ends: Sequence[Completion]
+) -> tuple[float, tuple[Completion, Completion]]:
+    """What the log-probabilities of both verdicts' tokens come to, and the judgements that end with each."""
     place = next(place for place, (one, other) in enumerate(zip(*rows, strict=False)) if one != other)
     lead = known[0][place] - known[1][place]
     if not math.isfinite(lead):

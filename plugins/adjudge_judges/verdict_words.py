@@ -27,6 +27,11 @@ def needs_logprobs(judge: Judge) -> bool:
     return bool(getattr(judge, "needs_logprobs", False))
 
 
+def needs_given_tokens(judge: Judge) -> bool:
+    """Whether it can do without an engine that tells log-probabilities of given tokens not even where its answers list likely ones."""
+    return bool(getattr(judge, "needs_given_tokens", needs_logprobs(judge)))
+
+
 def probability_of(path: ReasoningPath) -> float | None:
     """The probability that the problem's first answer is better, in whichever order it was shown; None where the judge tells none."""
     known = path.verdict.probability

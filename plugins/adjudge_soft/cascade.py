@@ -44,6 +44,10 @@ class Cascade(JudgeOfJudges):
     def needs_logprobs(self) -> bool:
         return any(member.needs_logprobs for member in self.judges)
 
+    @property
+    def needs_given_tokens(self) -> bool:
+        return any(member.needs_given_tokens for member in self.judges)
+
     @model_validator(mode="after")
     def _one_margin_each(self) -> Self:
         if isinstance(self.margin, list) and len(self.margin) != len(self.judges) - 1:

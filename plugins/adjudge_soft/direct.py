@@ -15,7 +15,17 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import Completion, ConfigError, Judge, JudgeRequest, Outcome, ReasoningPath, Session, Verdict, read_verdict
-from adjudge_judges import DirectSession, Reading, noted, probability_of, read_paths, verdict_texts
+from adjudge_judges import (
+    DirectSession,
+    ListedSession,
+    Reading,
+    noted,
+    probability_of,
+    read_paths,
+    tells_given_tokens,
+    tokens_spent,
+    verdict_texts,
+)
 
 from .inner_judges import JudgeOfJudges, asks_in_words, calibrated, swapped
 
@@ -37,6 +47,8 @@ class Direct(JudgeOfJudges):
     """What is put before the verdict, such as ``So my verdict is ``; thinking that the chat template opens is closed before it."""
     average: bool = True
     """Read both orders for each judgement and average them, so that no place is an advantage; otherwise only the order that is shown."""
+    top_logprobs: Annotated[int, Field(ge=2, le=20)] = 20
+    """Likeliest tokens to ask an endpoint for that tells no others; some list 5 at most. Engines that score given tokens need none."""
     calibration: Annotated[float, Field(gt=0)] = 1.0
     """Temperature by which the log-odds are divided, as ``adjudge fit`` finds it on labelled pairs; above 1 it is less sure."""
 
@@ -46,6 +58,11 @@ class Direct(JudgeOfJudges):
     @property
     def needs_logprobs(self) -> bool:
         return True
+
+    @property
+    def needs_given_tokens(self) -> bool:
+        """Those that an endpoint lists of its own answer will do."""
+        return False
 
     def most_tokens(self) -> int:
         """Of a verdict, generously."""
@@ -71,7 +88,11 @@ class Direct(JudgeOfJudges):
         return noted(session, self._paths(session, requests), sampled=False)
 
     def _paths(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath]:
-        reading = DirectSession(session, self.texts(), self.prefix)
+        reading = (
+            DirectSession(session, self.texts(), self.prefix)
+            if tells_given_tokens(session)
+            else ListedSession(session, self.texts(), self.prefix, self.top_logprobs)
+        )
         others = [replace(one, id=f"{one.id}:other", order=swapped(one.order), seed=one.seed + 1) for one in requests]
         asked = [one for pair in zip(requests, others, strict=True) for one in pair] if self.average else list(requests)
         by_id = {one.id: one for one in requests}
@@ -86,7 +107,10 @@ class Direct(JudgeOfJudges):
         """The judgement that one order, or both, come to; failed where one of them did."""
         by_order = {path.order: known for path, _ in sample if (known := probability_of(path)) is not None}
         written = next(read.written if read else None for path, read in sample if path.id == request.id)
-        if written is None or len(by_order) < len(sample):
+        unread = next((path for path, read in sample if read is None and path.completion.error is None), None)
+        if unread is not None:  # an answer that does not begin with a verdict
+            made, verdict = unread.completion, Verdict(Outcome.UNREADABLE)
+        elif written is None or len(by_order) < len(sample):
             errors = [path.completion.error for path, _ in sample if path.completion.error is not None]
             made, verdict = Completion("", error=errors[0] if errors else UNREAD), Verdict(Outcome.FAILED)
         else:
@@ -96,5 +120,8 @@ class Direct(JudgeOfJudges):
             verdict = read_verdict(self.judge, made)
             outcome = Outcome.TIE if share == 0.5 else verdict.outcome
             told = {"by_order": dict(sorted(by_order.items()))} if self.average else {}
+            if any("tokens" in path.verdict.told for path, _ in sample):  # written for it, in both orders
+                bounded = any("bounded" in path.verdict.told for path, _ in sample)
+                told |= {"tokens": sum(tokens_spent(path) for path, _ in sample), **({"bounded": True} if bounded else {})}
             verdict = replace(verdict, outcome=outcome, probability=shown, told=told)
         return ReasoningPath(request.id, request.problem.id, request.order, request.index, made, verdict)

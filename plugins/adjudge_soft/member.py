@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from adjudge import ConfigError, Engine, Judge, JudgeRequest, Options, ReasoningPath, Session, boundary, find_model, sample_paths
-from adjudge_judges import needs_logprobs
+from adjudge_judges import needs_given_tokens, needs_logprobs
 
 _held: dict[int, ExitStack] = {}
 """Where members' sessions are to be held, by the member's identity."""
@@ -43,6 +43,11 @@ class Member(Options):
     def needs_logprobs(self) -> bool:
         """Whether it asks the engine at hand for log-probabilities of given tokens."""
         return not self.own and needs_logprobs(self.judge)
+
+    @property
+    def needs_given_tokens(self) -> bool:
+        """Whether listed ones of its answers will not do."""
+        return not self.own and needs_given_tokens(self.judge)
 
     @model_validator(mode="after")
     def _engine_can_judge(self) -> Self:

@@ -41,6 +41,10 @@ class Panel(JudgeOfJudges):
     def needs_logprobs(self) -> bool:
         return any(member.needs_logprobs for member in self.judges)
 
+    @property
+    def needs_given_tokens(self) -> bool:
+        return any(member.needs_given_tokens for member in self.judges)
+
     @model_validator(mode="after")
     def _one_weight_each(self) -> Self:
         if self.weights is not None and (len(self.weights) != len(self.judges) or not any(self.weights)):

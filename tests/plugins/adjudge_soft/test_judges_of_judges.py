@@ -111,7 +111,7 @@ def test_a_member_with_a_model_of_its_own_is_asked_there_and_loaded_once(base: O
         ({**CASCADE, "margin": [0.1, 0.2]}, "all but the last have one"),
         ({"use": "cascade", "judges": ["rrm"]}, "at least 2"),
         ({"use": "cascade", "judges": ["rrm", {"judge": "rm-r1", "engine": "hf"}]}, "name it as 'model'"),
-        ({"use": "cascade", "judges": ["rrm", {"judge": {"use": "direct", "judge": "rrm"}, "engine": ENDPOINT}]}, "cannot tell"),
+        ({"use": "cascade", "judges": ["rrm", {"judge": {"use": "soft", "judge": "rrm"}, "engine": ENDPOINT}]}, "cannot tell"),
         ({"use": "panel", "judges": ["rrm", "rm-r1"], "weights": [1.0]}, "each has one"),
         ({"use": "panel", "judges": ["rrm", "rm-r1"], "max_new_tokens": 7}, "judge inside"),
     ],
