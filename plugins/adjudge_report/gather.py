@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -79,6 +80,16 @@ class RunFiles:
     @property
     def missing(self) -> list[StageFiles]:
         return [stage for stage in self.stages if stage.result is None]
+
+    @property
+    def unchanged(self) -> dict[str, str]:
+        """Stages that left the judge as it was, as one does that trains a policy; each with the stage that the judge came from."""
+        found: dict[str, str] = {}
+        for before, stage in pairwise(self.stages):
+            model = stage.folder / str((stage.result or {}).get("model", "model"))
+            if not model.resolve().is_relative_to(stage.folder.resolve()):
+                found[stage.name] = found.get(before.name, before.name)
+        return found
 
     @property
     def sets(self) -> list[str]:

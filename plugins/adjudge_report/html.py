@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
@@ -38,6 +38,13 @@ class Html(Reporter):
         from .run_page import write_run
 
         return write_run(folder, self.samples)
+
+    def write_several(self, folders: Sequence[FilePath], file: FilePath) -> FilePath:
+        """Write a page about several run folders, finished or not, and return its file."""
+        self.check()
+        from .several import write_several
+
+        return write_several(folders, file)
 
     def write_health(self, report: Mapping[str, Any], file: FilePath) -> FilePath:
         """Write what `adjudge health` measured as a page, and return its file."""

@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ SERIES = ("s0", "s1", "s2", "s3", "s4", "s5")
 OUTCOMES = {"first": "o0", "second": "o1", "tie": "o2", "unreadable": "o3", "truncated": "o4", "failed": "o5"}
 VARIABLES = ("ink", "muted", "line", *SERIES, *OUTCOMES.values())
 COLOUR = {name: f"#0a0b{index:02x}" for index, name in enumerate(VARIABLES, 16)}
+LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)))
+"""How lines are drawn: the second way when the colours are used up, and so on."""
+MOST = 400
+"""Points of a line."""
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -116,30 +121,46 @@ def accuracy_plot(stages: Sequence[str], sets: Mapping[str, Mapping[str, Mapping
     return plot.svg
 
 
-def reward_plot(stage: str, points: Sequence[tuple[int, float]], limits: tuple[float, float]) -> str:
-    """Mean reward over the steps of one stage: every step faintly, a running mean over a tenth of them in full."""
-    with Plot(4.4, 2.1, f"Reward over the steps of {stage}") as plot:
-        steps, rewards = [step for step, _ in points], [reward for _, reward in points]
-        plot.axes.plot(steps, rewards, color=COLOUR["s0"], alpha=0.3, linewidth=1)
-        plot.axes.plot(steps, _running_mean(rewards, max(1, len(rewards) // 10)), color=COLOUR["s0"])
-        plot.axes.set_ylim(*limits)
+def step_plot(stage: str, title: str, unit: str, lines: Sequence[Sequence[tuple[int, float]]], *, share: bool = False) -> str:
+    """A quantity over the steps of a stage, a line for every run: every step faintly, a running mean over a tenth of them in full.
+
+    A share has all of its scale, from 0 to 100%.
+    """
+    with Plot(3.3, 2.2, f"{title[0].upper()}{title[1:]} over the steps of {stage}") as plot:
+        for index, points in enumerate(lines):
+            steps, values = [step for step, _ in points], [value * (100 if share else 1) for _, value in points]
+            look: dict[str, Any] = {"color": COLOUR[SERIES[index % len(SERIES)]], "linestyle": LINES[index // len(SERIES) % len(LINES)]}
+            means = _running_mean(values, max(1, len(values) // 10))
+            plot.axes.plot(*_thinned(steps, values), **{**look, "alpha": 0.3, "linewidth": 1})
+            plot.axes.plot(*_thinned(steps, means), **look)
+        if share:
+            plot.axes.set_ylim(-3, 103)
+        plot.axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=False)
+        plot.axes.locator_params(axis="x", integer=True, nbins=6)
         plot.axes.set_xlabel("step")
-        plot.axes.locator_params(axis="x", integer=True)
-        plot.axes.set_ylabel("mean reward")
-        plot.axes.set_title(stage)
+        plot.axes.set_ylabel(unit)
+        plot.axes.set_title(title)
     return plot.svg
+
+
+def _thinned(steps: Sequence[int], values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Both as they are or, of very many steps, means of as many neighbours as leaves few enough to draw."""
+    size = -(-len(steps) // MOST) or 1
+    parts = [(steps[start : start + size], values[start : start + size]) for start in range(0, len(steps), size)]
+    return [sum(part) / len(part) for part, _ in parts], [sum(part) / len(part) for _, part in parts]
 
 
 def curve_plot(stage: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """A policy's share of right answers, with its interval, and the judge's word on them, over the steps of one stage."""
     with Plot(4.4, 2.6, f"Right answers and the judge's word over the steps of {stage}") as plot:
         steps = [row["step"] for row in rows]
-        lows, highs = zip(*(row["interval"] for row in rows), strict=True)
+        lows, highs = zip(*((100 * low, 100 * high) for low, high in (row["interval"] for row in rows)), strict=True)
         plot.axes.fill_between(steps, lows, highs, color=COLOUR["s0"], alpha=0.18, linewidth=0)
-        plot.axes.plot(steps, [row["share_right"] for row in rows], color=COLOUR["s0"], marker="o", markersize=3.5)
-        told = [(row["step"], row["judge"]) for row in rows if row["judge"] is not None]
+        plot.axes.plot(steps, [100 * row["share_right"] for row in rows], color=COLOUR["s0"], marker="o", markersize=3.5)
+        told = [(row["step"], 100 * row["judge"]) for row in rows if row["judge"] is not None]
         plot.axes.plot([step for step, _ in told], [share for _, share in told], color=COLOUR["s1"], marker="s", markersize=3.5)
-        plot.axes.set_ylim(-0.03, 1.03)
+        plot.axes.set_ylim(-3, 103)
+        plot.axes.set_ylabel("% of answers")
         plot.axes.set_xlabel("step")
         plot.axes.locator_params(axis="x", integer=True)
         plot.axes.set_title(stage)
@@ -148,7 +169,8 @@ def curve_plot(stage: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _running_mean(values: Sequence[float], window: int) -> list[float]:
     """Mean of up to `window` values that end at each place."""
-    return [sum(part) / len(part) for end in range(len(values)) if (part := values[max(0, end + 1 - window) : end + 1])]
+    sums = [0.0, *accumulate(values)]
+    return [(sums[end] - sums[max(0, end - window)]) / min(end, window) for end in range(1, len(sums))]
 
 
 def histogram(title: str, kept: Sequence[float], dropped: Sequence[float]) -> str:

@@ -60,7 +60,7 @@ def _by_scorer(stage: StageFiles) -> dict[str, Scored]:
 
 def means(scored: Scored) -> Iterator[tuple[str, float | None, float | None]]:
     """The score and each of its parts: name, mean over the kept paths, mean over the dropped."""
-    for name, part in ((f"mean {scored.symbol}", None), *((f"mean of its {part} part", part) for part in scored.parts)):
+    for name, part in ((f"mean {scored.symbol}", None), *((f"mean of its {part.replace('_', ' ')} part", part) for part in scored.parts)):
         yield name, _mean(scored.values(True, part)), _mean(scored.values(False, part))
 
 

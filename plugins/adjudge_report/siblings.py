@@ -14,6 +14,8 @@ from .gather import RunFiles, StageFiles
 from .judgements import ExampleJudgement, kind_of
 
 Row = Mapping[str, Any]
+ROUNDING = 1e-5
+"""Between two scores of one text, which depend a little on the batch that each was in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +71,54 @@ def _of_stage(stage: StageFiles, seed: int, size: int) -> Iterator[Family]:
                 paths[row["problem_id"]].append(whole(row))
     for problem in chosen:
         if paths[problem]:
-            rows = sorted(scores[problem], key=lambda row: (-_number(row), not row.get("kept")))
-            yield Family(stage.name, rows[0]["scorer"], problem, list(_members(stage, rows, paths[problem])))
+            yield Family(stage.name, scores[problem][0]["scorer"], problem, list(_members(stage, scores[problem], paths[problem])))
+
+
+def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> Iterator[Sibling]:
+    """The paths of one problem, and why each was kept, dropped or not scored."""
+    by_id = {path["id"]: path for path in paths}
+    scored = [row for row in scores if row["path_id"] in by_id]
+    counted = {row["path_id"]: (_counted(row, scored, by_id), _what(by_id[row["path_id"]])) for row in scored}
+    values = [value for value, _ in counted.values()]
+    kept = {row["path_id"] for row in scored if row.get("kept")}
+    for row in sorted(scored, key=lambda row: (-counted[row["path_id"]][0], not row.get("kept"))):
+        ident = row["path_id"]
+        value, _ = counted[ident]
+        copies = [other for other, same in counted.items() if same == counted[ident] and other != ident]
+        shared = _shared(len(copies), values.count(value) - len(copies) - 1, any(other in kept for other in copies))
+        why = f"{'kept' if ident in kept else 'dropped'}: place {1 + sum(other > value for other in values)} of the {len(scored)} that were"
+        why += f" scored{shared}; {len(kept)} {'is' if len(kept) == 1 else 'are'} kept"
+        yield Sibling(_judgement(stage, by_id[ident]), row["value"], row.get("parts") or {}, ident in kept, why)
+    for ident in (path["id"] for path in paths if path["id"] not in counted):
+        yield Sibling(_judgement(stage, by_id[ident]), None, {}, False, _not_scored(by_id[ident]))
+
+
+def _counted(row: Row, scored: Sequence[Row], paths: Mapping[str, Row]) -> float:
+    """A path's score as it counts: of a text that was sampled twice, the better of scores that differ by rounding alone."""
+    own, what = _number(row), _what(paths[row["path_id"]])
+    copies = (_number(other) for other in scored if _what(paths[other["path_id"]]) == what)
+    return max(value for value in copies if value == own or abs(value - own) <= ROUNDING * max(1.0, abs(own)))
 
 
 def _number(row: Row) -> float:
     return float("-inf") if row["value"] is None else float(row["value"])
 
 
-def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> Iterator[Sibling]:
-    by_id = {path["id"]: path for path in paths}
-    kept = sum(bool(row.get("kept")) for row in scores)
-    for row in scores:
-        if (path := by_id.pop(row["path_id"], None)) is not None:
-            place = 1 + sum(_number(other) > _number(row) for other in scores)
-            why = f"{'kept' if row.get('kept') else 'dropped'}: place {place} of the {len(scores)} that were scored{_tied(row, scores)}"
-            why += f"; {kept} {'is' if kept == 1 else 'are'} kept"
-            yield Sibling(_judgement(stage, path), row["value"], row.get("parts") or {}, bool(row.get("kept")), why)
-    for path in by_id.values():
-        yield Sibling(_judgement(stage, path), None, {}, False, _not_scored(path))
+def _shared(copies: int, ties: int, one_kept: bool) -> str:
+    """Which others have the same place, so that something else chose among them."""
+    told = f", shared with {_count(ties)}" if ties else ""
+    if copies:
+        told += f", the same text as {_count(copies)}{', one of which is kept' if one_kept else ''}"
+    return told
 
 
-def _tied(row: Row, scores: Sequence[Row]) -> str:
-    """How many others have the same score, so that something else chose among them."""
-    same = sum(other["value"] == row["value"] for other in scores) - 1
-    return f", shared with {same} other{'s' if same > 1 else ''}" if same else ""
+def _count(size: int) -> str:
+    return f"{size} other{'s' if size > 1 else ''}"
+
+
+def _what(path: Row) -> tuple[str, str]:
+    """What was shown and what was written."""
+    return path["order"], path["completion"]["text"]
 
 
 def _judgement(stage: StageFiles, path: Row) -> ExampleJudgement:

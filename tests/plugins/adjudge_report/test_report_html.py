@@ -171,8 +171,8 @@ def test_a_judgement_shows_what_was_asked_and_how_likely_each_token_was(finished
     assert len(re.findall(r"<b>answer shown (?:first|second)", one)) == 2
     assert len(re.findall(r"<b>answer shown (?:first|second), right</b>", one)) == 1
     assert re.search(r"<dt>label</dt><dd>(first|second)</dd>", one)
-    tokens = re.search(r'<pre class="tokens">(.*?)</pre>', one, re.DOTALL)
-    marked = re.search(r"<pre>(.*?)</pre>", one, re.DOTALL)
+    tokens = re.search(r'<pre class="tokens"[^>]*>(.*?)</pre>', one, re.DOTALL)
+    marked = re.search(r"<pre tabindex[^>]*>(.*?)</pre>", one, re.DOTALL)
     assert tokens is not None
     assert marked is not None
     assert re.sub("<[^>]*>", "", tokens[1]) == re.sub("<[^>]*>", "", marked[1]), "the same text, to the last character"
