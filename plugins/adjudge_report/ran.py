@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from adjudge import duration
+
 from .gather import RunFiles
 
 
@@ -38,6 +40,8 @@ def what_ran(run: RunFiles) -> Iterator[Fact]:
         yield Fact(f"Measured on {name}", components=(_parts(dataset),))
     yield Fact("Engine", components=(_parts(config["engine"]),))
     yield Fact("Seed", str(config["seed"]))
+    if run.complete:
+        yield Fact("Time", ", ".join(f"{stage.name} {duration((stage.result or {})['seconds'])}" for stage in run.complete))
     if run.starts:
         yield from _machine(run.starts)
 

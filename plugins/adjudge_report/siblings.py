@@ -51,10 +51,16 @@ class Family:
 
 def families(run: RunFiles, size: int) -> list[Family]:
     """`size` problems of every stage that scored paths, those first of which some were kept and others dropped."""
-    return [family for stage in run.stages for family in _of_stage(stage, run.config.get("seed", 0), size)]
+    seed, rules = run.config.get("seed", 0), [_rule(options) for options in ({}, *run.config["stages"])]
+    return [family for stage, rule in zip(run.stages, rules, strict=True) for family in _of_stage(stage, rule, seed, size)]
 
 
-def _of_stage(stage: StageFiles, seed: int, size: int) -> Iterator[Family]:
+def _rule(options: Mapping[str, Any]) -> str:
+    """The name of the rule by which a stage says what may be chosen."""
+    return str((options.get("eligible") or {}).get("use", "label"))
+
+
+def _of_stage(stage: StageFiles, rule: str, seed: int, size: int) -> Iterator[Family]:
     scores: dict[str, list[Row]] = defaultdict(list)
     for row in stage.records("scores"):
         scores[row["problem_id"]].append(row)
@@ -71,10 +77,10 @@ def _of_stage(stage: StageFiles, seed: int, size: int) -> Iterator[Family]:
                 paths[row["problem_id"]].append(whole(row))
     for problem in chosen:
         if paths[problem]:
-            yield Family(stage.name, scores[problem][0]["scorer"], problem, list(_members(stage, scores[problem], paths[problem])))
+            yield Family(stage.name, scores[problem][0]["scorer"], problem, list(_members(stage, rule, scores[problem], paths[problem])))
 
 
-def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> Iterator[Sibling]:
+def _members(stage: StageFiles, rule: str, scores: Sequence[Row], paths: Sequence[Row]) -> Iterator[Sibling]:
     """The paths of one problem, and why each was kept, dropped or not scored."""
     by_id = {path["id"]: path for path in paths}
     scored = [row for row in scores if row["path_id"] in by_id]
@@ -90,7 +96,7 @@ def _members(stage: StageFiles, scores: Sequence[Row], paths: Sequence[Row]) -> 
         why += f" scored{shared}; {len(kept)} {'is' if len(kept) == 1 else 'are'} kept"
         yield Sibling(_judgement(stage, by_id[ident]), row["value"], row.get("parts") or {}, ident in kept, why)
     for ident in (path["id"] for path in paths if path["id"] not in counted):
-        yield Sibling(_judgement(stage, by_id[ident]), None, {}, False, _not_scored(by_id[ident]))
+        yield Sibling(_judgement(stage, by_id[ident]), None, {}, False, _not_scored(by_id[ident], rule))
 
 
 def _counted(row: Row, scored: Sequence[Row], paths: Mapping[str, Row]) -> float:
@@ -125,9 +131,11 @@ def _judgement(stage: StageFiles, path: Row) -> ExampleJudgement:
     return ExampleJudgement(stage.name, "paths", kind_of(path), path)
 
 
-def _not_scored(path: Row) -> str:
+def _not_scored(path: Row, rule: str) -> str:
     if path["completion"].get("error"):
         return "not scored: the call failed"
     if kind_of(path) == "undecided":
         return f"not scored: {path['outcome']}"
+    if rule != "label":
+        return f"not scored: not eligible by the rule {rule}"
     return "not scored: it names the wrong answer" if kind_of(path) == "wrong" else "not scored: not eligible"
