@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .phrases import duration, snippet
     from .progress import Progress
     from .readable import Readability, check_readable
+    from .run_page import options_line
+    from .siblings import eligibility_rule, why_kept, why_not_scored
 
 __all__ = [
     "Card",
@@ -28,9 +30,13 @@ __all__ = [
     "ShownRun",
     "check_readable",
     "duration",
+    "eligibility_rule",
+    "options_line",
     "ranking_html",
     "snippet",
     "verdict_html",
+    "why_kept",
+    "why_not_scored",
 ]
 __getattr__ = lazy_names(__name__)
 

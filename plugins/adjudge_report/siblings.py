@@ -51,11 +51,11 @@ class Family:
 
 def families(run: RunFiles, size: int) -> list[Family]:
     """`size` problems of every stage that scored paths, those first of which some were kept and others dropped."""
-    seed, rules = run.config.get("seed", 0), [_rule(options) for options in ({}, *run.config["stages"])]
+    seed, rules = run.config.get("seed", 0), [eligibility_rule(options) for options in ({}, *run.config["stages"])]
     return [family for stage, rule in zip(run.stages, rules, strict=True) for family in _of_stage(stage, rule, seed, size)]
 
 
-def _rule(options: Mapping[str, Any]) -> str:
+def eligibility_rule(options: Mapping[str, Any]) -> str:
     """The name of the rule by which a stage says what may be chosen."""
     return str((options.get("eligible") or {}).get("use", "label"))
 
@@ -84,19 +84,25 @@ def _members(stage: StageFiles, rule: str, scores: Sequence[Row], paths: Sequenc
     """The paths of one problem, and why each was kept, dropped or not scored."""
     by_id = {path["id"]: path for path in paths}
     scored = [row for row in scores if row["path_id"] in by_id]
-    counted = {row["path_id"]: (_counted(row, scored, by_id), _what(by_id[row["path_id"]])) for row in scored}
-    values = [value for value, _ in counted.values()]
-    kept = {row["path_id"] for row in scored if row.get("kept")}
-    for row in sorted(scored, key=lambda row: (-counted[row["path_id"]][0], not row.get("kept"))):
-        ident = row["path_id"]
-        value, _ = counted[ident]
-        copies = [other for other, same in counted.items() if same == counted[ident] and other != ident]
-        shared = _shared(len(copies), values.count(value) - len(copies) - 1, any(other in kept for other in copies))
-        why = f"{'kept' if ident in kept else 'dropped'}: place {1 + sum(other > value for other in values)} of the {len(scored)} that were"
-        why += f" scored{shared}; {len(kept)} {'is' if len(kept) == 1 else 'are'} kept"
-        yield Sibling(_judgement(stage, by_id[ident]), row["value"], row.get("parts") or {}, ident in kept, why)
-    for ident in (path["id"] for path in paths if path["id"] not in counted):
-        yield Sibling(_judgement(stage, by_id[ident]), None, {}, False, _not_scored(by_id[ident], rule))
+    for row in sorted(scored, key=lambda row: (-_counted(row, scored, by_id), not row.get("kept"))):
+        judgement = _judgement(stage, by_id[row["path_id"]])
+        yield Sibling(judgement, row["value"], row.get("parts") or {}, bool(row.get("kept")), why_kept(row, scored, by_id))
+    known = {row["path_id"] for row in scored}
+    for ident in (path["id"] for path in paths if path["id"] not in known):
+        yield Sibling(_judgement(stage, by_id[ident]), None, {}, False, why_not_scored(by_id[ident], rule))
+
+
+def why_kept(row: Row, scored: Sequence[Row], paths: Mapping[str, Row]) -> str:
+    """Why a path with this score was kept or dropped, among the scores and the paths, by id, of its problem."""
+    ident, own = row["path_id"], (_counted(row, scored, paths), _what(paths[row["path_id"]]))
+    others = [(_counted(one, scored, paths), one) for one in scored if one["path_id"] != ident]
+    copies = [one for value, one in others if (value, _what(paths[one["path_id"]])) == own]
+    ties = sum(value == own[0] for value, _ in others) - len(copies)
+    kept = sum(bool(one.get("kept")) for one in scored)
+    place = 1 + sum(value > own[0] for value, _ in others)
+    shared = _shared(len(copies), ties, any(one.get("kept") for one in copies))
+    said = f"{'kept' if row.get('kept') else 'dropped'}: place {place} of the {len(scored)} that were scored{shared}"
+    return f"{said}; {kept} {'is' if kept == 1 else 'are'} kept"
 
 
 def _counted(row: Row, scored: Sequence[Row], paths: Mapping[str, Row]) -> float:
@@ -131,7 +137,8 @@ def _judgement(stage: StageFiles, path: Row) -> ExampleJudgement:
     return ExampleJudgement(stage.name, "paths", kind_of(path), path)
 
 
-def _not_scored(path: Row, rule: str) -> str:
+def why_not_scored(path: Row, rule: str) -> str:
+    """Why a path has no score, in a stage whose rule of eligibility has this name."""
     if path["completion"].get("error"):
         return "not scored: the call failed"
     if kind_of(path) == "undecided":

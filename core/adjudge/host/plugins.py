@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 GROUP = "adjudge"
 BUILTIN = (
     "adjudge_plan", "adjudge_judge_commands", "adjudge_figures", "adjudge_doctor", "adjudge_health", "adjudge_benchmarks", "adjudge_report",
-    "adjudge_rewards", "adjudge_serve", "adjudge_export", "adjudge_scaffold", "adjudge_arithmetic", "adjudge_cache", "adjudge_data",
-    "adjudge_eligibility", "adjudge_engines", "adjudge_grpo", "adjudge_judges", "adjudge_launch", "adjudge_policy", "adjudge_rstar",
-    "adjudge_scorers", "adjudge_sft", "adjudge_tournament", "adjudge_soft", "adjudge_trl", "adjudge_worlds",
+    "adjudge_view", "adjudge_rewards", "adjudge_serve", "adjudge_export", "adjudge_scaffold", "adjudge_arithmetic", "adjudge_cache",
+    "adjudge_data", "adjudge_eligibility", "adjudge_engines", "adjudge_grpo", "adjudge_judges", "adjudge_launch", "adjudge_policy",
+    "adjudge_rstar", "adjudge_scorers", "adjudge_sft", "adjudge_tournament", "adjudge_soft", "adjudge_trl", "adjudge_worlds",
 )  # fmt: skip
 """In the order in which their commands are listed."""
 COMMANDS = "register_commands"

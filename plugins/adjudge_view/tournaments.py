@@ -1,0 +1,120 @@
+"""Rankings as `adjudge rank` keeps them: light rows for a list, and one in full with its rounds, matches, votes and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .reading import Judgement, short
+
+ELIMINATION = ("knockout", "single-elimination")
+"""Schemes in which only winners go on."""
+Place = tuple[int, int, int]
+
+
+class TournamentIndex:
+    """Light rows of rankings, in the order of the file."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.places: dict[str, Place] = {}
+        self.searched: list[str] = []
+
+    def add(self, row: Mapping[str, Any], place: Place) -> None:
+        ident = str(row.get("id"))
+        if ident in self.places:
+            return
+        self.places[ident] = place
+        self.searched.append("\n".join(map(str, (row.get("prompt", ""), *row["answers"]))).lower())
+        order, label = row.get("order"), _label(row)
+        best = order[0] if order else None
+        matches = row["matches"]
+        self.items.append(
+            {
+                "id": ident, "prompt": short(str(row.get("prompt", ""))), "answers": len(row["answers"]), "best": best,
+                "best_text": None if best is None else short(str(row["answers"][best])), "label": label,
+                "right": None if label is None or best is None else best == label, "matches": len(matches),
+                "votes": sum(len(one.get("votes") or ()) for one in matches), "tokens": row.get("tokens"),
+                "undecided": row.get("undecided"), "inconsistent": row.get("inconsistent"), "circles": row.get("circles"),
+                "stopped": row.get("stopped"), "rated_by": row.get("rated_by"),
+            }
+        )  # fmt: skip
+
+
+def _label(row: Mapping[str, Any]) -> int | None:
+    found = row.get("label")
+    return {"first": 0, "second": 1}.get(found) if isinstance(found, str) else found
+
+
+def in_full(row: Mapping[str, Any], scheme: str | None) -> dict[str, Any]:
+    """One ranking with its candidates, best first, and its rounds."""
+    rounds: dict[int, list[dict[str, Any]]] = {}
+    for number, match in enumerate(row["matches"]):
+        rounds.setdefault(int(match.get("round", 0)), []).append(_match(number, match))
+    scheme = scheme or row.get("rated_by")
+    return {
+        "id": str(row["id"]), "prompt": str(row.get("prompt", "")), "label": _label(row), "scheme": scheme,
+        "bracket": scheme in ELIMINATION, "rated_by": row.get("rated_by"), "stopped": row.get("stopped"), "notes": _notes(row),
+        "candidates": _candidates(row, [match for some in rounds.values() for match in some]),
+        "rounds": [{"round": number, "matches": some} for number, some in sorted(rounds.items())],
+    }  # fmt: skip
+
+
+def _candidates(row: Mapping[str, Any], matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    answers, order, label = row["answers"], row.get("order"), _label(row)
+    found = []
+    for place, index in enumerate(order or range(len(answers)), 1):
+        mine = [match for match in matches if index in (match["first"], match["second"]) and not match["dropped"]]
+        wins = sum(match["winner"] == index for match in mine)
+        draws = sum(match["winner"] is None for match in mine)
+        found.append(
+            {
+                "index": index, "place": place if order else None, "text": str(answers[index]), "rating": _at(row.get("ratings"), index),
+                "interval": _at(row.get("intervals"), index), "reward": _at(row.get("rewards"), index),
+                "right": None if label is None else index == label, "wins": wins, "losses": len(mine) - wins - draws, "draws": draws,
+            }
+        )  # fmt: skip
+    return found
+
+
+def _at(values: Any, index: int) -> Any:
+    return values[index] if values else None
+
+
+def _match(number: int, match: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = str(match.get("outcome"))
+    winner = {"first": match["first"], "second": match["second"]}.get(outcome)
+    return {
+        "match": number, "first": match["first"], "second": match["second"], "outcome": outcome, "winner": winner,
+        "probability": match.get("probability"), "votes": match.get("votes") or [], "inconsistent": match.get("inconsistent"),
+        "undecided": bool(match.get("undecided")), "dropped": bool(match.get("dropped")), "tokens": match.get("tokens"),
+        "judgements": [_vote(one) for one in match.get("judgements") or ()],
+    }  # fmt: skip
+
+
+def _vote(row: Mapping[str, Any]) -> dict[str, Any]:
+    one = Judgement({"id": "", **row})
+    return {
+        "shown": one.shown, "order": one.order, "outcome": one.outcome, "text": one.text, "pieces": one.pieces(), "tokens": one.tokens,
+        "error": one.error, "probability": one.probability,
+    }  # fmt: skip
+
+
+def _notes(row: Mapping[str, Any]) -> list[str]:
+    """What was not as it should be, in words."""
+    told = []
+    if row.get("order") is None:
+        told.append("not ranked: no vote could be read")
+    if row.get("undecided"):
+        told.append(f"{row['undecided']} matches without a readable vote")
+    if row.get("dropped"):
+        told.append(f"{row['dropped']} matches dropped")
+    if row.get("inconsistent"):
+        told.append(f"{row['inconsistent']} votes changed with the order")
+    if row.get("circles"):
+        told.append(f"{row['circles']} of {row.get('triples')} triples go round in a circle")
+    if (row.get("parts") or 1) > 1:
+        told.append(f"the matches leave {row['parts']} parts that were never compared")
+    if row.get("stopped"):
+        told.append(f"stopped: the budget of {row['stopped']} is spent")
+    return told
