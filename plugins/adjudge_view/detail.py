@@ -15,7 +15,7 @@ from adjudge_report import eligibility_rule, why_kept, why_not_scored
 
 from .index import Index
 from .query import light
-from .reading import Judgement, kind_at
+from .reading import Judgement, judgement_at, kind_at
 from .rows import OUTCOMES, told
 
 MOST = 64
@@ -38,7 +38,7 @@ class TokenNumbers:
             if file not in self._back:
                 self._back[file] = tokens_back(file)
             try:
-                return Judgement(self._back[file](one.row), one.sub)
+                return judgement_at(self._back[file](one.row), one.sub)
             except (AdjudgeError, OSError, ImportError):  # the folder is not there, or cannot be read here
                 del self._back[file]
                 return one
@@ -156,7 +156,7 @@ def _rule(index: Index, stage: str) -> str:
 
 
 def _is_path(index: Index, number: int) -> bool:
-    return index.kinds[int(index.rows.table()[number]["file"])][1] == "paths"
+    return index.kind(int(index.rows.table()[number]["file"])) == "paths"
 
 
 def _sibling(index: Index, number: int, scores: Scores) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from threading import Lock
 from typing import Any
 
 from .groups import GroupIndex
 from .lines import MOST, Followed, read_row
-from .reading import Judgement, judgements_in
+from .reading import Judgement, judgement_at, judgements_in
 from .rows import ORDERS, OUTCOMES, Codes, Rows, yes_no
 from .source import Source
 from .texts import Texts
@@ -18,6 +17,8 @@ from .tournaments import TournamentIndex
 
 NO_JUDGEMENTS = ("selected", "starts", "steps", "curve")
 """Records that are indexed nowhere: copies of others, texts to begin with, and numbers that are read when a curve is drawn."""
+LONG = 1 << 18
+"""Bytes of a row that is not read again for each of its judgements."""
 
 
 class Index:
@@ -42,7 +43,7 @@ class Index:
         self.groups, self.tournaments = GroupIndex(), TournamentIndex()
         self.sums: dict[tuple[str, int, str], list[float]] = {}
         """Of rollouts, by stage, step and part: how often it came, and the sum of it."""
-        self.table_lock = Lock()
+        self._long: tuple[tuple[int, int, int], dict[str, Any]] | None = None
 
     @property
     def bytes(self) -> tuple[int, int]:
@@ -141,11 +142,23 @@ class Index:
     def judgement(self, number: int) -> Judgement:
         """The whole judgement of a row, without the numbers of its tokens."""
         row = self.rows.table()[number]
-        return Judgement(self.read((int(row["file"]), int(row["offset"]), int(row["size"]))), int(row["sub"]))
+        return judgement_at(self.read((int(row["file"]), int(row["offset"]), int(row["size"]))), int(row["sub"]))
 
     def read(self, place: tuple[int, int, int]) -> dict[str, Any]:
-        """The row of a file."""
-        return read_row(self.file(place[0]), place[1], place[2])
+        """The row of a file; the last long one, of which a page may show many judgements, is held."""
+        if place[2] < LONG:
+            return read_row(self.file(place[0]), place[1], place[2])
+        held = self._long
+        if held is None or held[0] != place:
+            held = self._long = (place, read_row(self.file(place[0]), place[1], place[2]))
+        return held[1]
+
+    def kind(self, number: int) -> str:
+        """What the judgements of a file are."""
+        stage, name = self.kinds[number]
+        if name == stage:
+            return "ratings" if self.source.kind == "ratings" else "judgements"
+        return "evaluation" if name.startswith("evaluation-") else name
 
     def file(self, number: int) -> FilePath:
         return self.files[number].file

@@ -21,7 +21,9 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
     config = source.config
     done, going = (source.path / "done.json").is_file() or source.kind in ("rows", "groups"), source.is_open()
     stages = list(_stages(index, config, going))
-    if source.kind in ("rankings", "judgements", "ratings"):
+    if source.kind == "ratings":  # its command leaves no mark at its end
+        done = not going
+    elif source.kind in ("rankings", "judgements"):
         done = (source.path / "result.json").is_file()
     missing = [*_missing(index, stages, done), *(f"{file} {why}" for file, why in source.problems.items())]
     read, size = index.bytes
@@ -90,8 +92,7 @@ def _sets(index: Index) -> list[dict[str, Any]]:
     found = []
     for code, count in zip(codes.tolist(), rows.tolist(), strict=True):
         stage, name = index.kinds[code]
-        kind = "evaluation" if name.startswith("evaluation-") else name
-        found.append({"stage": stage, "set": name.removeprefix("evaluation-"), "kind": kind, "rows": count})
+        found.append({"stage": stage, "set": name.removeprefix("evaluation-"), "kind": index.kind(code), "rows": count})
     return found
 
 
@@ -101,7 +102,7 @@ def _with_curves(index: Index) -> int:
 
 def _facts(index: Index, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a reader wants to know first."""
-    for title, field in (("Model", "model"), ("Judge", "judge"), ("Engine", "engine"), ("Scheme", "aggregator"), ("Trained on", "data")):
+    for title, field in (("Model", "model"), ("Judge", "judge"), ("Engine", "engine"), ("Scheme", "aggregator"), ("Data", "data")):
         value = config.get(field)
         if value is not None:
             yield title, options_line(value) if isinstance(value, dict) and "use" in value else str(value)

@@ -138,16 +138,16 @@ def light(index: Index, number: int, one: Judgement | None = None) -> dict[str, 
     """One judgement as a list shows it."""
     row = index.rows.table()[number]
     one = one or index.judgement(number)
-    stage, (_, name) = index.stages.names[row["stage"]], index.kinds[row["file"]]
+    stage, kind = index.stages.names[row["stage"]], index.kind(row["file"])
     score = float(row["score"])
     scored = not np.isnan(score)
-    rollout = name == "rollouts"
     return {
         "id": index.idents[number], "stage": stage, "set": index.sets.names[row["set"]],
-        "kind": "evaluation" if name.startswith("evaluation-") else name, "problem": one.problem, "order": one.order,
+        "kind": kind, "problem": one.problem, "order": one.order,
         "index": int(row["index"]), "step": int(row["step"]) if row["step"] >= 0 else None, "outcome": one.outcome,
         "right": told(row["right"]), "label": one.label, "score": score if scored else None,
-        "score_name": None if not scored else "reward" if rollout else index.scorers.get(stage, "score"), "kept": told(row["kept"]),
+        "score_name": None if not scored else "reward" if kind == "rollouts" else index.scorers.get(stage, "score"),
+        "kept": told(row["kept"]),
         "tokens": int(row["tokens"]) if row["tokens"] >= 0 else None, "prompt": short(one.prompt), "snippet": short(one.text),
         "error": one.error,
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,17 +15,14 @@ class Judgement:
     """One judgement, in whichever shape its row has it."""
 
     row: Mapping[str, Any]
+    made: Mapping[str, Any]
+    """What was judged, how, and what came of it: the row itself, or one of several in it."""
     sub: int = -1
-    """Which judgement of a verdict's row it is; -1 = the row is the judgement."""
+    """Which of several it is; -1 = the row is the judgement."""
 
     @property
     def id(self) -> str:
-        return str(self.row["id"]) if self.sub < 0 else f"{self.row['id']}.{self.sub}"
-
-    @property
-    def made(self) -> Mapping[str, Any]:
-        """What was judged, how, and what came of it."""
-        return self.row if self.sub < 0 else self.row["judgements"][self.sub]
+        return str(self.row["id"]) if self.sub < 0 else f"{self.row.get('id', 'judgement')}.{self.sub}"
 
     @property
     def completion(self) -> Mapping[str, Any]:
@@ -43,7 +40,7 @@ class Judgement:
 
     @property
     def problem(self) -> str:
-        return str(self.row.get("problem_id") or self.row["id"])
+        return str(self.row.get("problem_id") or self.made.get("id") or self.row.get("id"))
 
     @property
     def prompt(self) -> str:
@@ -128,15 +125,27 @@ def kind_at(spans: Mapping[str, tuple[int, int]], place: int) -> str:
     return next((name for name in ("answer", "reasoning") if name in spans and spans[name][0] <= place < spans[name][1]), "")
 
 
-def judgements_in(row: Mapping[str, Any]) -> Iterator[Judgement]:
+def several(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The judgements within a row of what commands print with ``--json``: a verdict's, an evaluation's, those of each rated answer."""
+    found: list[Mapping[str, Any]] = []
+    held = row.get("judgements_made", row.get("judgements"))
+    for place, one in enumerate(held if isinstance(held, list) else ()):
+        shown = {"shown": row["answers"][place : place + 1]} if isinstance(one, list) else {}
+        found += [{**each, **shown} for each in (one if isinstance(one, list) else [one]) if isinstance(each, dict) and "text" in each]
+    return found
+
+
+def judgements_in(row: Mapping[str, Any]) -> list[Judgement]:
     """The judgements of a row; none where it is a row of something else."""
-    if "id" not in row or "matches" in row:
-        return
-    several = row.get("judgements")
-    if isinstance(several, list):  # a verdict as 'judge --json' prints it, or the ratings of each answer
-        yield from (Judgement(row, index) for index, one in enumerate(several) if isinstance(one, dict) and "text" in one)
-    elif ("outcome" in row or "verdict" in row) and ("completion" in row or "text" in row) and "order" in row:
-        yield Judgement(row)
+    if some := several(row):
+        return [Judgement(row, one, index) for index, one in enumerate(some)]
+    judged = "id" in row and ("outcome" in row or "verdict" in row) and ("completion" in row or "text" in row) and "order" in row
+    return [Judgement(row, row)] if judged else []
+
+
+def judgement_at(row: Mapping[str, Any], sub: int) -> Judgement:
+    """One judgement of a row."""
+    return Judgement(row, row) if sub < 0 else Judgement(row, several(row)[sub], sub)
 
 
 def short(text: str, most: int = 140) -> str:

@@ -37,7 +37,7 @@ class Source:
         file = self.path / "config.yaml"
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return self._broken(file, "is missing" if self.kind == "run" else None)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             return self._broken(file, f"cannot be read: {_first_line(error)}")

@@ -93,7 +93,7 @@ def _match(number: int, match: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _vote(row: Mapping[str, Any]) -> dict[str, Any]:
-    one = Judgement({"id": "", **row})
+    one = Judgement(row, row)
     return {
         "shown": one.shown, "order": one.order, "outcome": one.outcome, "text": one.text, "pieces": one.pieces(), "tokens": one.tokens,
         "error": one.error, "probability": one.probability,
