@@ -5,10 +5,8 @@
   const { h, number, listed, say } = window.adjudge;
 
   const ORDER = ["reward", "verdicts", "loss", "entropy", "kl", "grad_norm", "skipped_groups", "tokens", "learning_rate", "time"];
-  const TITLES = {
-    reward: "Reward", verdicts: "Verdicts", loss: "Loss", entropy: "Entropy", kl: "KL divergence", grad_norm: "Gradient norm",
-    skipped_groups: "Groups that teach nothing", tokens: "Tokens", learning_rate: "Learning rate", time: "Time",
-  };
+  const TITLES = { reward: "reward", verdicts: "verdicts", time: "time" };
+  const SHARED = ["reward", "verdicts", "time"];
   const COLOURS = 6;
   const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
   const HEIGHT = 190;
@@ -35,11 +33,11 @@
   function stageCurves(stage, all) {
     const groups = new Map();
     for (const curve of all) {
-      const key = curve.group === "other" ? `other ${curve.name}` : curve.group;
+      const key = SHARED.includes(curve.group) ? curve.group : `${curve.group} ${curve.name}`;
       groups.set(key, [...(groups.get(key) || []), curve]);
     }
     const moving = [...groups].filter(([, curves]) => curves.some((curve) => !curve.constant));
-    const place = (key) => (ORDER.indexOf(key) < 0 ? ORDER.length : ORDER.indexOf(key));
+    const place = (key) => ORDER.indexOf(key.split(" ")[0]);
     const known = moving.filter(([key]) => !key.startsWith("other ")).sort(([a], [b]) => place(a) - place(b));
     const other = moving.filter(([key]) => key.startsWith("other "));
     return h("div", { class: "stage-curves" }, h("h3", {}, stage),

@@ -25,9 +25,10 @@
       more: [
         { name: "kept", label: "Path", options: [["yes", "kept"], ["no", "dropped"], ["none", "not scored"]] },
         { name: "order", label: "Shown", options: [["given", "as given"], ["swapped", "swapped"]] },
+        { name: "step", label: "Step", number: true },
         { name: "score_min", label: "Score from", number: true }, { name: "score_max", label: "Score to", number: true },
+        { name: "problem", label: "Problem's id" },
         { name: "length_min", label: "Tokens from", number: true }, { name: "length_max", label: "Tokens to", number: true },
-        { name: "problem", label: "Problem's id" }, { name: "step", label: "Step", number: true },
       ],
       id: (row) => row.id, row: lightRow, none: "No judgement is written yet.",
       absent: "Choose a judgement, or press j, to read it here.",
@@ -142,16 +143,30 @@
         h("td", {}, chip(rightness(other.right) || other.outcome, kindOf(other))), h("td", {}, other.outcome), h("td", {}, other.order),
         scored ? h("td", { class: "strong" }, number(other.score)) : null, h("td", {}, whole(other.tokens ?? 0)), h("td", { class: "words" }, other.why || ""));
     });
-    const head = ["path", "", "outcome", "order", scored ? symbol(one.score_name) : null, "tokens", one.siblings.some((other) => other.why) ? "what became of it" : ""];
+    const head = ["path", "", "outcome", "order", scored ? symbol(one.score_name) : null, "tokens", one.siblings.some((other) => other.why) ? ["what became of it", "words"] : ""];
     return [h("h3", {}, "Beside its siblings of the same problem"), table(head.filter((name) => name !== null), rows, "Siblings of the same problem")];
   }
 
+  /** One line for each stage and set that judged the same problem; several judgements are counted and lead to their list. */
   function elsewhere(run, one) {
-    if (!one.elsewhere?.length) return null;
-    const rows = one.elsewhere.slice(0, 40).map((other) => h("li", {}, chip(rightness(other.right) || other.outcome, kindOf(other)), " ",
-      h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, `${other.stage} · ${other.set}`), ` ${other.outcome}`));
-    const left = one.elsewhere.length - rows.length;
-    return [h("h3", {}, "The same problem in other stages"), h("ul", { class: "plain columns" }, rows), left > 0 ? h("p", { class: "caption" }, `and ${whole(left)} more`) : null];
+    const places = new Map();
+    for (const other of one.elsewhere || []) {
+      const name = `${other.stage} · ${other.set}`;
+      places.set(name, [...(places.get(name) || []), other]);
+    }
+    if (!places.size) return null;
+    const lines = [...places].map(([name, others]) => h("li", {}, others.length === 1 ? single(run, name, others[0]) : several(run, one, name, others)));
+    return [h("h3", {}, "The same problem in other stages"), h("ul", { class: "plain" }, lines)];
+  }
+
+  const single = (run, name, other) => [chip(rightness(other.right) || other.outcome, kindOf(other)), " ",
+    h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, name), ` ${other.outcome}`];
+
+  function several(run, one, name, others) {
+    const of = (right) => others.filter((other) => other.right === right).length;
+    const [{ stage, set }] = others;
+    return [of(true) ? [chip(`${of(true)} right`, "right"), " "] : null, of(false) ? [chip(`${of(false)} wrong`, "wrong"), " "] : null,
+      h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem, stage, set }) }, name), ` ${many(others.length, "judgement")}`];
   }
 
   Object.assign(window.adjudge, { judgementsView: view, judgementArticle: article, lightRow, section });

@@ -181,10 +181,15 @@
   async function openOne(list, open) {
     const turn = (list.turn = (list.turn || 0) + 1);
     if (!open) return void put(list.open, h("p", { class: "absent" }, list.view.absent));
-    const back = h("a", { class: "back", href: route.link(list.view.path, route.changed(list.params, { match: null })) }, `← all ${list.view.name}`);
+    const turnTo = (by, text) => h("button", { type: "button", class: "quiet", onclick: () => step(by, false) }, text);
+    const back = h("p", { class: "between" }, h("a", { class: "back", href: route.link(list.view.path, route.changed(list.params, { match: null })) }, `← all ${list.view.name}`),
+      turnTo(-1, "previous"), turnTo(1, "next"));
     try {
       const shown = await list.view.detail(open, list.params, list);
-      if (turn === list.turn) put(list.open, back, shown);
+      if (turn !== list.turn) return;
+      const focused = [...list.open.querySelectorAll(".between button")].indexOf(document.activeElement);
+      put(list.open, back, shown);
+      back.querySelectorAll("button")[focused]?.focus();
     } catch (error) {
       if (turn === list.turn) put(list.open, back, h("p", { class: "notice" }, error.message));
     }
@@ -199,14 +204,14 @@
   }
 
   /** Open the next (1) or the previous (-1) of the list; at the end of a page go to the next one. */
-  function step(by) {
+  function step(by, focus = true) {
     if (!current || !current.frame.isConnected) return false;
     const ids = current.items_.map((item) => current.view.id(item));
     const place = ids.indexOf(current.shown);
     const next = place < 0 ? (by > 0 ? 0 : ids.length - 1) : place + by;
     if (ids[next] !== undefined) {
       route.go(hrefOf(current, ids[next]), true);
-      current.items.querySelector(`a[data-id="${CSS.escape(ids[next])}"]`)?.focus({ preventScroll: true });
+      if (focus) current.items.querySelector(`a[data-id="${CSS.escape(ids[next])}"]`)?.focus({ preventScroll: true });
     } else {
       const turn = [...current.pages.querySelectorAll("a")].find((one) => one.getAttribute("aria-label") === (by > 0 ? "Next page" : "Page before"));
       turn?.click();

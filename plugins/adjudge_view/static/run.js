@@ -159,7 +159,7 @@
       return h("tr", {}, h("th", { scope: "row" }, h("a", { href: route.link(["runs", run.run]) }, run.title)), h("td", {}, state(run.state)), h("td", {}, KINDS[run.kind] || run.kind),
         h("td", { class: "words" }, measures || contents(run)), h("td", {}, whole(run.has.judgements || 0)));
     });
-    put(main, h("h1", {}, many(all.runs.length, "run")), section("All", table(["run", "state", "what it is", "measured", "judgements"], rows, "All runs")));
+    put(main, h("h1", {}, many(all.runs.length, "run")), section("All", table(["run", "state", "what it is", ["measured", "words"], "judgements"], rows, "All runs")));
   }
 
   Object.assign(window.adjudge, { showRun, showRuns, refreshRun });

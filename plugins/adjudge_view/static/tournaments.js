@@ -88,7 +88,7 @@
     const numbers = one.candidates.flatMap((each) => [each.rating, ...(each.interval || [])]).filter((value) => typeof value === "number");
     const scale = [Math.min(...numbers), Math.max(...numbers)];
     const rewarded = one.candidates.some((each) => typeof each.reward === "number");
-    const head = ["place", "candidate", "rating", "95% interval", "", rewarded ? "reward" : null, "won", "lost"].filter((text) => text !== null);
+    const head = ["place", ["candidate", "words"], "rating", "95% interval", "", rewarded ? "reward" : null, "won", "lost"].filter((text) => text !== null);
     const rows = one.candidates.map((each) => h("tr", {},
       h("th", { scope: "row" }, each.place === null ? "–" : ordinal(each.place)),
       h("td", { class: "words" }, h("details", { class: "inline" }, h("summary", {}, `${Name(each.index)}: ${brief(each.text, 44)} `, each.right ? chip("right by the label", "right") : null),

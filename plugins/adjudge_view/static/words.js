@@ -6,7 +6,7 @@
   const PLACES = ["first", "second", "third"];
 
   const many = (count, noun, plural) => `${whole(count)} ${count === 1 ? noun : plural || `${noun}s`}`;
-  const whole = (value) => Number(value).toLocaleString("en-US");
+  const whole = (value) => Number(value).toLocaleString("en-US").replace("-", "−");
   const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(1)}%`);
   const symbol = (name) => SYMBOLS[name] || (name || "score").replaceAll("_", " ");
 
