@@ -14,7 +14,11 @@
   /** Names of the views that a run has something for, with their links. */
   function views(run) {
     const found = [["run", "Run", route.link(["runs", run.run])]];
-    for (const [name, title] of [["judgements", "Judgements"], ["tournaments", "Tournaments"], ["groups", "Groups"]]) {
+    for (const [name, title] of [
+      ["judgements", "Judgements"],
+      ["tournaments", "Tournaments"],
+      ["groups", "Groups"],
+    ]) {
       if (run.has[name]) found.push([name, title, route.link(["runs", run.run, name])]);
     }
     if (comparable(all)) found.push(["compare", "Compare", route.link(["compare"])]);
@@ -24,32 +28,52 @@
   function navigation(run, view) {
     const nav = document.getElementById("views");
     const focused = nav.contains(document.activeElement) ? document.activeElement.dataset.view : null;
-    put(nav, run ? views(run).map(([name, title, href]) => h("a", { href, "data-view": name, "aria-current": name === view ? "page" : null }, title)) : null);
+    put(
+      nav,
+      run
+        ? views(run).map(([name, title, href]) => h("a", { href, "data-view": name, "aria-current": name === view ? "page" : null }, title))
+        : null,
+    );
     if (focused) nav.querySelector(`[data-view="${focused}"]`)?.focus();
-    const select = h("select", { "aria-label": "Run", onchange: () => { location.hash = select.value; } },
-      all.runs.map((one) => h("option", { value: route.link(["runs", one.run]), selected: one === run }, one.title)));
+    const select = h(
+      "select",
+      {
+        "aria-label": "Run",
+        onchange: () => {
+          location.hash = select.value;
+        },
+      },
+      all.runs.map((one) => h("option", { value: route.link(["runs", one.run]), selected: one === run }, one.title)),
+    );
     const box = document.getElementById("runs");
     const home = h("a", { href: "#/" }, `all ${many(all.runs.length, "run")}`);
-    if (!box.contains(document.activeElement)) put(box, all.runs.length > 1 ? [run ? select : null, " ", home] : run?.title || "");
+    if (!box.contains(document.activeElement)) put(box, all.runs.length > 1 ? (run ? [select, " ", home] : "") : run?.title || "");
   }
 
   function notFound(text) {
     put(main, h("h1", {}, "Not here"), h("p", { class: "notice" }, text), h("p", {}, h("a", { href: "#/" }, "To the runs")));
   }
 
+  /** The run that an address is about; of a comparison that of its second side, else the one seen last. */
+  function runOf({ path, params }) {
+    const name = path[0] === "compare" ? (params.get("b")?.replace(/:[^:]*$/, "") ?? last) : path[1];
+    return all.runs.find((one) => one.run === name) || null;
+  }
+
   async function render() {
     const at = route.read();
     if (location.hash && !location.hash.startsWith("#/")) return; // the link that skips to the content
-    const [head, name, view = "run"] = at.path;
-    if (!all.runs.length) return void put(main, h("h1", {}, "Nothing to show"), h("p", { class: "absent" }, "No run folder was found here."));
+    const [head, , view = "run"] = at.path;
+    if (!all.runs.length)
+      return void put(main, h("h1", {}, "Nothing to show"), h("p", { class: "absent" }, "No run folder was found here."));
     if (!head && all.runs.length === 1) return void route.go(route.link(["runs", all.runs[0].run]), true);
-    const run = all.runs.find((one) => one.run === (head === "compare" ? at.params.get("b")?.replace(/:[^:]*$/, "") ?? last : name));
+    const run = runOf(at);
     if (run) last = run.run;
-    navigation(run || null, head === "compare" ? "compare" : view);
+    navigation(run, head === "compare" ? "compare" : view);
     main.classList.toggle("full", head === "compare" || view !== "run");
     if (!head) return void showRuns(main, all);
     if (head === "compare") return void (await showCompare(main, at, all, run || all.runs[0]));
-    if (!run) return void notFound(`There is no run “${name}” here.`);
+    if (!run) return void notFound(`There is no run “${at.path[1]}” here.`);
     if (view === "run") return void showRun(main, run, all, at);
     if (!VIEWS[view]) return void notFound(`A run has no view “${view}”.`);
     document.title = `${view} · ${run.title} · adjudge view`;
@@ -75,7 +99,8 @@
       return; // the next event comes when the server is back
     }
     const at = route.read();
-    if (!at.path[0] || at.path.length === 2) render();
+    if (!at.path[0] || at.path.length === 2) await render();
+    else navigation(runOf(at), at.path[0] === "compare" ? "compare" : at.path[2]);
     for (const [name, what] of now) {
       const run = all.runs.find((one) => one.run === name);
       if (!run) continue;

@@ -36,10 +36,13 @@
 
   const FITS = {
     judgements: (row, params) =>
-      ["stage", "set", "outcome", "order", "problem", "step"].every((name) => among(params, name, row[name]))
-      && among(params, "right", spoken(row.right)) && among(params, "kept", spoken(row.kept))
-      && least(params, "score_min", row.score) && most(params, "score_max", row.score)
-      && least(params, "length_min", row.tokens) && most(params, "length_max", row.tokens),
+      ["stage", "set", "outcome", "order", "problem", "step"].every((name) => among(params, name, row[name])) &&
+      among(params, "right", spoken(row.right)) &&
+      among(params, "kept", spoken(row.kept)) &&
+      least(params, "score_min", row.score) &&
+      most(params, "score_max", row.score) &&
+      least(params, "length_min", row.tokens) &&
+      most(params, "length_max", row.tokens),
     tournaments: (row, params) => among(params, "right", spoken(row.right)),
     groups: (row, params) => among(params, "stage", row.stage) && among(params, "step", row.step),
   };
@@ -93,8 +96,10 @@
   async function compare(params) {
     const whole = await load(`compare/${params.get("a")}~${params.get("b")}`.replaceAll(":", "."));
     const text = (params.get("text") || "").toLowerCase();
-    const rows = whole.items.filter((row) => among(params, "set", row.set) && among(params, "change", row.change)
-      && (!text || JSON.stringify(row).toLowerCase().includes(text)));
+    const rows = whole.items.filter(
+      (row) =>
+        among(params, "set", row.set) && among(params, "change", row.change) && (!text || JSON.stringify(row).toLowerCase().includes(text)),
+    );
     return { ...whole, ...page(rows, params) };
   }
 

@@ -45,14 +45,31 @@ window.adjudge = {};
   /** Name and value pairs; a pair whose value is null is left out. */
   function facts(pairs, kind = "inline") {
     const there = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-    return there.length ? h("dl", { class: kind }, there.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))) : null;
+    return there.length
+      ? h(
+          "dl",
+          { class: kind },
+          there.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+        )
+      : null;
   }
 
   /** A table that scrolls sideways, and says so, where it does not fit; a heading may be [text, class]. */
   function table(head, rows, label) {
-    const made = h("table", {},
-      h("thead", {}, h("tr", {}, head.map((name) => (Array.isArray(name) ? h("th", { scope: "col", class: name[1] }, name[0]) : h("th", { scope: "col" }, name))))),
-      h("tbody", {}, rows));
+    const made = h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map((name) => (Array.isArray(name) ? h("th", { scope: "col", class: name[1] }, name[0]) : h("th", { scope: "col" }, name))),
+        ),
+      ),
+      h("tbody", {}, rows),
+    );
     return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": label }, made);
   }
 

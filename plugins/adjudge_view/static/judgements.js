@@ -2,35 +2,90 @@
 "use strict";
 
 (() => {
-  const { h, chip, facts, section, table, whole, many, number, percent, symbol, brief, rightness, kindOf, whyKept, textPane, list, get, route } = window.adjudge;
+  const {
+    h,
+    chip,
+    facts,
+    section,
+    table,
+    whole,
+    many,
+    number,
+    percent,
+    symbol,
+    brief,
+    rightness,
+    kindOf,
+    whyKept,
+    textPane,
+    list,
+    get,
+    route,
+  } = window.adjudge;
 
   const OUTCOMES = ["first", "second", "tie", "unreadable", "truncated", "failed"];
-  const SORTS = [["-score", "highest score"], ["score", "lowest score"], ["-length", "longest"], ["length", "shortest"], ["newest", "newest"]];
+  const SORTS = [
+    ["-score", "highest score"],
+    ["score", "lowest score"],
+    ["-length", "longest"],
+    ["length", "shortest"],
+    ["newest", "newest"],
+  ];
   const same = (words) => words.map((word) => [word, word]);
 
   function view(run) {
     const stages = [...new Set(run.sets.map((one) => one.stage).filter(Boolean))];
     const sets = [...new Set(run.sets.map((one) => one.set).filter(Boolean))];
     return {
-      key: `judgements ${run.run} ${stages} ${sets}`, run: run.run, name: "judgements", path: ["runs", run.run, "judgements"],
+      key: `judgements ${run.run} ${stages} ${sets}`,
+      run: run.run,
+      name: "judgements",
+      path: ["runs", run.run, "judgements"],
       source: { path: ["runs", run.run, "judgements"] },
       filters: [
         { name: "text", label: "Search", hint: "prompt, answers, judgement", wide: true },
         stages.length > 1 && { name: "stage", label: "Stage", options: same(stages) },
         sets.length > 1 && { name: "set", label: "Set", options: same(sets) },
-        { name: "right", label: "Verdict", options: [["yes", "right"], ["no", "wrong"], ["none", "not known"]] },
+        {
+          name: "right",
+          label: "Verdict",
+          options: [
+            ["yes", "right"],
+            ["no", "wrong"],
+            ["none", "not known"],
+          ],
+        },
         { name: "outcome", label: "Outcome", options: same(OUTCOMES) },
         { name: "sort", label: "Order", any: "as written", options: SORTS },
       ],
       more: [
-        { name: "kept", label: "Path", options: [["yes", "kept"], ["no", "dropped"], ["none", "not scored"]] },
-        { name: "order", label: "Shown", options: [["given", "as given"], ["swapped", "swapped"]] },
+        {
+          name: "kept",
+          label: "Path",
+          options: [
+            ["yes", "kept"],
+            ["no", "dropped"],
+            ["none", "not scored"],
+          ],
+        },
+        {
+          name: "order",
+          label: "Shown",
+          options: [
+            ["given", "as given"],
+            ["swapped", "swapped"],
+          ],
+        },
         { name: "step", label: "Step", number: true },
-        { name: "score_min", label: "Score from", number: true }, { name: "score_max", label: "Score to", number: true },
+        { name: "score_min", label: "Score from", number: true },
+        { name: "score_max", label: "Score to", number: true },
         { name: "problem", label: "Problem's id" },
-        { name: "length_min", label: "Tokens from", number: true }, { name: "length_max", label: "Tokens to", number: true },
+        { name: "length_min", label: "Tokens from", number: true },
+        { name: "length_max", label: "Tokens to", number: true },
       ],
-      id: (row) => row.id, row: lightRow, none: "No judgement is written yet.",
+      id: (row) => row.id,
+      row: lightRow,
+      none: "No judgement is written yet.",
       absent: "Choose a judgement, or press j, to read it here.",
       head: (answer) => summary(answer),
       detail: async (id, params, frame) => article(run.run, await get(["runs", run.run, "judgements", id]), params, frame),
@@ -42,18 +97,31 @@
     if (!total || !counts) return null;
     const { yes = 0, no = 0 } = counts.right || {};
     const bad = ["unreadable", "truncated", "failed"].filter((name) => counts.outcome?.[name]);
-    return h("p", { class: "summary" }, `${many(total, "judgement")}`,
+    return h(
+      "p",
+      { class: "summary" },
+      `${many(total, "judgement")}`,
       yes + no ? `: ${whole(yes)} right, ${whole(no)} wrong (${percent(yes / (yes + no))} right of those with a label)` : "",
-      bad.length ? `; ${bad.map((name) => `${whole(counts.outcome[name])} ${name}`).join(", ")}` : "", ".");
+      bad.length ? `; ${bad.map((name) => `${whole(counts.outcome[name])} ${name}`).join(", ")}` : "",
+      ".",
+    );
   }
 
   function lightRow(row) {
     const kind = kindOf(row);
     return [
-      h("span", { class: "line" }, chip(rightness(row.right) && kind !== "undecided" ? rightness(row.right) : row.outcome, kind),
+      h(
+        "span",
+        { class: "line" },
+        chip(rightness(row.right) && kind !== "undecided" ? rightness(row.right) : row.outcome, kind),
         row.kept ? chip("kept", "kept") : null,
         h("span", { class: "where" }, [row.stage, row.set !== row.stage ? row.set : null].filter(Boolean).join(" · ")),
-        h("span", { class: "number" }, typeof row.score === "number" ? `${symbol(row.score_name)} ${number(row.score)}` : `${whole(row.tokens ?? 0)} tokens`)),
+        h(
+          "span",
+          { class: "number" },
+          typeof row.score === "number" ? `${symbol(row.score_name)} ${number(row.score)}` : `${whole(row.tokens ?? 0)} tokens`,
+        ),
+      ),
       h("span", { class: "what" }, brief(row.prompt, 90)),
       h("span", { class: "note" }, row.error ? `failed: ${brief(row.error, 90)}` : brief(row.snippet, 100)),
     ];
@@ -85,18 +153,37 @@
     const why = whyKept(one);
     const choose = (name) => (frame ? list.keep(frame, { heat: name }) : null);
     return [
-      h("h2", {}, chip(one.right === null || kindOf(one) === "undecided" ? one.outcome : rightness(one.right), kindOf(one)), " ", verdictSentence(one)),
+      h(
+        "h2",
+        {},
+        chip(one.right === null || kindOf(one) === "undecided" ? one.outcome : rightness(one.right), kindOf(one)),
+        " ",
+        verdictSentence(one),
+      ),
       why ? h("p", { class: "reason" }, why) : null,
-      facts([["stage", one.stage], ["set", one.set], ["step", one.step], ["outcome", outcome(one)], ["order", one.order], ["label", one.label || "none"],
-        ["tokens", whole(one.tokens ?? 0)], ["probability", probability(one)], [symbol(one.score_name), typeof one.score === "number" ? number(one.score) : null],
-        ["problem", h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem }) }, one.problem)]]),
-      h("h3", {}, "Prompt"), h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": "Prompt" }, one.prompt),
+      facts([
+        ["stage", one.stage],
+        ["set", one.set],
+        ["step", one.step],
+        ["outcome", outcome(one)],
+        ["order", one.order],
+        ["label", one.label || "none"],
+        ["tokens", whole(one.tokens ?? 0)],
+        ["probability", probability(one)],
+        [symbol(one.score_name), typeof one.score === "number" ? number(one.score) : null],
+        ["problem", h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem }) }, one.problem)],
+      ]),
+      h("h3", {}, "Prompt"),
+      h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": "Prompt" }, one.prompt),
       answers(one),
       h("h3", {}, "What the judge wrote"),
       one.text || one.opened ? null : h("p", { class: "absent" }, "Nothing."),
       one.opened ? h("p", { class: "caption" }, "The answer was opened for the judge with ", h("code", {}, one.opened)) : null,
       one.text ? textPane(one, params?.get("heat"), choose) : null,
-      parts(one), told(one), siblings(run, one), elsewhere(run, one),
+      parts(one),
+      told(one),
+      siblings(run, one),
+      elsewhere(run, one),
     ];
   }
 
@@ -105,31 +192,50 @@
     return said && said !== one.outcome ? `${said} as shown, ${one.outcome} in the problem's order` : one.outcome;
   };
 
-  const probability = (one) => (typeof one.verdict?.probability === "number" ? `${number(one.verdict.probability)} that the first is better` : null);
+  const probability = (one) =>
+    typeof one.verdict?.probability === "number" ? `${number(one.verdict.probability)} that the first is better` : null;
 
   function answers(one) {
     if (!one.answers?.length) return null;
     const shown = [...one.answers].sort((a, b) => a.shown - b.shown);
-    return h("div", { class: "pair" }, shown.map((answer) => {
-      const chosen = answer.own === one.outcome;
-      const words = `Answer shown ${answer.shown === 1 ? "first" : "second"}`;
-      return h("div", { class: `answer-shown ${chosen ? "chosen" : ""}` },
-        h("h3", {}, words, " ", answer.right ? chip("right by the label", "right") : null, chosen ? chip("preferred", "kept") : null),
-        h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": words }, answer.text));
-    }));
+    return h(
+      "div",
+      { class: "pair" },
+      shown.map((answer) => {
+        const chosen = answer.own === one.outcome;
+        const words = `Answer shown ${answer.shown === 1 ? "first" : "second"}`;
+        return h(
+          "div",
+          { class: `answer-shown ${chosen ? "chosen" : ""}` },
+          h("h3", {}, words, " ", answer.right ? chip("right by the label", "right") : null, chosen ? chip("preferred", "kept") : null),
+          h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": words }, answer.text),
+        );
+      }),
+    );
   }
 
   function parts(one) {
     const found = Object.entries(one.score_parts || {});
     if (!found.length) return null;
-    return [h("h3", {}, `What its ${symbol(one.score_name)} is made of`),
-      facts([[symbol(one.score_name), number(one.score)], ...found.map(([name, value]) => [name.replaceAll("_", " "), number(value)])])];
+    return [
+      h("h3", {}, `What its ${symbol(one.score_name)} is made of`),
+      facts([[symbol(one.score_name), number(one.score)], ...found.map(([name, value]) => [name.replaceAll("_", " "), number(value)])]),
+    ];
   }
 
   function told(one) {
     const found = Object.entries(one.verdict?.told || {});
-    return found.length ? [h("h3", {}, "What the verdict tells besides"), facts(found.map(([name, value]) => [name.replaceAll("_", " "),
-      typeof value === "number" ? number(value) : typeof value === "string" ? value : JSON.stringify(value)]))] : null;
+    return found.length
+      ? [
+          h("h3", {}, "What the verdict tells besides"),
+          facts(
+            found.map(([name, value]) => [
+              name.replaceAll("_", " "),
+              typeof value === "number" ? number(value) : typeof value === "string" ? value : JSON.stringify(value),
+            ]),
+          ),
+        ]
+      : null;
   }
 
   function siblings(run, one) {
@@ -138,13 +244,35 @@
     const rows = one.siblings.map((other, place) => {
       const self = other.id === one.id;
       const name = `${place + 1}${self ? ", this one" : ""}`;
-      return h("tr", { class: `${other.kept ? "kept" : ""} ${self ? "self" : ""}` },
+      return h(
+        "tr",
+        { class: `${other.kept ? "kept" : ""} ${self ? "self" : ""}` },
         h("th", { scope: "row" }, self ? name : h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, name)),
-        h("td", {}, chip(rightness(other.right) || other.outcome, kindOf(other))), h("td", {}, other.outcome), h("td", {}, other.order),
-        scored ? h("td", { class: "strong" }, number(other.score)) : null, h("td", {}, whole(other.tokens ?? 0)), h("td", { class: "words" }, other.why || ""));
+        h("td", {}, chip(rightness(other.right) || other.outcome, kindOf(other))),
+        h("td", {}, other.outcome),
+        h("td", {}, other.order),
+        scored ? h("td", { class: "strong" }, number(other.score)) : null,
+        h("td", {}, whole(other.tokens ?? 0)),
+        h("td", { class: "words" }, other.why || ""),
+      );
     });
-    const head = ["path", "", "outcome", "order", scored ? symbol(one.score_name) : null, "tokens", one.siblings.some((other) => other.why) ? ["what became of it", "words"] : ""];
-    return [h("h3", {}, "Beside its siblings of the same problem"), table(head.filter((name) => name !== null), rows, "Siblings of the same problem")];
+    const head = [
+      "path",
+      "",
+      "outcome",
+      "order",
+      scored ? symbol(one.score_name) : null,
+      "tokens",
+      one.siblings.some((other) => other.why) ? ["what became of it", "words"] : "",
+    ];
+    return [
+      h("h3", {}, "Beside its siblings of the same problem"),
+      table(
+        head.filter((name) => name !== null),
+        rows,
+        "Siblings of the same problem",
+      ),
+    ];
   }
 
   /** One line for each stage and set that judged the same problem; several judgements are counted and lead to their list. */
@@ -155,18 +283,28 @@
       places.set(name, [...(places.get(name) || []), other]);
     }
     if (!places.size) return null;
-    const lines = [...places].map(([name, others]) => h("li", {}, others.length === 1 ? single(run, name, others[0]) : several(run, one, name, others)));
+    const lines = [...places].map(([name, others]) =>
+      h("li", {}, others.length === 1 ? single(run, name, others[0]) : several(run, one, name, others)),
+    );
     return [h("h3", {}, "The same problem in other stages"), h("ul", { class: "plain" }, lines)];
   }
 
-  const single = (run, name, other) => [chip(rightness(other.right) || other.outcome, kindOf(other)), " ",
-    h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, name), ` ${other.outcome}`];
+  const single = (run, name, other) => [
+    chip(rightness(other.right) || other.outcome, kindOf(other)),
+    " ",
+    h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, name),
+    ` ${other.outcome}`,
+  ];
 
   function several(run, one, name, others) {
     const of = (right) => others.filter((other) => other.right === right).length;
     const [{ stage, set }] = others;
-    return [of(true) ? [chip(`${of(true)} right`, "right"), " "] : null, of(false) ? [chip(`${of(false)} wrong`, "wrong"), " "] : null,
-      h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem, stage, set }) }, name), ` ${many(others.length, "judgement")}`];
+    return [
+      of(true) ? [chip(`${of(true)} right`, "right"), " "] : null,
+      of(false) ? [chip(`${of(false)} wrong`, "wrong"), " "] : null,
+      h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem, stage, set }) }, name),
+      ` ${many(others.length, "judgement")}`,
+    ];
   }
 
   Object.assign(window.adjudge, { judgementsView: view, judgementArticle: article, lightRow, section });

@@ -29,7 +29,9 @@
     off = value;
     try {
       localStorage.setItem(SWITCH, value ? "yes" : "no");
-    } catch { /* it holds until the page is closed */ }
+    } catch {
+      /* it holds until the page is closed */
+    }
   }
 
   function help() {
@@ -40,9 +42,19 @@
   function build() {
     const box = h("input", { type: "checkbox", checked: !off, onchange: () => store(!box.checked) });
     const close = h("button", { type: "button", onclick: () => made.close() }, "Close");
-    const made = h("dialog", { "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keys"),
-      h("dl", { class: "facts" }, KEYS.map(([keys, words]) => h("div", {}, h("dt", {}, h("kbd", {}, keys)), h("dd", {}, words)))),
-      h("p", {}, h("label", {}, box, " Single keys are on")), h("p", { class: "caption" }, "Every view, filter and open judgement is in the address: copy it to share what you see."), close);
+    const made = h(
+      "dialog",
+      { "aria-labelledby": "help-title" },
+      h("h2", { id: "help-title" }, "Keys"),
+      h(
+        "dl",
+        { class: "facts" },
+        KEYS.map(([keys, words]) => h("div", {}, h("dt", {}, h("kbd", {}, keys)), h("dd", {}, words))),
+      ),
+      h("p", {}, h("label", {}, box, " Single keys are on")),
+      h("p", { class: "caption" }, "Every view, filter and open judgement is in the address: copy it to share what you see."),
+      close,
+    );
     return made;
   }
 
@@ -61,8 +73,15 @@
   }
 
   const ACTIONS = {
-    j: () => list.step(1), k: () => list.step(-1), "/": toSearch, "?": () => { help(); return true; },
-    "[": () => turn("Page before"), "]": () => turn("Next page"),
+    j: () => list.step(1),
+    k: () => list.step(-1),
+    "/": toSearch,
+    "?": () => {
+      help();
+      return true;
+    },
+    "[": () => turn("Page before"),
+    "]": () => turn("Next page"),
   };
 
   document.addEventListener("keydown", (event) => {

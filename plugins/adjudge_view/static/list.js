@@ -20,8 +20,13 @@
   }
 
   function build(main, view) {
-    const parts = { filters: h("form", { role: "search", "aria-label": `Filter ${view.name}`, class: "filters" }), head: h("div", { class: "head" }),
-      items: h("ol", { class: "items" }), pages: h("div", { class: "pages" }), open: h("article", { class: "open", "aria-live": "off", tabindex: "-1" }) };
+    const parts = {
+      filters: h("form", { role: "search", "aria-label": `Filter ${view.name}`, class: "filters" }),
+      head: h("div", { class: "head" }),
+      items: h("ol", { class: "items" }),
+      pages: h("div", { class: "pages" }),
+      open: h("article", { class: "open", "aria-live": "off", tabindex: "-1" }),
+    };
     const side = h("div", { class: "side" }, parts.filters, parts.items, parts.pages);
     const frame = h("div", { class: "panes" }, side, parts.open);
     put(main, h("h1", { class: "unseen" }, view.name), parts.head, frame);
@@ -37,7 +42,21 @@
     const { filters: first, more } = list.view;
     const shown = first.filter(Boolean).map((one) => control(list, one));
     const rest = (more || []).filter(Boolean);
-    return [shown, rest.length ? h("details", { class: "more" }, h("summary", {}, "More filters"), h("div", { class: "filters" }, rest.map((one) => control(list, one)))) : null];
+    return [
+      shown,
+      rest.length
+        ? h(
+            "details",
+            { class: "more" },
+            h("summary", {}, "More filters"),
+            h(
+              "div",
+              { class: "filters" },
+              rest.map((one) => control(list, one)),
+            ),
+          )
+        : null,
+    ];
   }
 
   function control(list, one) {
@@ -45,10 +64,16 @@
     const change = (value, replace) => filter(list, { [one.name]: value }, replace);
     let input;
     if (one.options) {
-      input = h("select", { id, onchange: () => change(input.value) }, h("option", { value: "" }, one.any || "any"),
-        one.options.map(([value, text]) => h("option", { value }, text)));
+      input = h(
+        "select",
+        { id, onchange: () => change(input.value) },
+        h("option", { value: "" }, one.any || "any"),
+        one.options.map(([value, text]) => h("option", { value }, text)),
+      );
     } else {
-      const kind = one.number ? { type: "number", step: "any", inputmode: "decimal" } : { type: "search", autocomplete: "off", spellcheck: "false" };
+      const kind = one.number
+        ? { type: "number", step: "any", inputmode: "decimal" }
+        : { type: "search", autocomplete: "off", spellcheck: "false" };
       input = h("input", { id, placeholder: one.hint, ...kind, oninput: delayed(() => change(input.value.trim(), true)) });
     }
     list.inputs[one.name] = input;
@@ -137,7 +162,10 @@
     const focused = document.activeElement?.closest?.(".items a")?.dataset.id;
     list.items_ = answer.items;
     list.answer = answer;
-    put(list.items, answer.items.map((item) => row(list, item)));
+    put(
+      list.items,
+      answer.items.map((item) => row(list, item)),
+    );
     if (!answer.items.length) put(list.items, h("li", { class: "absent" }, answer.of ? "Nothing fits these filters." : list.view.none));
     put(list.pages, pages(list, answer));
     put(list.head, list.view.head ? list.view.head(answer) : null);
@@ -162,10 +190,12 @@
     }
   }
 
-  const hrefOf = (list, id) => route.link([...list.view.path, ...id.split("/").filter(Boolean)], route.changed(list.params, { match: null }));
+  const hrefOf = (list, id) =>
+    route.link([...list.view.path, ...id.split("/").filter(Boolean)], route.changed(list.params, { match: null }));
 
   function pages(list, { total, of, offset, items, indexed }) {
-    const to = (start, text, label) => h("a", { href: route.link(openPath(list), route.changed(list.params, { offset: start || null })), "aria-label": label }, text);
+    const to = (start, text, label) =>
+      h("a", { href: route.link(openPath(list), route.changed(list.params, { offset: start || null })), "aria-label": label }, text);
     const range = total > items.length ? `${whole(offset + 1)}–${whole(offset + items.length)} of ${whole(total)}` : `${whole(total)}`;
     const more = of > total ? `, ${whole(of)} in all` : "";
     say(`${whole(total)} ${list.view.name}`);
@@ -182,8 +212,13 @@
     const turn = (list.turn = (list.turn || 0) + 1);
     if (!open) return void put(list.open, h("p", { class: "absent" }, list.view.absent));
     const turnTo = (by, text) => h("button", { type: "button", class: "quiet", onclick: () => step(by, false) }, text);
-    const back = h("p", { class: "between" }, h("a", { class: "back", href: route.link(list.view.path, route.changed(list.params, { match: null })) }, `← all ${list.view.name}`),
-      turnTo(-1, "previous"), turnTo(1, "next"));
+    const back = h(
+      "p",
+      { class: "between" },
+      h("a", { class: "back", href: route.link(list.view.path, route.changed(list.params, { match: null })) }, `← all ${list.view.name}`),
+      turnTo(-1, "previous"),
+      turnTo(1, "next"),
+    );
     try {
       const shown = await list.view.detail(open, list.params, list);
       if (turn !== list.turn) return;
@@ -213,7 +248,9 @@
       route.go(hrefOf(current, ids[next]), true);
       if (focus) current.items.querySelector(`a[data-id="${CSS.escape(ids[next])}"]`)?.focus({ preventScroll: true });
     } else {
-      const turn = [...current.pages.querySelectorAll("a")].find((one) => one.getAttribute("aria-label") === (by > 0 ? "Next page" : "Page before"));
+      const turn = [...current.pages.querySelectorAll("a")].find(
+        (one) => one.getAttribute("aria-label") === (by > 0 ? "Next page" : "Page before"),
+      );
       turn?.click();
     }
     return true;

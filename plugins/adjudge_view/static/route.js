@@ -19,7 +19,10 @@
   /** The link to a path, with parameters that are not empty. */
   function link(path, params) {
     const query = new URLSearchParams();
-    const pairs = params instanceof URLSearchParams ? [...params] : Object.entries(params || {}).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+    const pairs =
+      params instanceof URLSearchParams
+        ? [...params]
+        : Object.entries(params || {}).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
     for (const [name, value] of pairs) if (value !== null && value !== undefined && value !== "") query.append(name, value);
     const text = query.toString();
     return `#/${path.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;

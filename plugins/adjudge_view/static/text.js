@@ -28,8 +28,17 @@
     const start = chosen && (chosen === "marks" || chosen in found) ? chosen : names[0] || "marks";
     show(start);
     if (!names.length) return h("div", { class: "judged" }, body);
-    const select = h("select", { id: "heat", onchange: () => { show(select.value); choose(select.value); } },
-      ["marks", ...names].map((name) => h("option", { value: name, selected: name === start }, label(name))));
+    const select = h(
+      "select",
+      {
+        id: "heat",
+        onchange: () => {
+          show(select.value);
+          choose(select.value);
+        },
+      },
+      ["marks", ...names].map((name) => h("option", { value: name, selected: name === start }, label(name))),
+    );
     return h("div", { class: "judged" }, h("p", { class: "chooser" }, h("label", { for: "heat" }, "Colour the text by "), select), body);
   }
 
@@ -39,7 +48,13 @@
   function marked(one) {
     const kinds = new Set(one.pieces.map((piece) => piece.kind).filter(Boolean));
     return [
-      kinds.size ? h("p", { class: "legend" }, [...kinds].map((kind) => h("mark", { class: kind }, kind))) : null,
+      kinds.size
+        ? h(
+            "p",
+            { class: "legend" },
+            [...kinds].map((kind) => h("mark", { class: kind }, kind)),
+          )
+        : null,
       h("pre", { tabindex: "0", role: "group", "aria-label": "What the judge wrote" }, one.pieces.map(piece)),
     ];
   }
@@ -49,8 +64,10 @@
   /** From a value to its level, 0 (calm) to 5 (hot), and words for each level. */
   function scale(name, values) {
     if (name === "probability") {
-      return { level: (value) => PROBABILITY.filter((bound) => value < bound).length,
-        words: [...PROBABILITY.map((bound) => `≥ ${bound}`), "< 0.1"] };
+      return {
+        level: (value) => PROBABILITY.filter((bound) => value < bound).length,
+        words: [...PROBABILITY.map((bound) => `≥ ${bound}`), "< 0.1"],
+      };
     }
     const known = values.filter((value) => value !== null);
     const low = known.reduce((found, value) => Math.min(found, value), Infinity);
@@ -67,17 +84,32 @@
     const { texts, kinds } = one.tokens_shown;
     const { level, words } = scale(name, values);
     const told = h("span", { class: "told" }, "Point at a token, or move with ← and →.");
-    const pre = h("pre", { class: "tokens", tabindex: "0", role: "group", "aria-label": `What the judge wrote, coloured by ${label(name)}; arrow keys move from token to token` });
+    const pre = h("pre", {
+      class: "tokens",
+      tabindex: "0",
+      role: "group",
+      "aria-label": `What the judge wrote, coloured by ${label(name)}; arrow keys move from token to token`,
+    });
     const spans = texts.map((text, place) => {
       const hot = values[place] === null || values[place] === undefined ? "" : `h${level(values[place])}`;
       const span = h("span", { class: `${hot} ${kinds[place] || "beside"}` }, text);
       pre.append(span);
       return span;
     });
-    follow(pre, spans, (place) => `${JSON.stringify(texts[place])}: ${number(values[place])}${kinds[place] ? `, in the ${kinds[place]}` : ""}`, told);
+    follow(
+      pre,
+      spans,
+      (place) => `${JSON.stringify(texts[place])}: ${number(values[place])}${kinds[place] ? `, in the ${kinds[place]}` : ""}`,
+      told,
+    );
     const legend = words.map((text, place) => h("span", {}, h("i", { class: `h${place}`, "aria-hidden": "true" }, "ab"), text));
     return [
-      h("p", { class: "legend" }, legend, kinds.includes("answer") ? h("span", {}, h("i", { class: "answer", "aria-hidden": "true" }, "ab"), "the answer") : null),
+      h(
+        "p",
+        { class: "legend" },
+        legend,
+        kinds.includes("answer") ? h("span", {}, h("i", { class: "answer", "aria-hidden": "true" }, "ab"), "the answer") : null,
+      ),
       pre,
       h("p", { class: "caption" }, told),
     ];
@@ -86,7 +118,9 @@
   /** Tell the number of the token under the pointer, or of the one that the arrow keys have come to. */
   function follow(pre, spans, words, told) {
     let at = -1;
-    const tell = (place) => { told.textContent = words(place); };
+    const tell = (place) => {
+      told.textContent = words(place);
+    };
     pre.addEventListener("pointerover", (event) => {
       const place = spans.indexOf(event.target);
       if (place >= 0) tell(place);

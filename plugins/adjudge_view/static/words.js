@@ -24,12 +24,16 @@
     const all = Math.round(seconds);
     if (all < 60) return `${all} s`;
     const two = (value) => String(value).padStart(2, "0");
-    return all < 3600 ? `${Math.floor(all / 60)} min ${two(all % 60)} s` : `${Math.floor(all / 3600)} h ${two(Math.floor((all % 3600) / 60))} min`;
+    return all < 3600
+      ? `${Math.floor(all / 60)} min ${two(all % 60)} s`
+      : `${Math.floor(all / 3600)} h ${two(Math.floor((all % 3600) / 60))} min`;
   }
 
   const between = (bounds, show = percent) => `${show(bounds[0])} to ${show(bounds[1])}`;
   const brief = (text, width = 60) => {
-    const line = String(text ?? "").replace(/\s+/g, " ").trim();
+    const line = String(text ?? "")
+      .replace(/\s+/g, " ")
+      .trim();
     return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
   };
   const listed = (words) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
@@ -54,10 +58,14 @@
     const above = scored.filter((other) => other.score > one.score).length;
     const same = scored.filter((other) => other.score === one.score).length - 1;
     const highest = above === 0 ? "the highest" : `the ${ordinal(above + 1)} highest`;
-    const place = scored.length === 1 ? "and no other path of this problem was scored" : `${highest} of the ${scored.length} that were scored`;
+    const place =
+      scored.length === 1 ? "and no other path of this problem was scored" : `${highest} of the ${scored.length} that were scored`;
     const shared = same > 0 ? `, shared with ${many(same, "other")}` : "";
-    return `This path was ${one.kept ? "kept" : "dropped"}: its ${name} is ${number(one.score)}, ${place}${shared}; `
-      + `of ${many(family.length, "path")} of this problem, ${keeps(kept.length)}.${one.kept ? beaten(family, scored) : better(one, kept, name)}`;
+    return (
+      `This path was ${one.kept ? "kept" : "dropped"}: its ${name} is ${number(one.score)}, ${place}${shared}; ` +
+      `of ${many(family.length, "path")} of this problem, ${keeps(kept.length)}.` +
+      (one.kept ? beaten(family, scored) : better(one, kept, name))
+    );
   }
 
   const keeps = (count) => (count === 0 ? "none is kept" : `${count} ${count === 1 ? "is" : "are"} kept`);
@@ -73,16 +81,37 @@
     const out = family.length - scored.length;
     if (!out) return "";
     const wrong = family.filter((other) => typeof other.score !== "number" && other.right === false).length;
-    const why = wrong === out ? ` because ${out === 1 ? "it names" : "they name"} the wrong answer` : wrong ? `, ${wrong} of them because they name the wrong answer` : "";
+    const why =
+      wrong === out
+        ? ` because ${out === 1 ? "it names" : "they name"} the wrong answer`
+        : wrong
+          ? `, ${wrong} of them because they name the wrong answer`
+          : "";
     return ` ${many(out, "other")} ${out === 1 ? "was" : "were"} not scored${why}.`;
   }
 
   function notScored(one, scored, kept) {
     if (!one.why) return null;
     const reason = one.why.replace(/^not scored: /, "");
-    const rest = scored.length ? `; ${many(scored.length, "other")} of this problem ${scored.length === 1 ? "was" : "were"} scored and ${keeps(kept.length)}` : "";
+    const rest = scored.length
+      ? `; ${many(scored.length, "other")} of this problem ${scored.length === 1 ? "was" : "were"} scored and ${keeps(kept.length)}`
+      : "";
     return `This path was not scored, so it could not be kept: ${reason}${rest}.`;
   }
 
-  Object.assign(window.adjudge, { many, whole, percent, symbol, number, duration, between, brief, listed, rightness, kindOf, ordinal, whyKept });
+  Object.assign(window.adjudge, {
+    many,
+    whole,
+    percent,
+    symbol,
+    number,
+    duration,
+    between,
+    brief,
+    listed,
+    rightness,
+    kindOf,
+    ordinal,
+    whyKept,
+  });
 })();
