@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
+import numpy as np
+
 from .groups import GroupIndex
 from .lines import MOST, Followed, read_row
 from .reading import Judgement, judgement_at, judgements_in
-from .rows import ORDERS, OUTCOMES, Codes, Rows, yes_no
+from .rows import ORDERS, OUTCOMES, ROW, Codes, Rows, yes_no
 from .source import Source
 from .texts import Texts
 from .tournaments import TournamentIndex
@@ -80,19 +82,25 @@ class Index:
     def _read(self, number: int, most: int) -> None:
         followed, (stage, name) = self.files[number], self.kinds[number]
         for row, offset, size in followed.new_rows(most):
-            place = (number, offset, size)
-            if name == "scores":
-                self._add_score(stage, row, place)
-            elif "matches" in row and "answers" in row:
-                self.tournaments.add(row, place)
-            elif name == "answers":
-                self.groups.add(self.ident(number), stage, row, place)
-            else:
-                for one in judgements_in(row):
-                    self._add(stage, name, one, place)
+            try:
+                self._take(stage, name, row, (number, offset, size))
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):  # it is not what such a row has to be
+                followed.damaged.append(followed.lines)
         if followed.damaged:
             told = ", ".join(map(str, followed.damaged[:5])) + (" and more" if len(followed.damaged) > 5 else "")
             self.source.problems[followed.file.name] = f"line {told} is damaged and left out"
+
+    def _take(self, stage: str, name: str, row: Mapping[str, Any], place: tuple[int, int, int]) -> None:
+        """Index a row, whatever it is of."""
+        if name == "scores":
+            self._add_score(stage, row, place)
+        elif "matches" in row and "answers" in row:
+            self.tournaments.add(row, place)
+        elif name == "answers":
+            self.groups.add(self.ident(place[0]), stage, row, place)
+        else:
+            for one in judgements_in(row):
+                self._add(stage, name, one, place)
 
     def ident(self, number: int) -> str:
         """A file's name as it begins the ids of its judgements."""
@@ -111,9 +119,10 @@ class Index:
             OUTCOMES.index(outcome) if outcome in OUTCOMES else -1, yes_no(one.right), -1, -1 if one.tokens is None else one.tokens,
             math.nan if score is None else score, 0, 0, 0,
         )  # fmt: skip
-        self.texts.add(one.searched)
+        made, searched = np.array(values, ROW), one.searched  # before anything is held of a row that cannot be read
+        self.texts.add(searched)
         self.idents.append(ident)
-        number = self.rows.add(values)
+        number = self.rows.add(made)
         self.numbers[ident] = number
         if name == "rollouts":
             self._count(stage, row)

@@ -66,9 +66,18 @@ class Library:
             self._thread.join()
 
     def _follow(self) -> None:
+        warm = False
         while not self._stop.is_set():
             if not self.look():
+                warm = warm or self._warm()
                 self._stop.wait(LOOK)
+
+    def _warm(self) -> bool:
+        """Look at one judgement of each source, so that nobody waits for what the first look imports."""
+        for run, index in self.indexes.items():
+            if index.idents:
+                self.judgement(run, index.idents[-1])
+        return True
 
     def read_all(self) -> None:
         """Read everything that is there now."""

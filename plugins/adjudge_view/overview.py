@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import yaml
 
 from adjudge_report import options_line
 
@@ -20,7 +19,7 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
     source = index.source
     config = source.config
     done, going = (source.path / "done.json").is_file() or source.kind in ("rows", "groups"), source.is_open()
-    stages = list(_stages(index, config, going))
+    stages, facts = list(_stages(index, config, going)), list(_facts(index, config))
     if source.kind == "ratings":  # its command leaves no mark at its end
         done = not going
     elif source.kind in ("rankings", "judgements"):
@@ -34,7 +33,7 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
         "has": {"judgements": len(index.rows), "curves": _with_curves(index), "tournaments": len(index.tournaments.items),
                 "groups": len(index.groups.groups) + served},
         "indexed": {"rows": len(index.rows), "bytes": read, "of_bytes": size, "done": index.done},
-        "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "", "facts": list(_facts(index, config)),
+        "config": source.config_text if config else "", "facts": facts,
     }  # fmt: skip
 
 

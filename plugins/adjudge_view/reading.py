@@ -107,7 +107,8 @@ class Judgement:
     @property
     def spans(self) -> dict[str, tuple[int, int]]:
         """Where the text reasons and where it answers."""
-        found = {name: (span[0], span[1]) for name in ("reasoning", "answer") if (span := self.verdict.get(name))}
+        told = {name: self.verdict.get(name) for name in ("reasoning", "answer")}
+        found = {name: (span[0], span[1]) for name, span in told.items() if isinstance(span, list) and list(map(type, span)) == [int, int]}
         reasoning = self.made.get("reasoning")
         if not found and isinstance(reasoning, str) and reasoning and (start := self.text.find(reasoning)) >= 0:
             found = {"reasoning": (start, start + len(reasoning))}

@@ -47,11 +47,11 @@ class Rows:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, values: tuple[Any, ...]) -> int:
+    def add(self, row: Any) -> int:
         """Add a row, and return its number."""
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(len(self._rows), ROW)])
-        self._rows[self._count] = values
+        self._rows[self._count] = row
         self._count += 1
         return self._count - 1
 

@@ -30,10 +30,25 @@ class Source:
     """``run``, ``rankings``, ``judgements``, ``ratings``, ``rows`` or ``groups``."""
     problems: dict[str, str] = field(default_factory=dict)
     """What cannot be read, and why, by file."""
+    _config: tuple[int, dict[str, Any]] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
         """``config.yaml``; empty where there is none that can be read."""
+        try:
+            written = os.stat(self.path / "config.yaml").st_mtime_ns
+        except OSError:
+            written = 0
+        if self._config is None or self._config[0] != written:
+            self._config = (written, self._read_config())
+        return self._config[1]
+
+    @property
+    def config_text(self) -> str:
+        """``config.yaml`` as it stands there."""
+        return (self.path / "config.yaml").read_text(encoding="utf-8", errors="replace")
+
+    def _read_config(self) -> dict[str, Any]:
         file = self.path / "config.yaml"
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8"))
