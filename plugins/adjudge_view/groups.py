@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from statistics import fmean, pstdev
+from statistics import fmean
 from typing import Any
 
 from .reading import short
+from .texts import Texts
 
 Place = tuple[int, int, int]
 SAME = 1e-9
@@ -39,14 +41,22 @@ class Group:
         known, labelled = self.known, [one for one in self.right if one is not None]
         return {
             "id": self.id, "stage": self.stage, "step": self.step, "problem": self.problem, "prompt": short(self.prompt),
-            "size": self.size or len(self.rewards), "reward": fmean(known) if known else None,
+            "size": self.size or len(self.rewards), "reward": self.reward,
             "low": min(known, default=None), "high": max(known, default=None), "spread": self.spread,
             "undecided": len(self.rewards) - len(known), "right": sum(labelled) if labelled else None, "skipped": self.skipped,
         }  # fmt: skip
 
     @property
+    def reward(self) -> float | None:
+        """The mean of those that are known."""
+        known = self.known
+        return sum(known) / len(known) if known else None
+
+    @property
     def spread(self) -> float | None:
-        return pstdev(self.known) if self.known else None
+        """The standard deviation of those that are known."""
+        known, mean = self.known, self.reward
+        return None if mean is None else math.sqrt(sum((one - mean) ** 2 for one in known) / len(known))
 
     @property
     def skipped(self) -> bool:
@@ -60,6 +70,11 @@ class GroupIndex:
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
+        self._texts, self._owners = Texts(), list[str]()
+
+    def with_words(self, words: str) -> set[str]:
+        """The ids of the groups that have these words in their prompt or in a completion, in any case."""
+        return {self._owners[number] for number in self._texts.search(words).nonzero()[0].tolist()}
 
     def add(self, file: str, stage: str, row: Mapping[str, Any], place: Place) -> None:
         """Count a rollout of a judge, or an answer of a policy."""
@@ -68,6 +83,8 @@ class GroupIndex:
         group = self.groups.get(ident)
         if group is None:
             group = self.groups[ident] = Group(ident, stage, step, problem, short(str(row.get("prompt", "")), 400))
+        self._owners.append(ident)
+        self._texts.add(f"{row.get('prompt', '')}\n{row.get('text', '')}")
         group.rewards.append(row.get("reward"))
         group.right.append(row.get("right"))
         group.places.append(place)

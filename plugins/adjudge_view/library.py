@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path as FilePath
@@ -27,7 +28,7 @@ STATIC = FilePath(__file__).parent / "static"
 LOOK = 1.0
 """Seconds between two looks at what has been written."""
 Served: TypeAlias = tuple[list[Group], dict[str, list[dict[str, Any]]]]
-SORTED_BY = {"spread": "spread", "reward": "reward"}
+SORTED_BY = ("spread", "reward")
 
 
 def as_json(value: Any) -> bytes:
@@ -76,7 +77,8 @@ class Library:
         """Look at one judgement of each source, so that nobody waits for what the first look imports."""
         for run, index in self.indexes.items():
             if index.idents:
-                self.judgement(run, index.idents[-1])
+                with suppress(Exception):  # whoever asks for that one is told
+                    self.judgement(run, index.idents[-1])
         return True
 
     def read_all(self) -> None:
@@ -174,16 +176,19 @@ class Library:
         limit: int | None = 50,
     ) -> dict[str, Any]:  # fmt: skip
         index = self.index(run)
-        known: list[Group] = [*list(index.groups.groups.values()), *self._served(index)[0]]
-        words = text.lower().strip()
-        found = [
-            one for one in known if (not stage or one.stage in stage) and (not step or one.step in step) and words in one.prompt.lower()
-        ]
-        rows = found[::-1] if sort == "newest" else found
-        if (key := SORTED_BY.get(sort.removeprefix("-"))) is not None:
+        served, members = self._served(index)
+        known: list[Group] = [*list(index.groups.groups.values()), *served]
+        rows = [one for one in known if (not stage or one.stage in stage) and (not step or one.step in step)]
+        if words := text.lower().strip():
+            have = index.groups.with_words(words)
+            have |= {one.id for one in served if words in "\n".join((one.prompt, *(row["text"] for row in members[one.id]))).lower()}
+            rows = [one for one in rows if one.id in have]
+        if (key := sort.removeprefix("-")) in SORTED_BY:
             sign = -1 if sort.startswith("-") else 1
-            lights = {one.id: one.light()[key] for one in rows}
-            rows = sorted(rows, key=lambda one: (lights[one.id] is None, sign * (lights[one.id] or 0)))
+            values = {one.id: getattr(one, key) for one in rows}
+            rows.sort(key=lambda one: (values[one.id] is None, sign * (values[one.id] or 0)))
+        elif sort == "newest":
+            rows.reverse()
         page = rows[offset:] if limit is None else rows[offset : offset + limit]
         return {"total": len(rows), "of": len(known), "offset": offset, "items": [one.light() for one in page]}
 

@@ -153,6 +153,8 @@ def test_groups_of_a_server_are_read_once_it_has_ended(tmp_path: Path) -> None:
     assert (group["prompt"], group["size"], group["undecided"], group["reward"]) == ("What is 2+2?", 2, 1, 1.0)
     members = library.group("groups.db", group["id"])["members"]
     assert [(one["text"], one["reward"], one["reason"]) for one in members] == [("four", 1.0, ""), ("five", None, "no vote")]
+    assert library.groups("groups.db", text="FIVE")["total"] == 1
+    assert library.groups("groups.db", text="six")["total"] == 0
     assert "cannot be read" in only(opened(tmp_path / "copy.db"))["missing"][0]
 
 

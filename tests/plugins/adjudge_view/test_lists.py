@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import pstdev
 from typing import Any
 
 import pytest
@@ -142,3 +143,19 @@ def test_a_search_finds_the_texts_that_have_the_words(many: list[str], words: st
         texts.PIECE = held
     plain = [text.lower().replace("\0", " ") for text in many]
     assert found.tolist() == [words.lower().replace("\0", " ") in text for text in plain]
+
+
+def test_groups_are_found_by_words_of_their_completions_and_sorted_by_spread(opened: tuple[Library, list[Plain]]) -> None:
+    library, everything = opened
+    rollouts = [one for one in everything if one.set == "rollouts"]
+    for words in ("carry", "ÜBERTRAG", "2+2 train", "nowhere"):
+        expected = {f"1-grpo-rollouts/{one.row['step']}/{one.row['problem_id']}" for one in rollouts if words.lower() in one.text.lower()}
+        found = library.groups("run", text=words)
+        assert {one["id"] for one in found["items"]} == expected
+    for one in library.groups("run", sort="-spread")["items"]:
+        rewards = [each["reward"] for each in library.group("run", one["id"])["members"]]
+        assert math.isclose(one["spread"], pstdev(rewards), abs_tol=1e-12)
+        assert one["skipped"] == (len(set(rewards)) == 1)
+    spreads = [one["spread"] for one in library.groups("run", sort="-spread")["items"]]
+    assert spreads == sorted(spreads, reverse=True)
+    assert {one["step"] for one in library.groups("run", step=[2])["items"]} == {2}
