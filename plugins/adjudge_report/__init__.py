@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .notebook import ShownRun, ranking_html, verdict_html
     from .phrases import duration, snippet
     from .progress import Progress
+    from .ran import options_line
     from .readable import Readability, check_readable
-    from .run_page import options_line
     from .siblings import eligibility_rule, why_kept, why_not_scored
 
 __all__ = [
