@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from adjudge import Completion, Json, as_row, reader_of
-from adjudge_engines import model_below
+from adjudge_engines import StoppedEarly, model_below
 
 FORMAT = 1
 """Raised when the tables or what goes into a key change; another number is another file."""
@@ -158,7 +158,8 @@ def _state(file: FilePath) -> str:
 
 @once
 def _reader() -> Callable[[Mapping[str, Any]], Completion]:
-    return reader_of(Completion)
+    whole, stopped = reader_of(Completion), reader_of(StoppedEarly)
+    return lambda row: stopped(row) if "reason" in row else whole(row)
 
 
 def _plain(number: Any) -> int | float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .openai_options import OpenAiEngine
     from .precision import fast_bfloat16, gains_by_bfloat16
     from .replay import ReplayEngine
-    from .stop_below import StopBelow
+    from .stop_below import StopBelow, StoppedEarly
     from .tally import sampled_tokens
     from .texts import tokens_until_stop
     from .token_offsets import TokenOffsets
@@ -33,6 +33,7 @@ __all__ = [
     "OpenAiEngine",
     "ReplayEngine",
     "StopBelow",
+    "StoppedEarly",
     "TokenOffsets",
     "VllmEngine",
     "context_length",

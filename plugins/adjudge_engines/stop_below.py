@@ -41,6 +41,11 @@ class StoppedEarly(Completion):
 
     reason: str = ""
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What its verdict tells besides, so that a path which is read back from its record has the reason too."""
+        return {"reason": self.reason}
+
 
 class Confidence:
     """A row's confidence over its last tokens, and the lowest that it was so far."""

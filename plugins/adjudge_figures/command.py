@@ -114,8 +114,25 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{count} {what}, and left out"
     if found["failed"]:
         yield f"{found['failed']} pairs are left out because a call about them failed"
-    for name, (one, other) in list(found["differs"].items())[:10]:
-        yield f"differs: {name}: {one} in A, {other} in B"
+    for name, one, other in list(_differences(found["differs"]))[:10]:
+        yield f"differs: {name}: {_setting(one)} in A, {_setting(other)} in B"
+
+
+def _differences(differs: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What differs, name by name; where another component stands in a place, its name alone, for all of its options are others."""
+    replaced = [name.removesuffix(".use") for name in differs if name.endswith(".use")]
+    for name, (one, other) in differs.items():
+        place = min((part for part in replaced if name.startswith(f"{part}.")), key=len, default=None)
+        if place is None:
+            yield name, one, other
+        elif name == f"{place}.use":
+            yield place, one, other
+
+
+def _setting(value: Any) -> str:
+    from adjudge import snippet
+
+    return "not set" if value is None else snippet(str(value), 60)
 
 
 def _interval(figure: Mapping[str, Any], places: int = 3) -> str:

@@ -22,9 +22,13 @@ def showing(session: CountedSession, doing: str, done: str) -> Iterator[None]:
     A thread of its own looks at the counts: a batch of completions takes its time, and a completion that ends is a bad moment to tell the
     time left.
     """
-    display, count, before = ProgressDisplay(EVERY), Count(time.monotonic()), sampled_tokens.total
+    began = time.monotonic()
+    display, count, before = ProgressDisplay(EVERY), Count(began), sampled_tokens.total
 
     def look() -> None:
+        begun = session.done or session.tokens or session.sampled or sampled_tokens.total > before
+        if not (begun or display.live or time.monotonic() - began > EVERY):
+            return  # a model is loaded: a line that says 0 would be the only one of a short call
         count.done = count.fresh = session.done
         count.total, count.finished, count.limit = session.total, session.sampled, session.judge.max_new_tokens
         count.see(time.monotonic(), session.tokens or max(session.sampled, sampled_tokens.total - before))

@@ -115,7 +115,7 @@ def plain(made: Completion) -> Completion:
 def read_verdict(judge: Judge, completion: Completion) -> Verdict:
     """What a completion says. One that ran into the token limit is *truncated* whatever it had written by then."""
     if completion.error is not None or completion.truncated:
-        return Verdict(Outcome.TRUNCATED if completion.error is None else Outcome.FAILED)
+        return Verdict(Outcome.TRUNCATED if completion.error is None else Outcome.FAILED, told=getattr(completion, "told", {}))
     with boundary(judge, "parse"):
         verdict, size = judge.parse(completion.opened + completion.text), len(completion.opened)
         if not isinstance(verdict, Verdict):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is absent: the hf engine needs it")
 
-from adjudge import Completion, Outcome, Records, as_row, dump, read_verdict
+from adjudge import Completion, Outcome, ReasoningPath, Records, as_row, dump, read_verdict
 from adjudge_arithmetic import ArithmeticDataset
+from adjudge_cache import Cache
 from adjudge_engines import HfEngine, StopBelow
 from adjudge_engines.stop_below import ROUNDING, Confidence
 from adjudge_judges import ArithmeticJudge
@@ -104,6 +105,24 @@ def test_what_ended_early_is_truncated_and_its_record_says_why(
     records.append({"id": "1", "completion": as_row(early[0])})
     assert [row["completion"]["reason"] for row in records] == [as_row(early[0])["reason"]]
     assert all("reason" not in as_row(made) for made in ended.values() if not made.truncated)
+
+
+def test_a_path_that_is_read_back_has_the_reason(ended: dict[int, Completion], whole: dict[int, Completion], tmp_path: FilePath) -> None:
+    judge = ArithmeticJudge()
+    early = next(made for place, made in ended.items() if len(made.token_ids) < len(whole[place].token_ids))
+    path = ReasoningPath("1", "p", "given", 0, early, read_verdict(judge, early))
+    records = Records(tmp_path / "records.jsonl")
+    records.append(path)
+    [back] = records.load(ReasoningPath)
+    assert back.outcome == Outcome.TRUNCATED
+    assert back.verdict.told == {"reason": as_row(early)["reason"]}
+    cache = Cache(tmp_path / "cache.sqlite")
+    cache.put("key", "source", early)
+    known = cache.get("key")
+    assert known is not None
+    assert read_verdict(judge, known).told == back.verdict.told, "what is known from the cache has it too"
+    cut = next(made for made in whole.values() if made.truncated) if any(made.truncated for made in whole.values()) else None
+    assert cut is None or read_verdict(judge, cut).told == {}
 
 
 def test_the_number_of_rows_at_once_changes_nothing(embedded: FilePath, ended: dict[int, Completion]) -> None:

@@ -153,6 +153,20 @@ def test_settings_and_versions_that_differ_are_told(tmp_path: FilePath) -> None:
     assert (found["a"]["model"], found["a"]["judge"]) == ("v1", "rrm")
 
 
+def test_another_judge_is_one_line_and_not_one_for_each_of_its_options(tmp_path: FilePath) -> None:
+    judges = {"a": "{use: direct, judge: {use: rrm, temperature: 1.0, order: both}, average: true}", "b": "{use: rrm, temperature: 0.5}"}
+    for name, judge in judges.items():
+        written(tmp_path / name / "records" / "judgements.jsonl", A)
+        engine = f"{{use: hf, batch_tokens: {len(name)}, stop_below: {'null' if name == 'a' else '{keep: 0.9}'}}}"
+        (tmp_path / name / "config.yaml").write_text(f"model: v1\njudge: {judge}\nengine: {engine}\n")
+    code, output = called(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert code == 0
+    lines = [line for line in output.splitlines() if line.startswith("differs")]
+    assert "differs: judge: direct in A, rrm in B" in lines
+    assert not [line for line in lines if "judge." in line or "None" in line]
+    assert "differs: engine.stop_below.keep: not set in A, 0.9 in B" in lines
+
+
 # The command --------------------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ import time
 from adjudge_judge_commands import progress
 from adjudge_judge_commands.counted import CountedSession
 from adjudge_judges import ArithmeticJudge
-progress.FIRST_AFTER, progress.EVERY = {first}, 0.2
+progress.FIRST_AFTER, progress.EVERY = {first}, {every}
 session = CountedSession(None, None, ArithmeticJudge())
 session.total, session.done, session.tokens = 400, {done}, {tokens}
 with progress.showing(session, "judging", "judged"):
@@ -30,14 +30,19 @@ with progress.showing(session, "judging", "judged"):
 """
 
 
-def shown(seconds: float, first: float = 0.1, done: int = 100, tokens: int = 0) -> list[str]:
-    script = SCRIPT.format(seconds=seconds, first=first, done=done, tokens=tokens)
+def shown(seconds: float, first: float = 0.1, done: int = 100, tokens: int = 0, every: float = 0.2) -> list[str]:
+    script = SCRIPT.format(seconds=seconds, first=first, done=done, tokens=tokens, every=every)
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return result.stderr.splitlines()
 
 
 def test_what_is_soon_over_shows_nothing() -> None:
     assert shown(seconds=0.05, first=2.0) == []
+
+
+def test_nothing_is_said_while_nothing_has_begun_until_it_is_time_for_a_line() -> None:
+    assert shown(seconds=0.6, done=0, every=60.0) == [], "a model is loaded, or a call of direct is soon over"
+    assert shown(seconds=1.2, done=0)[0].startswith("judged 0 of 400"), "somebody who waits long is told so"
 
 
 def test_plain_lines_tell_the_count_and_in_time_the_rest() -> None:
@@ -50,7 +55,7 @@ def test_plain_lines_tell_the_count_and_in_time_the_rest() -> None:
 
 def test_a_terminal_shows_a_bar_and_is_given_back() -> None:
     ours, theirs = pty.openpty()
-    script = SCRIPT.format(seconds=0.6, first=0.1, done=100, tokens=0)
+    script = SCRIPT.format(seconds=0.6, first=0.1, done=100, tokens=0, every=0.2)
     subprocess.run([sys.executable, "-c", script], stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=30, check=True)
     os.close(theirs)
     text = os.read(ours, 65536).decode()
