@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from .round_robin import RoundRobin
     from .single_elimination import SingleElimination
     from .soft import SoftAggregator, SoftOutcome
+    from .ties import davidson
     from .vote import Vote
     from .voting import Voting, majority
 
 __all__ = [
     "Active", "Budget", "Copeland", "Elo", "Knockout", "MatchResult", "Pivot", "Ratings", "Reward", "RoundRobin", "SingleElimination",
-    "SoftAggregator", "SoftOutcome", "TournamentResult", "Vote", "Voting", "as_reward", "bradley_terry", "majority", "play", "play_each",
-    "register_aggregators",
+    "SoftAggregator", "SoftOutcome", "TournamentResult", "Vote", "Voting", "as_reward", "bradley_terry", "davidson", "majority", "play",
+    "play_each", "register_aggregators",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -4,7 +4,7 @@ RRM rates candidates by the record of a full round robin of verdicts, and says t
 does not say how the rating is computed: K-factor, starting value, passes and order of the matches are not given anywhere.
 Online Elo depends on the order in which results arrive, although here all of them are known at once. So the default is the
 Bradley-Terry model, which has one answer whatever the order and says how sure it is, and online Elo is an option, averaged over
-shuffled orders.
+shuffled orders. Ties, of which RRM has none, are half a win each way, or with `soft` an outcome of their own by Davidson's model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Generator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from adjudge import Match, Outcome, Ranking
 from .ratings import Ratings, bradley_terry
 from .round_robin import all_pairs
 from .soft import SoftAggregator
+from .ties import davidson
 
 Result = tuple[Match, Outcome]
 
@@ -28,9 +29,12 @@ Result = tuple[Match, Outcome]
 class Elo(SoftAggregator):
     """All pairs meet; rated on the Elo scale, by Bradley-Terry or by online updates."""
 
+    later: ClassVar[frozenset[str]] = SoftAggregator.later | {"ties"}
     use: Literal["elo"] = "elo"
     rating: Literal["bradley-terry", "online"] = "bradley-terry"
     """Most probable skills given all results at once, or Elo's update after each result in shuffled order."""
+    ties: Literal["half-wins", "davidson"] | None = None
+    """Bradley-Terry only: a tie is half a win each way, or an outcome of its own by Davidson's model; None = the second where `soft`."""
     meetings: Annotated[int, Field(ge=1)] = 1
     """How often each pair meets; slots alternate between meetings."""
     prior: Annotated[float, Field(gt=0)] = 0.01
@@ -49,7 +53,8 @@ class Elo(SoftAggregator):
         results = list(zip(matches, (yield matches), strict=True))
         if self.rating == "online":
             return Ranking.best_first(self._online(size, results, rng), rng)
-        ratings = bradley_terry(size, results, prior=self.prior)
+        rate = davidson if self.ties == "davidson" or (self.ties is None and self.soft) else bradley_terry
+        ratings = rate(size, results, prior=self.prior)
         return Ranking.best_first(ratings.values, rng, ratings.intervals)
 
     def _online(self, size: int, results: Sequence[Result], rng: random.Random) -> list[float]:

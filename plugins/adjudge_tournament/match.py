@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from adjudge import Judge, JudgeRequest, Match, Outcome, Problem, ReasoningPath, build_requests, combine
 from adjudge_judges import tokens_spent
 
-from .soft import mean, points_of
+from .soft import mean, points_of, tied_in
 from .voting import Voting, disagree, majority, usual_failure
 
 
@@ -28,6 +28,9 @@ class MatchResult:
     """Tokens that the judge wrote."""
     probability: float | None = None
     """That the first is better, over all votes that decide, where the scheme counts by that; None = it counts by who won."""
+
+    tied: float = 0.0
+    """The share of those votes that say *tie*, where the scheme counts by probabilities."""
 
     @property
     def points(self) -> float:
@@ -66,6 +69,8 @@ class OpenMatch:
     """Whether its scheme counts by probabilities; every vote then says something, and only a stated doubt stops them early."""
     shares: list[float] = field(default_factory=list)
     """What the first slot gets of every vote that decides."""
+    ties: list[float] = field(default_factory=list)
+    """What of each of them says *tie*."""
 
     @property
     def free(self) -> bool:
@@ -101,7 +106,10 @@ class OpenMatch:
         self.votes += map(combine, ballots.values())
         self.paths += paths
         self.disagreements += sum(map(disagree, ballots.values()))
-        self.shares += [points for ballot in ballots.values() if (points := points_of(ballot)) is not None]
+        for ballot in ballots.values():
+            if (points := points_of(ballot)) is not None:
+                self.shares.append(points)
+                self.ties.append(tied_in(ballot))
         return len(ballots)
 
     def played(self, problem: Problem) -> MatchResult:
@@ -113,8 +121,13 @@ class OpenMatch:
             self.disagreements if self.judge.order == "both" else None,
             tuple(path.id for path in self.paths), sum(map(tokens_spent, self.paths)),
             self._share(outcome) if self.soft else None,
+            self._tied(outcome) if self.soft else 0.0,
         )  # fmt: skip
 
     def _share(self, outcome: Outcome) -> float | None:
         """What the first slot gets in the mean of all votes that decide, and of a match without one by its outcome."""
         return mean(self.shares) if self.shares else outcome.points if outcome.decided else None
+
+    def _tied(self, outcome: Outcome) -> float:
+        """The share of these votes that is a tie; a match without one is what its outcome says."""
+        return mean(self.ties) or 0.0 if self.ties else float(outcome is Outcome.TIE)

@@ -18,7 +18,9 @@ class SoftOutcome:
     """How a match ended, for a scheme with ``soft: true``: 1 and 0 are *first* and *second*, 1/2 is a tie."""
 
     points: float
-    """What the first slot gets of the match's one point, in [0, 1]: the judge's probability that it is better."""
+    """What the first slot gets of the match's one point, in [0, 1]: the judge's probability that it is better, half of what is a tie."""
+    tie: float = 0.0
+    """The share of its votes that say *tie*; a probability of 1/2 is none."""
 
 
 class SoftAggregator(Aggregator):
@@ -42,6 +44,12 @@ def points_of(vote: Iterable[ReasoningPath]) -> float | None:
     return mean(shares)
 
 
+def tied_in(vote: Iterable[ReasoningPath]) -> float:
+    """The share of one vote, in one order or both, that says *tie*; one that is more probable for either side is none."""
+    said = [float(path.outcome is Outcome.TIE and probability_of(path) in (None, 0.5)) for path in vote]
+    return sum(said) / len(said)
+
+
 def mean(shares: Sequence[float]) -> float | None:
     """The mean; None of nothing."""
     return sum(shares) / len(shares) if shares else None
@@ -54,4 +62,4 @@ def is_soft(scheme: Aggregator) -> bool:
 
 def sent(played: MatchResult) -> Outcome:
     """What a scheme is sent of a match: its outcome, or for a soft scheme a `SoftOutcome`, which has an outcome's ``points``."""
-    return played.outcome if played.probability is None else cast("Outcome", SoftOutcome(played.probability))
+    return played.outcome if played.probability is None else cast("Outcome", SoftOutcome(played.probability, played.tied))
