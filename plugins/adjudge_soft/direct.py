@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -119,7 +119,7 @@ class Direct(JudgeOfJudges):
             made = written[shown < 0.5]
             verdict = read_verdict(self.judge, made)
             outcome = Outcome.TIE if share == 0.5 else verdict.outcome
-            told = {"by_order": dict(sorted(by_order.items()))} if self.average else {}
+            told: dict[str, Any] = {"by_order": dict(sorted(by_order.items()))} if self.average else {}
             if any("tokens" in path.verdict.told for path, _ in sample):  # written for it, in both orders
                 bounded = any("bounded" in path.verdict.told for path, _ in sample)
                 told |= {"tokens": sum(tokens_spent(path) for path, _ in sample), **({"bounded": True} if bounded else {})}
