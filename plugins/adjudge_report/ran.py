@@ -90,11 +90,11 @@ def options_line(component: Mapping[str, Any]) -> str:
 
 def options_text(value: Any) -> str:
     """The value of an option as a person writes it, a long text cut short."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return options_line(value) if "use" in value else ", ".join(f"{key} {options_text(one)}" for key, one in value.items())
     if isinstance(value, list):
         return f"[{', '.join(options_text(one) for one in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
-    text = "none" if value is None else str(value) or "''"
+    text = "none" if value in (None, {}) else str(value) or "''"
     return text if len(text) <= 60 else text[:59] + "…"

@@ -118,7 +118,7 @@ def test_several_runs_stand_on_one_axis_and_what_differs_is_told(
     reward = re.search(r'<svg[^>]*aria-label="Reward over the steps of 1-grpo".*?</svg>', page, re.DOTALL)
     assert reward is not None
     assert len(set(re.findall(r"stroke: var\(--(s\d)\)", reward[0]))) == 2
-    assert re.search(r"<th scope=\"row\">seed</th><td>0</td><td>3</td>", page)
+    assert re.search(r"<th scope=\"row\">seed</th><td class=\"value\">0</td><td class=\"value\">3</td>", page)
     for run in (finished, other):
         found = json.loads((run.folder / "stages/1-grpo/result.json").read_text())["evaluation"]["standard"]
         assert f'<td class="strong">{100 * found["accuracy"]:.1f}%</td>' in page
