@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +66,19 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     return folder, finish(folder)
 
 
-def kill_in(folder: Path, name: str) -> None:
+def fresh(*words: str) -> subprocess.Popen[bytes]:
+    """A process that imports everything itself."""
+    return subprocess.Popen([sys.executable, "-m", "adjudge", *words], stdout=subprocess.DEVNULL)
+
+
+def kill_in(folder: Path, name: str, begin: Callable[..., Any]) -> None:
     """Run until a record file has two lines, then kill without warning."""
-    process = subprocess.Popen([sys.executable, "-m", "adjudge", "run", run_file(folder)], stdout=subprocess.DEVNULL)
+    process = begin("run", run_file(folder))
     file = folder / "run" / "records" / f"{name}.jsonl"
     while not (file.exists() and file.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None, f"the run ended before {name} had two records"
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
 
 
@@ -88,12 +92,12 @@ def numbers(stages: list[dict[str, Any]]) -> list[Any]:
     return [(stage["name"], stage["metrics"], stage["evaluation"]) for stage in stages]
 
 
-def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path, fork_adjudge: Callable[..., Any]) -> None:
     unstopped, expected = whole
     killed = tmp_path / "killed"
     seen: dict[Path, int] = {}
     for name in KILLED_IN:
-        kill_in(killed, name)
+        kill_in(killed, name, fresh if name == KILLED_IN[0] else fork_adjudge)
         done = [file for pattern in FINISHED for file in (killed / "run" / "stages").glob(pattern)]
         assert all(file.stat().st_mtime_ns == seen.get(file, file.stat().st_mtime_ns) for file in done), "finished work was redone"
         seen = {file: file.stat().st_mtime_ns for file in done}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
@@ -187,20 +188,25 @@ reporters: []
 stages:
   - {{use: grpo, steps: {steps}, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: {save_every}}}
 """
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
-from adjudge.cli.app import main
-main()
-"""
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))"
+Start = Callable[..., Any]
 
 
-def start(folder: FilePath, steps: int, save_every: int, limit: int | None = None) -> subprocess.Popen[str]:
+def written(folder: FilePath, steps: int, save_every: int) -> str:
     folder.mkdir(exist_ok=True)
     file = folder / "run.yaml"
     file.write_text(RUN_FILE.format(out=folder / "run", steps=steps, save_every=save_every))
-    program = ["-m", "adjudge"] if limit is None else ["-c", LIMITED, str(limit)]
-    return subprocess.Popen([sys.executable, *program, "run", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return str(file)
+
+
+@pytest.fixture
+def start(fork_adjudge: Start) -> Start:
+    """Starts a run in a process of its own, in which no file may grow beyond a limit."""
+
+    def begin(folder: FilePath, steps: int, save_every: int, limit: int | None = None) -> Any:
+        return fork_adjudge("run", written(folder, steps, save_every), before=LIMITED.format(limit=limit) if limit else "")
+
+    return begin
 
 
 def steps_of(folder: FilePath) -> list[dict[str, Any]]:
@@ -212,7 +218,7 @@ def rollouts_of(folder: FilePath) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "run" / "records" / "1-grpo-rollouts.jsonl").read_text().splitlines()]
 
 
-def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on_from_that_very_step(tmp_path: FilePath) -> None:
+def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on_from_that_very_step(tmp_path: FilePath, start: Start) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     process = start(stopped, 8, 100)
     while len(steps_of(stopped)) < 2:
@@ -235,7 +241,9 @@ def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on_from_that_very_
 
 
 def test_sigterm_before_training_stops_at_once(tmp_path: FilePath) -> None:
-    process = start(tmp_path / "early", 8, 100)
+    """While it still imports what it needs."""
+    command = [sys.executable, "-m", "adjudge", "run", written(tmp_path / "early", 8, 100)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "early" / "run" / ".lock").exists():
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGTERM)
@@ -245,7 +253,7 @@ def test_sigterm_before_training_stops_at_once(tmp_path: FilePath) -> None:
 
 
 @pytest.mark.parametrize("limit", [500_000, 3_000_000])
-def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(tmp_path: FilePath, limit: int) -> None:
+def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(tmp_path: FilePath, start: Start, limit: int) -> None:
     """No file may grow beyond what a model's weights take, or else its optimiser's state, as on a disk that fills up just then."""
     process = start(tmp_path / "full", 4, 2, limit)
     _, stderr = process.communicate(timeout=120)
