@@ -40,6 +40,11 @@ with open(sys.argv[1], "w") as file:
 FREE = re.compile(r"Apache|MIT|BSD|ISC|Python|PSF|MPL|Mozilla|Unlicense|CC0|Zlib|HPND|NVIDIA|0BSD|CNRI", re.IGNORECASE)
 """Licences that a user of an Apache-2.0 package may take along; anything else is listed to be looked at."""
 
+LOWEST = ("core/test_config.py", "core/test_hooks.py", "core/cli/test_cli_run.py", "plugins/adjudge_engines/test_hf.py",
+          "plugins/adjudge_engines/test_openai.py", "plugins/adjudge_judges", "plugins/adjudge_rstar/test_token_logprobs.py",
+          "plugins/adjudge_serve/test_routes.py", "plugins/adjudge_trl")  # fmt: skip
+"""Tests that meet every dependency of the extras."""
+
 
 class Missed(Exception):
     """A line of the checklist that does not hold, and why."""
@@ -158,6 +163,26 @@ def demo() -> str:
         return "three stages and a report"
 
 
+def lowest() -> str:
+    """The lower ends of the version ranges: with the oldest release that each allows, the fast tests of some plugins pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        programs, chosen = Path(folder) / "bin", Path(folder) / "lowest.txt"
+        said([programs / "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+        extras = [word for extra in ("train", "openai", "peft", "gguf", "serve") for word in ("--extra", extra)]
+        said(
+            [programs / "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *extras, "pyproject.toml", "-o", chosen],
+            cwd=ROOT,
+        )
+        install = [programs / "uv", "pip", "install", "--quiet", "--python", programs / "python"]
+        said([*install, "-r", chosen, next(DIST.glob("*.whl")), "pytest", "pytest-timeout", "hypothesis", "jsonschema"])
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        tests = [f"tests/{place}" for place in LOWEST]
+        done = said([programs / "python", "-m", "pytest", "-q", "-m", "not slow", *tests], cwd=ROOT, env=environment)
+        oldest = [line for line in chosen.read_text().splitlines() if line.startswith(("torch=", "trl=", "transformers=", "numpy="))]
+    return f"{', '.join(oldest)}: {done.splitlines()[-1]}"
+
+
 def audit() -> str:
     """No dependency has a vulnerability that is known, and every licence may be taken along."""
     with installed("[train,openai,serve]", "torch", "pip-audit", "pip-licenses") as programs:
@@ -174,7 +199,7 @@ def audit() -> str:
 
 
 LINES: tuple[tuple[Callable[[], str], bool], ...] = (
-    (version, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (audit, True),
+    (version, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (lowest, True), (audit, True),
 )  # fmt: skip
 """The checklist; the second says whether a line takes minutes."""
 
