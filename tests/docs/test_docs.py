@@ -148,24 +148,25 @@ def test_what_a_stage_and_a_run_offer_is_documented() -> None:
 
 
 def test_every_kind_has_a_page_with_a_whole_plugin(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed as it stands, as a distribution of its own, it is found and adds a component of that kind."""
     kinds = {kind.kind.replace(" ", "-"): kind.hook for kind in KINDS} | {"command": "register_commands"}
     folder = ROOT / "docs" / "kinds"
     assert {page.stem for page in folder.glob("*.md")} == {*kinds, "README"}
     for name, hook in kinds.items():
         [plugin] = [text for _, text in blocks(folder / f"{name}.md", "python") if "@hookimpl" in text and f"def {hook}(" in text]
-        file = offline / f"{name.replace('-', '_')}_page.py"
-        file.write_text(plugin, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(file.stem, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, file.stem, module)
-        spec.loader.exec_module(module)
-        plugins, source = Plugins.load(autoload=False), Source("page", name, "0")
-        plugins.add(module, source)
-        commands = {command.name for command in plugins.commands()} - COMMANDS.keys()
-        found = [kind for (kind, _), entry in plugins.entries.items() if entry.source == source]
-        assert (["command"] if commands else found) == [name.replace("-", " ")]
+        module = f"{name.replace('-', '_')}_page"
+        (offline / f"{module}.py").write_text(plugin, encoding="utf-8")
+        info = offline / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-page\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[adjudge]\n{name}-page = {module}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.syspath_prepend(str(offline))
+    plugins = Plugins.load()
+    assert not plugins.broken
+    found = {(entry.source.distribution, kind.replace(" ", "-")) for (kind, _), entry in plugins.entries.items()}
+    found |= {("command-page", "command") for command in plugins.commands() if command.name not in COMMANDS}
+    assert sorted(pair for pair in found if pair[0].endswith("-page")) == sorted((f"{name}-page", name) for name in kinds)
 
 
 def test_the_launcher_of_its_page_does_the_work_of_a_stage(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
