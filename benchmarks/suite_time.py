@@ -56,7 +56,7 @@ def clocked(root: Path, files: Sequence[str]) -> dict[str, Any]:
     return {"seconds": round(found["whole"], 1), "count": len(tests), "files": rounded, "tests": slow}
 
 
-def both(found: Mapping[str, Any], kind: str) -> list[tuple[str, list[float | None]]]:
+def beside(found: Mapping[str, Any], kind: str) -> list[tuple[str, list[float | None]]]:
     """Every file or test of either side with its seconds before and now, the slowest first; None = under `NAMED` or absent."""
     sides = [{name: seconds for folder in found[side].values() for name, seconds in folder[kind].items()} for side in SIDES]
     names = sorted({*sides[0], *sides[1]}, key=lambda name: -max(side.get(name, 0) for side in sides))
@@ -64,29 +64,25 @@ def both(found: Mapping[str, Any], kind: str) -> list[tuple[str, list[float | No
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """The tables: by folder, and the slowest tests of both sides."""
-    names = sorted({*found["before"], *found["now"]})
+    """The tables: by folder, and the slowest tests of both sides. Sums are over the folders that were run on both."""
     rows = []
-    for name in names:
+    for name in sorted({*found["before"], *found["now"]}):
         sides = [found[side].get(name) for side in SIDES]
-        rows.append([f"`{name}`", *("" if side is None else f"{side['seconds']:,.0f} s" for side in sides)])
-    counts, totals = [], []
-    for side in SIDES:
-        counts.append(sum(folder["count"] for folder in found[side].values()))
-        totals.append(sum(folder["seconds"] for folder in found[side].values()))
-    rows.append(["**all**", *(f"**{total:,.0f} s**" for total in totals)])
-    rows.append(["tests", *(f"{count:,}" for count in counts)])
-    share = f" Now it takes {totals[1] / totals[0]:.2f} times what it took before." if all(totals) else ""
-    shown = lambda seconds: f"under {NAMED} s" if seconds is None else f"{seconds:.1f} s"  # noqa: E731
-    slowest = [[f"`{name.removeprefix('tests/')}`", *map(shown, seconds)] for name, seconds in both(found, "tests")]
-    now = sorted((one for one in both(found, "tests") if one[1][1]), key=lambda one: -(one[1][1] or 0))
-    slow_now = [[f"`{name.removeprefix('tests/')}`", *map(shown, seconds)] for name, seconds in now[:SHOWN]]
+        rows.append([f"`{name}`", *("" if side is None else f"{side['seconds']:,.0f} s, {side['count']:,} tests" for side in sides)])
+    both = [name for name in found["before"] if name in found["now"]]
+    before, now = (sum(found[side][name]["seconds"] for name in both) for side in SIDES)
+    if both:
+        rows.append(["**those run on both sides**", f"**{before:,.0f} s**", f"**{now:,.0f} s**, {now / before:.2f} times as much"])
+    every = beside(found, "tests")
+    told = [[f"`{name.removeprefix('tests/')}`", *(f"under {NAMED} s" if one is None else f"{one:.1f} s" for one in sides)]
+            for name, sides in every if name.split("::")[0].rsplit("/", 1)[0] in both]  # fmt: skip
+    slowest = sorted(told, key=lambda row: -float(row[2].split()[0].replace("under", "0")))[:SHOWN]
     head = ["before", "now"]
     return "\n\n".join([
-        f"Processor time of the suite, child processes included, one process a folder and one thread each.{share}",
+        "Processor time of the suite, child processes included, one process a folder and one thread each.",
         table(["folder", *head], rows),
-        f"The {SHOWN} tests that took most before:", table(["test", *head], [row for row in slowest if row[1] != shown(None)][:SHOWN]),
-        f"The {SHOWN} that take most now:", table(["test", *head], slow_now),
+        f"The {SHOWN} tests that took most on either side:", table(["test", *head], told[:SHOWN]),
+        f"The {SHOWN} that take most now:", table(["test", *head], slowest),
     ]) + "\n"  # fmt: skip
 
 
