@@ -109,7 +109,7 @@
     const head = [
       "completion",
       "reward",
-      "",
+      "from lowest to highest",
       ...shown,
       ...parts.map((name) => name.replaceAll("_", " ")),
       judged ? "outcome" : null,

@@ -253,17 +253,17 @@
         h("td", {}, other.order),
         scored ? h("td", { class: "strong" }, number(other.score)) : null,
         h("td", {}, whole(other.tokens ?? 0)),
-        h("td", { class: "words" }, other.why || ""),
+        one.siblings.some((each) => each.why) ? h("td", { class: "words" }, other.why) : null,
       );
     });
     const head = [
       "path",
-      "",
+      "verdict",
       "outcome",
       "order",
       scored ? symbol(one.score_name) : null,
       "tokens",
-      one.siblings.some((other) => other.why) ? ["what became of it", "words"] : "",
+      one.siblings.some((other) => other.why) ? ["what became of it", "words"] : null,
     ];
     return [
       h("h3", {}, "Beside its siblings of the same problem"),

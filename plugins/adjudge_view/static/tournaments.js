@@ -178,9 +178,16 @@
     const numbers = one.candidates.flatMap((each) => [each.rating, ...(each.interval || [])]).filter((value) => typeof value === "number");
     const scale = [Math.min(...numbers), Math.max(...numbers)];
     const rewarded = one.candidates.some((each) => typeof each.reward === "number");
-    const head = ["place", ["candidate", "words"], "rating", "95% interval", "", rewarded ? "reward" : null, "won", "lost"].filter(
-      (text) => text !== null,
-    );
+    const head = [
+      "place",
+      ["candidate", "words"],
+      "rating",
+      "95% interval",
+      "on one scale",
+      rewarded ? "reward" : null,
+      "won",
+      "lost",
+    ].filter((text) => text !== null);
     const rows = one.candidates.map((each) =>
       h(
         "tr",
