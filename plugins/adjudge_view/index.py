@@ -33,6 +33,8 @@ class Index:
         self._begin()
 
     def _begin(self) -> None:
+        self.done = False
+        """Whether all was read that was there when it was last looked at; what is added later is read as it comes."""
         self.rows, self.texts = Rows(), Texts()
         self.files: list[Followed] = []
         self.stages, self.sets, self.problems = Codes(), Codes(), Codes()
@@ -52,11 +54,6 @@ class Index:
         """How much is read of how much there is."""
         return sum(one.end for one in self.files), sum(one.size for one in self.files)
 
-    @property
-    def done(self) -> bool:
-        """Whether all that was there when it was last looked at is read."""
-        return all(one.size - one.end < MOST for one in self.files) and bool(self.version)
-
     def extend(self, most: int = MOST) -> bool:
         """Read what has come, about `most` bytes of each file at once; returns whether there was something."""
         self._find_files()
@@ -68,6 +65,7 @@ class Index:
             self._read(number, most)
         changed = before != [one.end for one in self.files]
         self.version += changed or not self.version
+        self.done = self.done or not changed or all(one.end == one.size for one in self.files)
         return changed
 
     def _find_files(self) -> None:

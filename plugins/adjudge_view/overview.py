@@ -40,12 +40,9 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
 def _stages(index: Index, config: Mapping[str, Any], going: bool) -> Iterator[dict[str, Any]]:
     """The stages that the run has or will have; the first that has no result is the one at work."""
     source = index.source
-    named, waiting = config.get("stages"), False
-    stages = {f"{place}-{one.get('use')}": one for place, one in enumerate(named if isinstance(named, list) else (), 1)}
-    plan: dict[str, dict[str, int]] = {}
-    for part in source.read_json(source.path / "plan.json").get("parts") or ():
-        if part.get("judgements") and str(part.get("what")).startswith("evaluation "):
-            plan.setdefault(part["stage"], {})[part["what"].removeprefix("evaluation ")] = part["judgements"][1]
+    named, plan, waiting = config.get("stages"), _planned(index), False
+    options = [one for one in named if isinstance(one, dict)] if isinstance(named, list) else []
+    stages = {f"{place}-{one.get('use')}": one for place, one in enumerate(options, 1)}
     for name in stage_names(config) or sorted({stage for stage, of in index.kinds if stage != of}):
         result = source.read_json(source.path / "stages" / name / "result.json")
         broken = f"stages/{name}/result.json" in source.problems
@@ -57,6 +54,16 @@ def _stages(index: Index, config: Mapping[str, Any], going: bool) -> Iterator[di
             "evaluation": result.get("evaluation") or {},
             "metrics": result.get("metrics") or {},
         }  # fmt: skip
+
+
+def _planned(index: Index) -> dict[str, dict[str, int]]:
+    """How many judgements each evaluation of each stage takes at most, by stage and set."""
+    found: dict[str, dict[str, int]] = {}
+    parts = index.source.read_json(index.source.path / "plan.json").get("parts")
+    for part in parts if isinstance(parts, list) else ():
+        if part.get("judgements") and str(part.get("what")).startswith("evaluation "):
+            found.setdefault(part.get("stage"), {})[part["what"].removeprefix("evaluation ")] = part["judgements"][1]
+    return found
 
 
 def _progress(index: Index, stage: str, options: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[dict[str, Any]]:
