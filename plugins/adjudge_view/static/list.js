@@ -77,7 +77,7 @@
       input = h("input", { id, placeholder: one.hint, ...kind, oninput: delayed(() => change(input.value.trim(), true)) });
     }
     list.inputs[one.name] = input;
-    return h("label", { class: one.wide ? "wide-field" : null, for: id }, h("span", {}, one.label), input);
+    return h("div", { class: one.wide ? "field wide-field" : "field" }, h("label", { for: id }, one.label), input);
   }
 
   function delayed(act) {

@@ -295,7 +295,7 @@
     const unsure = match.undecided ? " No vote could be read, so this is nobody's judgement." : "";
     const share = typeof match.probability === "number" ? ` The judge gives ${name(match.first)} ${percent(match.probability)}.` : "";
     const turned = match.inconsistent
-      ? ` ${many(match.inconsistent, "vote")} changed with the order of the answers and ${match.inconsistent === 1 ? "counts" : "count"} as a tie.`
+      ? ` ${many(match.inconsistent, "vote")} changed with the order of the answers: each of them is a tie.`
       : "";
     return h(
       "section",
