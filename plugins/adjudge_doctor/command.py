@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: adjudge doctor --model path/to/model, or: adjudge doctor --model path/to/model --data pairs.jsonl --limit 16"
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, or package:folder.", show_default=False)]
-JudgesOption = Annotated[str | None, typer.Option("--judges", help="Only these judges, by name, with commas between them.")]
+JudgesOption = Annotated[str | None, typer.Option("--judges", help="Only these judges: names with commas between them, or YAML.")]
 TokensOption = Annotated[
     int, typer.Option("--max-new-tokens", min=1, help="Tokens that a judgement may take here, where its judge allows more.")
 ]
@@ -40,9 +40,10 @@ def doctor(
     """Say what a model is, try every installed judge on it, and recommend one.
 
     Each judge is asked about 16 easy pairs, or those of --data, in both orders; one of which nothing can be read after four pairs is given
-    up. Judges that need options of their own, such as `template`, are left out. At the end stands what to write into a run file.
+    up. Judges that need options of their own, such as `template`, are left out, unless --judges has them. At the end stands what to write
+    into a run file.
     """
-    from adjudge import Engine, Plugins, find_model, open_judge, validate
+    from adjudge import Engine, Plugins, boundary, find_model, open_judge, validate
     from adjudge_judge_commands import from_yaml
 
     from .facts import facts_of
@@ -52,6 +53,9 @@ def doctor(
     chosen = validate(Engine, from_yaml("--engine", engine), plugins, "--engine")
     problems = _problems(data, limit, plugins)
     candidates = _judges(plugins, judges, max_new_tokens)
+    for candidate in candidates:
+        with boundary(chosen, "check_judge"):
+            chosen.check_judge(candidate)
     facts = {} if chosen.ignores_model_folder else facts_of(folder)
     if not as_json:
         for name, value in facts.items():
@@ -92,9 +96,11 @@ def _problems(data: str | None, limit: int | None, plugins: Plugins) -> Sequence
 
 
 def _judges(plugins: Plugins, names: str | None, most: int) -> list[Judge]:
-    """Every installed judge that needs no options, asking in both orders, or those that are named."""
+    """Every installed judge that needs no options, asking in both orders, or those that are named or written in YAML."""
     from adjudge import ConfigError, Judge, did_you_mean
 
+    if names is not None and names.lstrip().startswith(("[", "{")):
+        return _written(plugins, names, most)
     entries = plugins.of_kind(Judge)
     wanted = list(entries) if names is None else [name.strip() for name in names.split(",")]
     for name in wanted:
@@ -105,6 +111,22 @@ def _judges(plugins: Plugins, names: str | None, most: int) -> list[Judge]:
     if not ready:
         raise ConfigError("--judges: these need options of their own.\n  Remedy: try one with 'adjudge eval --judge'.")
     return [judge.model_copy(update={"max_new_tokens": min(most, judge.max_new_tokens)}) for judge in ready]
+
+
+def _written(plugins: Plugins, text: str, most: int) -> list[Judge]:
+    """Judges with options of their own, such as a cascade; an option that is not said is as for those that are named."""
+    from adjudge import Judge, validate
+    from adjudge_judge_commands import from_yaml
+
+    given = from_yaml("--judges", text)
+    judges: list[Judge] = []
+    for one in given if isinstance(given, list) else [given]:
+        options = {"use": one} if isinstance(one, str) else dict(one) if isinstance(one, Mapping) else one
+        if isinstance(options, dict):
+            options.setdefault("order", "both")
+        judge = validate(Judge, options, plugins, "--judges")
+        judges.append(judge if hasattr(judge, "inner") else judge.model_copy(update={"max_new_tokens": min(most, judge.max_new_tokens)}))
+    return judges
 
 
 def _trials(judges: Sequence[Judge], problems: Sequence[Problem], session: Any, seed: int) -> Iterator[Trial]:
@@ -119,16 +141,24 @@ def _trials(judges: Sequence[Judge], problems: Sequence[Problem], session: Any, 
 
 def _snippet(model: str, engine: Engine, best: Trial) -> dict[str, Any]:
     """What a run file says to judge so."""
-    from adjudge import dump
+    from adjudge import Judge, dump
 
     from .trial import room_for
 
-    most = type(best.judge).model_fields["max_new_tokens"].default
+    most, whole = type(best.judge).model_fields["max_new_tokens"].default, dump(best.judge)
+    own = {name: whole[name] for name in type(best.judge).model_fields if name not in Judge.model_fields and name in whole}
+    room = {} if hasattr(best.judge, "inner") else {"max_new_tokens": room_for(best, most)}
     return {
         "model": model,
-        "judge": {"use": best.judge.use, "max_new_tokens": room_for(best, most)},
+        "judge": {"use": best.judge.use, **_told(best.judge, own), **room},
         "engine": {name: value for name, value in dump(engine).items() if name == "use" or value != _default(engine, name)},
     }
+
+
+def _told(judge: Judge, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not at their default, and those that have none."""
+    fields = type(judge).model_fields
+    return {name: value for name, value in options.items() if fields[name].is_required() or value != fields[name].default}
 
 
 def _default(engine: Engine, name: str) -> Any:
@@ -147,6 +177,9 @@ def _print(trials: Sequence[Trial], best: Trial | None, snippet: Mapping[str, An
     typer.echo("")
     columns = ["judge", "judged", "readable", "same in\nboth orders", "first shown\npreferred", "accuracy", "mean\ntokens"]
     print_table(columns, rows)
+    for one in trials:
+        if one.members:
+            typer.echo(f"{one.judge.use}: {', '.join(f'{name} {100 * share:.0f}%' for name, share in one.members.items())}")
     if best is None or snippet is None:
         return
     typer.echo(f"\nRecommended: {best.judge.use}. In a run file, or with --judge:\n")

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any
 
 from adjudge import Judge, Outcome, Problem, ReasoningPath, Session, build_requests, consistency, mean_tokens, sample_paths, wilson
+from adjudge_judges import tokens_spent
 
 SCREEN = 4
 """Pairs after which a judge that nothing could be read of is given up."""
@@ -54,7 +55,14 @@ class Trial:
 
     @property
     def tokens(self) -> float | None:
-        return mean_tokens(len(path.completion.token_ids) for path in self.back)
+        return mean_tokens(map(tokens_spent, self.back))
+
+    @property
+    def members(self) -> dict[str, float]:
+        """Of a judge made of judges, who settles how much; empty for any other."""
+        from adjudge_soft import decided_by
+
+        return decided_by(self.back)
 
     def row(self) -> dict[str, Any]:
         """The trial as JSON, with the end of one text that could not be read."""
@@ -69,6 +77,7 @@ class Trial:
             "accuracy": self.accuracy,
             "interval": wilson(sum(self.right), len(self.right)) if self.right else None,
             "mean_tokens": self.tokens,
+            **({"members": members} if (members := self.members) else {}),
             "outcomes": {name: count for name, count in outcomes.items() if count},
             "unreadable_text": None if unread is None else unread.completion.text,
             "error": next((path.completion.error for path in self.paths if path.completion.error), None),

@@ -35,8 +35,10 @@ def register_commands() -> list[Command]:
     from adjudge import Command
 
     from .command import EXAMPLE, compare
+    from .scaling_command import EXAMPLE as SCALING
+    from .scaling_command import scaling
 
-    return [Command("compare", compare, EXAMPLE)]
+    return [Command("compare", compare, EXAMPLE), Command("scaling", scaling, SCALING)]
 
 
 @hookimpl

@@ -164,7 +164,8 @@ def _as_given(read: Outcome, order: str) -> Outcome:
 
 def _tokens(row: Mapping[str, Any]) -> int | None:
     made = row.get("completion") or {}
-    found = row.get("tokens", made.get("tokens", len(made["token_ids"]) if "token_ids" in made else None))
+    told = row.get("told") or (row.get("verdict") or {}).get("told") or {}  # of a judge made of judges: what all of them wrote
+    found = told.get("tokens", row.get("tokens", made.get("tokens", len(made["token_ids"]) if "token_ids" in made else None)))
     return int(found) if found else None
 
 

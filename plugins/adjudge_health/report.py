@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adjudge import Judge, JudgeRequest, Metrics, Outcome, PluginError, Probe, Problem, ReasoningPath, boundary, mean_tokens
+from adjudge_judges import tokens_spent
 
 from .attacks import Attack
 from .findings import findings
@@ -37,7 +38,7 @@ def report_on(
 
     A part for which there is nothing has figures of None over n = 0; attacks that nobody asked for are None together.
     """
-    counts = (len(path.completion.token_ids) for path in paths if path.outcome != Outcome.FAILED)
+    counts = (tokens_spent(path) for path in paths if path.outcome != Outcome.FAILED)
     parts: Metrics = {}
     attacks: Metrics = {}
     asked_for = own or {}

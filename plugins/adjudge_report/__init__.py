@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .progress import Progress
     from .ran import options_line
     from .readable import Readability, check_readable
+    from .scaling import write_scaling
     from .siblings import eligibility_rule, why_kept, why_not_scored
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "verdict_html",
     "why_kept",
     "why_not_scored",
+    "write_scaling",
 ]
 __getattr__ = lazy_names(__name__)
 

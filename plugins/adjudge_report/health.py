@@ -21,6 +21,7 @@ TITLES = {
     "length": "Length",
     "votes": "Votes",
     "calibration": "Calibration of its own probabilities",
+    "members": "Who decides",
     "agreement": "Agreement of repeated samples",
     "reasoning": "Reasoning",
     "transitivity": "Several answers to one prompt",
@@ -37,6 +38,7 @@ MEANINGS = {
     " and is too large where n is small.",
     "calibration": "Of judges that tell how sure they are. Brier: mean squared distance of the probability from the truth, 0.25 where it is"
     " always 1/2. Calibrated: with one temperature, fitted on the half of the problems that is not measured; the one named is of all.",
+    "members": "Of a cascade, the share of judgements that each judge settled; of a panel of its verdicts those that each one voted for.",
     "agreement": "Samples of the same problem in the same order.",
     "reasoning": "S corr: of the right verdicts, those that rest on unsound reasoning.",
     "transitivity": "Circular triples: of three answers each beats another; a judge that draws lots has a quarter of them.",

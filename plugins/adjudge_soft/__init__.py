@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from .inner_judges import JudgeOfJudges
     from .margins import fit_margins
     from .member import Member, members_open
+    from .members import Members, decided_by
     from .panel import Panel
     from .probe import Calibration
     from .rubric import Criterion, Rubric
     from .soft import Soft
 
 __all__ = [
-    "Calibration", "Cascade", "Criterion", "Direct", "JudgeOfJudges", "Member", "Panel", "Rubric", "Soft", "brier", "calibration_error",
-    "cross_fitted",
-    "dawid_skene", "fit", "fit_margins", "fit_temperature", "forecasts", "krippendorff_alpha", "members_open", "reliability", "weights_of",
+    "Calibration", "Cascade", "Criterion", "Direct", "JudgeOfJudges", "Member", "Members", "Panel", "Rubric", "Soft", "brier",
+    "calibration_error", "cross_fitted", "dawid_skene", "decided_by", "fit", "fit_margins", "fit_temperature", "forecasts",
+    "krippendorff_alpha", "members_open", "reliability", "weights_of",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
@@ -43,9 +44,10 @@ def register_judges() -> list[type[Judge]]:
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
+    from .members import Members
     from .probe import Calibration
 
-    return [Calibration]
+    return [Calibration, Members]
 
 
 @hookimpl

@@ -27,6 +27,7 @@ from adjudge_soft import (
     calibration_error,
     cross_fitted,
     dawid_skene,
+    decided_by,
     fit,
     fit_margins,
     fit_temperature,
@@ -376,3 +377,40 @@ def test_health_says_how_far_probabilities_can_be_believed() -> None:
     hard = json.loads(CliRunner().invoke(app, call).stdout)["calibration"]
     assert "bins_calibrated" not in hard
     assert (hard["brier_score"]["n"], hard["calibration_error"]["value"], hard["bins"]) == (0, None, [])
+
+
+def test_health_and_doctor_say_who_decides_and_what_all_of_them_write(embedded: Path) -> None:
+    app = app_of(Plugins.load(autoload=False))
+    cascade = "{use: cascade, margin: 0.05, judges: [{use: direct, judge: arithmetic}, arithmetic]}"
+    call = ["health", "--data", "{use: arithmetic, size: 12}", "--samples", "1", "--attacked", "0", "--json"]
+    alone = json.loads(CliRunner().invoke(app, call).stdout)
+    assert alone["members"] == {}
+    found = json.loads(CliRunner().invoke(app, [*call, "--judge", cascade]).stdout)
+    assert sum(one["value"] for one in found["members"].values()) == pytest.approx(1)
+    assert {*found["members"]} <= {"decided by direct", "decided by arithmetic"}
+    share = found["members"]["decided by arithmetic"]["value"]
+    assert found["mean_tokens"] > share * 10, "the tokens of those that were asked before count too"
+    panel = "{use: panel, judges: [{use: direct, judge: arithmetic}, arithmetic]}"
+    both = json.loads(CliRunner().invoke(app, [*call, "--judge", panel]).stdout)
+    assert {*both["members"]} == {"voted for by direct", "voted for by arithmetic"}
+    doctor = ["doctor", "--model", str(embedded), "--judges", f"[arithmetic, {cascade}]", "--limit", "4", "--json"]
+    told = json.loads(CliRunner().invoke(app, doctor).stdout)
+    plain, whole = told["trials"]
+    assert "members" not in plain
+    assert sum(whole["members"].values()) == pytest.approx(1)
+    judge_of(told["recommended"]["judge"])
+
+
+def test_shares_by_hand() -> None:
+    def path(**told: Any) -> Any:
+        from adjudge import Completion, ReasoningPath, Verdict
+
+        return ReasoningPath("1", "p", "given", 0, Completion("x"), Verdict(Outcome.FIRST, told=told))
+
+    assert decided_by([path(decided_by="a"), path(decided_by="b"), path(decided_by="a")]) == {
+        "decided by a": pytest.approx(2 / 3), "decided by b": pytest.approx(1 / 3),
+    }  # fmt: skip
+    assert decided_by([path(votes={"a": "first", "b": "second"}), path(votes={"a": "first", "b": "first"})]) == {
+        "voted for by a": 1.0, "voted for by b": 0.5,
+    }  # fmt: skip
+    assert decided_by([path()]) == {}
