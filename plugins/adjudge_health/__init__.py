@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from adjudge import hookimpl, lazy_names
 
 if TYPE_CHECKING:
-    from adjudge import Command, Probe
+    from adjudge import Command, Probe, RewardRule
 
     from .attacks import MARKUP, OPENERS, Attack, Markup, Openers
     from .findings import findings
     from .leans import Leans
     from .length import Length, correlation
+    from .meta_judge import MetaJudge
     from .planted import Biases, planted_pairs, planted_paths
     from .position import Position
     from .reasons import Corrected, Reasoning, Transitivity
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from .votes import Agreement, Votes
 
 __all__ = [
-    "MARKUP", "OPENERS", "Accuracy", "Agreement", "Attack", "Biases", "Corrected", "JudgedPair", "Leans", "Length", "Markup", "Openers",
-    "Outcomes", "Position", "Reasoning", "Transitivity", "Votes", "correlation", "findings", "judged_pairs", "metric", "planted_pairs",
-    "planted_paths", "report_on",
+    "MARKUP", "OPENERS", "Accuracy", "Agreement", "Attack", "Biases", "Corrected", "JudgedPair", "Leans", "Length", "Markup",
+    "MetaJudge", "Openers", "Outcomes", "Position", "Reasoning", "Transitivity", "Votes", "correlation", "findings", "judged_pairs",
+    "metric", "planted_pairs", "planted_paths", "report_on",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
@@ -45,6 +46,13 @@ def register_probes() -> list[type[Probe]]:
     return [
         Outcomes, Accuracy, Position, Leans, Length, Votes, Agreement, Reasoning, Transitivity, Corrected, Openers, Markup,
     ]  # fmt: skip
+
+
+@hookimpl
+def register_reward_rules() -> list[type[RewardRule]]:
+    from .meta_judge import MetaJudge
+
+    return [MetaJudge]
 
 
 @hookimpl

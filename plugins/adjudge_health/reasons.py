@@ -10,6 +10,7 @@ from pydantic import Field
 from adjudge import Probe, Problem, ReasoningPath, RewardRule
 from adjudge_figures import Slice, SpuriousCorrectness, components, cyclic_triples, ppi, rogan_gladen
 
+from .meta_judge import prepared
 from .units import JudgedPair, judged_pairs, labelled_pairs, mean_of, metric
 
 
@@ -26,14 +27,21 @@ class Reasoning(Probe):
         """S-Corr: of a problem's right verdicts those that are unsound; and of all its judgements those that are right and sound."""
         rule = SpuriousCorrectness(by=self.by, least=self.least)
         spurious, faithful = list[float](), list[float]()
-        for pair in labelled_pairs(problems, paths):
+        pairs = list(labelled_pairs(problems, paths)) if hasattr(self.by, "prepare") else labelled_pairs(problems, paths)
+        if isinstance(pairs, list):  # all at once, for it asks a model
+            prepared(self.by, [(pair.problem, path) for pair in pairs for path in pair.paths])
+        unknown = list[float]()
+        for pair in pairs:
             said = [rule.reward(pair.problem, path) for path in pair.paths]
             known = [one for one in said if one is not None]
             if known:
                 spurious.append(mean_of(known))
             if known or any(self.by.reward(pair.problem, path) is not None for path in pair.paths):
                 faithful.append(mean_of(float(one == 0.0) for one in said))
-        return {"s_corr": metric(spurious), "right_and_sound": metric(faithful)}
+            if right := [one for one, path in zip(said, pair.paths, strict=True) if path.right(pair.problem)]:
+                unknown.append(mean_of(float(one is None) for one in right))
+        found = {"s_corr": metric(spurious), "right_and_sound": metric(faithful)}
+        return {**found, "not_told": metric(unknown)} if isinstance(pairs, list) else found
 
 
 class Transitivity(Probe):
