@@ -71,6 +71,8 @@ def finish(name: str, work: Path) -> None:
         files = sorted((work / "whole" / name).glob(f"{world}-*/measured.json"), key=lambda file: int(file.parent.name.split("-")[-1]))
         if len(files) > 1:
             found[world] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    if not found:
+        return
     page = part(name).shown(found)
     save(f"without_labels_{name}", {"worlds": found})
     (RESULTS / f"without_labels_{name}.md").write_text(page + "\n", encoding="utf-8")
