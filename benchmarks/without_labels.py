@@ -31,8 +31,8 @@ class Part(Protocol):
         """Numbers of one world and seed; models and records go into the folder."""
 
     @staticmethod
-    def shown(results: Results) -> str:
-        """Tables for people."""
+    def shown(results: Results) -> str | dict[str, str]:
+        """Tables for people; by their names where there are several files of them."""
 
 
 def main() -> None:
@@ -73,10 +73,11 @@ def finish(name: str, work: Path) -> None:
             found[world] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if not found:
         return
-    page = part(name).shown(found)
     save(f"without_labels_{name}", {"worlds": found})
-    (RESULTS / f"without_labels_{name}.md").write_text(page + "\n", encoding="utf-8")
-    print(page)
+    told = part(name).shown(found)
+    for table, page in ({"": told} if isinstance(told, str) else told).items():
+        (RESULTS / f"without_labels_{name}{table and '_'}{table}.md").write_text(page + "\n", encoding="utf-8")
+        print(page)
 
 
 def part(name: str) -> Part:

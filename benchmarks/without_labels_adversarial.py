@@ -6,12 +6,15 @@ The adversarial sets of the three worlds, scored by each world's judge as it shi
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from bench import number, spread, table
+from bench import table
 from without_labels_pools import PLUGINS, opened, problems_of
-from without_labels_ways import auc, scores
+from without_labels_scorers import SHORT, mean
+from without_labels_ways import SCORERS, auc, scores
 from without_labels_worlds import World
 
 PROBLEMS = 40
@@ -44,22 +47,19 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     return {"paths": len(cases), "auc": areas, "refused": refused}
 
 
-def shown(results: dict[str, list[dict[str, Any]]]) -> str:
-    """For every scorer and world, the area over all paths and over the seldom written ones; the best scorers first."""
-    worlds = list(results)
-    names = [name for name in results[worlds[0]][0]["auc"] if all(name in one["auc"] for found in results.values() for one in found)]
-    cells = {name: {world: area(results[world], name) for world in worlds} for name in names}
-    names.sort(key=lambda name: -sum(cells[name][world]["auc"]["mean"] if cells[name][world]["auc"] else 0.5 for world in worlds))
-    rows = [[name, *(text(cells[name][world][which]) for world in worlds for which in ("auc", "rare"))] for name in names]
-    head = ["scorer", *(f"{world}: {what}" for world in worlds for what in ("sound above false", "rare above false"))]
-    return table(head, rows)
+def shown(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """Every scorer, and those that a short table has room for."""
+    return {"": areas(results, list(SCORERS)), "short": areas(results, SHORT)}
 
 
-def area(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """Mean and interval over the seeds; None where a scorer scores none of the paths."""
-    known = {which: [one["auc"][name][which] for one in found] for which in ("auc", "rare")}
-    return {which: None if None in values else spread(values) for which, values in known.items()}
-
-
-def text(found: dict[str, Any] | None) -> str:
-    return "–" if found is None else number(found)
+def areas(results: dict[str, list[dict[str, Any]]], named: Sequence[str]) -> str:
+    """For scorers and worlds, the area over all paths and over the seldom written ones; the best scorers first."""
+    told = {
+        name: {which: [[one["auc"][name][which] for one in found] for found in results.values()] for which in ("auc", "rare")}
+        for name in named
+        if all(name in one["auc"] for found in results.values() for one in found)
+    }
+    names = [name for name, of_name in told.items() if not any(None in values for values in of_name["auc"])]
+    names.sort(key=lambda name: -fmean(map(fmean, told[name]["auc"])))
+    rows = [[name, *(mean(values) for which in ("auc", "rare") for values in told[name][which])] for name in names]
+    return table(["scorer", *(f"{world}: {what}" for what in ("sound above false", "rare above false") for world in results)], rows)

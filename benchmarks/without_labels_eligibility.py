@@ -6,9 +6,10 @@ R⋆ chooses among what a rule lets through; a few other recipes follow, in whic
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from bench import number, spread, table
+from bench import table
 from without_labels_pools import PLUGINS, Pool
 from without_labels_scorers import mean
 from without_labels_ways import SCORERS
@@ -62,10 +63,12 @@ def name_of(rule: str, scorer: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in f"{rule}-{scorer}")
 
 
-def shown(results: dict[str, list[dict[str, Any]]]) -> str:
+def shown(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     """Whether the target is met in all worlds; then what each recipe teaches, and what each rule lets through, world by world."""
-    tables = [of(world, found) for of in (of_recipes, of_rules) for world, found in results.items()]
-    return "\n\n".join([verdict(results), *tables])
+    tables = {
+        what: "\n\n".join(of(world, found) for world, found in results.items()) for what, of in (("", of_recipes), ("rules", of_rules))
+    }
+    return {"target": verdict(results), **tables}
 
 
 def of_rules(world: str, found: list[dict[str, Any]]) -> str:
@@ -101,14 +104,11 @@ def ratios(found: list[dict[str, Any]], name: str) -> list[float]:
 
 
 def verdict(results: dict[str, list[dict[str, Any]]]) -> str:
-    """For each recipe without labels, the least of its ratios over the worlds, against the target."""
-    rows = []
-    for name in RECIPES:
-        if name != "label":
-            told = {world: spread(ratios(found, name)) for world, found in results.items()}
-            least = min(told, key=lambda world: told[world]["mean"])
-            met = "yes" if told[least]["mean"] >= TARGET else "no"
-            rows.append((told[least]["mean"], [name, least, number(told[least]), met]))
-    rows.sort(key=lambda row: -row[0])
-    head = ["recipe without labels", "its worst world", "of the labelled accuracy there", f"at least {TARGET} in all worlds"]
-    return table(head, [row for _, row in rows])
+    """For each recipe without labels, its accuracy in shares of the labelled one's, the best in its worst world first."""
+    told = {name: {world: ratios(found, name) for world, found in results.items()} for name in RECIPES if name != "label"}
+    least = {name: min(map(fmean, of_name.values())) for name, of_name in told.items()}
+    rows = [
+        [name, *(mean(values) for values in told[name].values()), "yes" if least[name] >= TARGET else "no"]
+        for name in sorted(told, key=lambda name: -least[name])
+    ]
+    return table(["without labels", *results, f"at least {TARGET} in every world"], rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bench import number, spread, table
+from bench import spread, table
 from without_labels_pools import PATHS, PLUGINS, Pool, opened
 from without_labels_ways import SCORERS, Values, scores, spearman
 from without_labels_worlds import World
@@ -20,6 +20,11 @@ from adjudge import Problem, ReasoningPath
 
 TRAINED = ("rstar", "likelihood", "self-certainty", "random")
 SCORED = 50
+SHORT = (
+    "rstar", "likelihood", "mean-logprob", "validity", "worst-window", "self-certainty", "deepconf, lowest", "entropy", "vote-share",
+    "combine: rstar, vote-share", "verdict-margin", "path-gain", "rank-surprisal", "local-logprob", "shortest", "random",
+)  # fmt: skip
+"""Scorers of the short table."""
 FILTERS = ("label", "none")
 
 
@@ -62,15 +67,16 @@ def described(
     return {**{rule: pool.shares(some) for rule, some in chosen.items()}, "with_rstar": fmean(together) if together else None}
 
 
-def shown(results: dict[str, list[dict[str, Any]]]) -> str:
-    """The choices of every scorer, then the judges that some of them made."""
-    return "\n\n".join([choices(results), lessons(results), *left_out(results)])
+def shown(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """The choices of every scorer, those of the scorers that a short table has room for, and the judges that some of them made."""
+    whole = "\n\n".join([choices(results, list(SCORERS)), *left_out(results)])
+    return {"": whole, "short": choices(results, SHORT), "trained": lessons(results)}
 
 
-def choices(results: dict[str, list[dict[str, Any]]]) -> str:
+def choices(results: dict[str, list[dict[str, Any]]], named: Sequence[str]) -> str:
     """Soundness of the chosen and agreement with R⋆, the best without a label first."""
     worlds = list(results)
-    names = [name for name in SCORERS if all(name in one["scorers"] for found in results.values() for one in found)]
+    names = [name for name in named if all(name in one["scorers"] for found in results.values() for one in found)]
     told = {name: [[one["scorers"][name] for one in results[world]] for world in worlds] for name in names}
     names.sort(key=lambda name: -fmean(one["none"]["sound"] or 0 for found in told[name] for one in found))
     rows = [
@@ -107,7 +113,10 @@ def left_out(results: dict[str, list[dict[str, Any]]]) -> list[str]:
 def mean(values: Sequence[float | None]) -> str:
     """Mean over the seeds with its interval; a dash where a seed has none."""
     known = [value for value in values if value is not None]
-    return number(spread(known)) if len(known) == len(values) else "–"
+    if len(known) < len(values):
+        return "–"
+    found = spread(known)
+    return f"{found['mean']:.3f} ± {found['mean'] - found['interval'][0]:.3f}"
 
 
 def short(values: Sequence[float | None]) -> str:
