@@ -50,7 +50,7 @@ def stage(folder: Path) -> None:
     """Lay pages and what they link to out in a folder, with the generated reference."""
     shutil.rmtree(folder, ignore_errors=True)
     here = pages()
-    for file in {*here, Path("docs/site.css"), *(file for page in here for file in linked(page))}:
+    for file in {*here, Path("docs/site.css"), Path("docs/iframe-worker.js"), *(file for page in here for file in linked(page))}:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, folder / file)
     for file in ROOT.glob("docs/notebooks/*.ipynb"):

@@ -1,5 +1,6 @@
 """The site builds without a broken link, and holds every page and what is told from the code."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,22 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         for mark in ('src="http', "src='http", 'rel="stylesheet" href="http'):
             assert mark not in page.read_text(), page
+
+
+def test_search_finds_a_page_of_a_folder_without_a_server(site: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so no browser can be driven")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no Chromium is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto((site / "docs" / "report.html").as_uri())
+        page.locator("input.md-search__input").click()
+        page.keyboard.type("tournament knockout")
+        found = page.locator(".md-search-result__link", has_text="Tournaments")
+        found.first.wait_for(state="attached")
+        assert not said
+        browser.close()
