@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS = {"training": ("section:has(h2:text-is('Training'))", 800), "siblings": ("details.family", 890)}
+PARTS = {"training": ("section:has(h2:text-is('Training'))", 800), "siblings": ("details.family", 960)}
 """What is shown and the height up to which it is, in pixels, by the name of its picture."""
 OPENED = "one => [one.closest('details'), one.querySelector('details')].forEach(found => { if (found) found.open = true })"
 BESIDE = 14
