@@ -74,16 +74,20 @@ def page(found: Mapping[str, Any]) -> str:
     if both:
         rows.append(["**those run on both sides**", f"**{before:,.0f} s**", f"**{now:,.0f} s**, {now / before:.2f} times as much"])
     every = beside(found, "tests")
-    told = [[f"`{name.removeprefix('tests/')}`", *(f"under {NAMED} s" if one is None else f"{one:.1f} s" for one in sides)]
-            for name, sides in every if name.split("::")[0].rsplit("/", 1)[0] in both]  # fmt: skip
-    slowest = sorted(told, key=lambda row: -float(row[2].split()[0].replace("under", "0")))[:SHOWN]
+    told = [[f"`{name.removeprefix('tests/')}`", *("" if one is None else f"{one:.1f} s" for one in sides)]
+            for name, sides in every if not both or name.split("::")[0].rsplit("/", 1)[0] in both]  # fmt: skip
+    slowest = sorted(told, key=lambda row: -float((row[2] or "0").split()[0]))[:SHOWN]
     head = ["before", "now"]
-    return "\n\n".join([
-        "Processor time of the suite, child processes included, one process a folder and one thread each.",
+    parts = [
+        "Processor time, child processes included, one process a folder and one thread each. A folder that is not listed was not run; an "
+        f"empty cell is a side on which it was not, or a test under {NAMED} s.",
         table(["folder", *head], rows),
-        f"The {SHOWN} tests that took most on either side:", table(["test", *head], told[:SHOWN]),
-        f"The {SHOWN} that take most now:", table(["test", *head], slowest),
-    ]) + "\n"  # fmt: skip
+        f"The {SHOWN} tests that took most on either side:",
+        table(["test", *head], told[:SHOWN]),
+    ]
+    if both:
+        parts += [f"The {SHOWN} that take most now:", table(["test", *head], slowest)]
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
