@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .tally import sampled_tokens
     from .texts import tokens_until_stop
     from .token_offsets import TokenOffsets
+    from .token_sampler import TokenSampler, in_bfloat16
     from .vllm_engine import VllmEngine
     from .weights import load_model, load_tokenizer, merge_adapter
 
@@ -35,6 +36,7 @@ __all__ = [
     "StopBelow",
     "StoppedEarly",
     "TokenOffsets",
+    "TokenSampler",
     "VllmEngine",
     "context_length",
     "escape_special_tokens",
@@ -42,6 +44,7 @@ __all__ = [
     "find_cached_model",
     "gains_by_bfloat16",
     "gguf_file",
+    "in_bfloat16",
     "is_whole_safetensors",
     "load_model",
     "load_tokenizer",

@@ -13,7 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
 from adjudge_eligibility import Label, eligible_paths, tally, texts_of
-from adjudge_engines import TokenOffsets, load_tokenizer
+from adjudge_engines import TokenOffsets, in_bfloat16, load_tokenizer
 from adjudge_judges import opened_by_template
 from adjudge_trl import (
     StopsWhenNotFinite,
@@ -33,6 +33,8 @@ from adjudge_trl import (
 
 from .head import use_token_logprobs
 from .rollouts import RolloutRewards, RolloutStepRecorder
+from .sampled_rollouts import RolloutSampler, SamplesRollouts, samples_here
+from .scored_rows import ScoresTaughtRows
 
 if TYPE_CHECKING:
     from .grpo import Grpo
@@ -54,19 +56,26 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     rewards = RolloutRewards(options, stage, problems, done)
     set_seed(stable_seed("grpo", stage.name, stage.seed) % 2**32)
     rows = prompts_of(problems, stage, tokenizer, options.steps * options.prompts_per_step)
+    longest = max(rows["tokens"]) + stage.judge.max_new_tokens
     start = whole_start(stage, stage.model, options.trl) if has_reference(options) else stage.model
     model, adapters = load(stage, start, options.lora, options.trl)
 
     def make() -> SkippingGRPOTrainer:
-        return SkippingGRPOTrainer(
+        args = trl_config(options, stage)
+        here = samples_here(args)
+        copy = in_bfloat16(model, frozen=options.lora is not None) if here and args.bf16 else None
+        made = SkippingGRPOTrainer(
             model=model,
             processing_class=tokenizer,
             reward_funcs=[rewards],
             train_dataset=rows,
-            args=trl_config(options, stage),
+            args=args,
             callbacks=[RolloutStepRecorder(rewards, options.steps)],
             peft_config=adapters,
         )
+        sampler = RolloutSampler(stage, made, model, copy) if here else None
+        made.rollout_sampler = sampler if sampler is not None and sampler.can(longest) else None
+        return made
 
     trainer = start_trainer(stage, make, options.trl)
     trainer.rewards, trainer.stage = rewards, stage
@@ -136,13 +145,9 @@ def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, cou
             order: Order = "swapped" if stage.judge.order != "fixed" and coin(rng) else "given"
             prompt = escape_special_tokens(stage.judge.render(problems[index], order), tokenizer)
             rows.append({"prompt": prompt, "problem": index, "order": order})
-    check_lengths(
-        stage,
-        (
-            (problems[row["problem"]], len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)))
-            for row in rows[:count]
-        ),
-    )
+    for row in rows[:count]:
+        row["tokens"] = len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False))
+    check_lengths(stage, ((problems[row["problem"]], row["tokens"]) for row in rows[:count]))
     return Rows.from_list(rows[:count])
 
 
@@ -166,7 +171,7 @@ def trl_config(options: Grpo, stage: StageContext) -> GRPOConfig:
     )
 
 
-class SkippingGRPOTrainer(StopsWhenNotFinite, GRPOTrainer):  # type: ignore[misc]
+class SkippingGRPOTrainer(StopsWhenNotFinite, ScoresTaughtRows, SamplesRollouts, GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer, with groups that teach nothing (all right, all wrong) left out of the loss and of what it is divided by; and, where
     the judge has stop strings, what was sampled behind one."""
 

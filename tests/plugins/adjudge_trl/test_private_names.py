@@ -45,6 +45,15 @@ def test_a_grpo_trainer_has_this_attribute_from_the_start(name: str) -> None:
     assert f"self.{name} = " in text_of(GRPOTrainer.__init__)
 
 
+def test_rollouts_are_sampled_and_scored_by_methods_of_these_names() -> None:
+    """adjudge_grpo.sampled_rollouts and adjudge_grpo.scored_rows stand in their place."""
+    assert parameters_of(GRPOTrainer._generate_single_turn)[:2] == ["self", "prompt_ids"]
+    assert "return completion_ids, logprobs" in text_of(GRPOTrainer._generate_single_turn)
+    scored = parameters_of(GRPOTrainer._get_per_token_logps_and_entropies)
+    assert scored[:5] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
+    assert "return logps, entropies, aux_loss" in text_of(GRPOTrainer._get_per_token_logps_and_entropies)
+
+
 def test_log_probabilities_are_asked_for_by_fused_lm_head() -> None:
     """adjudge_grpo.head answers that call."""
     assert "labels=labels, fused_lm_head=True" in text_of(GRPOTrainer)
