@@ -184,5 +184,6 @@ def _elsewhere(index: Index, table: Any, number: int) -> list[dict[str, Any]]:
 
 def _neighbour(index: Index, table: Any, number: int, way: int) -> str | None:
     """The judgement before or behind it in the same file."""
-    other = number + way
-    return index.idents[other] if 0 <= other < len(table) and table[other]["file"] == table[number]["file"] else None
+    same = np.flatnonzero(table["file"] == table[number]["file"])
+    place = int(np.searchsorted(same, number)) + way
+    return index.idents[same[place]] if 0 <= place < len(same) else None

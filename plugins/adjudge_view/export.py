@@ -14,7 +14,7 @@ from adjudge import ConfigError, stable_id, write_whole
 
 from .index import Index
 from .library import STATIC, Library, as_json
-from .query import light
+from .query import Wanted, chosen, light
 
 SHARD = 100
 """Judgements, tournaments or groups in one file."""
@@ -71,7 +71,8 @@ def fitting(sizes: Sequence[int], names: Sequence[str], most: int) -> list[int]:
 def _judgements(folder: FilePath, library: Library, index: Index, most: int) -> set[str]:
     run, problems = index.source.run, index.rows.table()["problem"]
     sizes = np.bincount(problems, minlength=len(index.problems.names)).tolist()
-    numbers = np.flatnonzero(np.isin(problems, fitting(sizes, index.problems.names, most))).tolist()
+    everything = chosen(index, index.rows.table(), Wanted(), library.searches)
+    numbers = everything[np.isin(problems[everything], fitting(sizes, index.problems.names, most))].tolist()
     ids = {index.idents[number] for number in numbers}
     items: list[dict[str, Any]] = []
     texts: list[str] = []
@@ -92,8 +93,8 @@ def _within(detail: dict[str, Any], ids: set[str]) -> dict[str, Any]:
 
 def _sharded(folder: FilePath, place: str, listed: dict[str, Any], size: str, most: int, whole: Callable[[str], dict[str, Any]]) -> None:
     found = listed["items"]
-    chosen = fitting([item[size] for item in found], [item["id"] for item in found], most)
-    items = [{**found[place], "shard": number // SHARD} for number, place in enumerate(chosen)]
+    taken = fitting([item[size] for item in found], [item["id"] for item in found], most)
+    items = [{**found[number], "shard": place // SHARD} for place, number in enumerate(taken)]
     for shard, some in enumerate(_parts(items)):
         _write(folder, f"{place}-{shard}", {item["id"]: whole(item["id"]) for item in some})
     _write(folder, place, {**listed, "total": len(items), "items": items})

@@ -18,6 +18,7 @@ from .curves import curves
 from .detail import TokenNumbers, detail
 from .groups import Group, member, served_groups
 from .index import Index
+from .lines import FIRST, MOST
 from .overview import described
 from .query import Searches, Wanted, listed
 from .source import open_sources
@@ -56,7 +57,8 @@ class Library:
         self._thread: threading.Thread | None = None
 
     def follow(self) -> None:
-        """Read on in the background, from now on until `close`."""
+        """Read the beginnings, and in the background all the rest and what is added, until `close`."""
+        self.look(FIRST)
         self._thread = threading.Thread(target=self._follow, name="adjudge-view", daemon=True)
         self._thread.start()
 
@@ -86,14 +88,14 @@ class Library:
         while self.look():
             pass
 
-    def look(self) -> bool:
-        """Read some of what has come; returns whether there was any."""
+    def look(self, most: int = MOST) -> bool:
+        """Read some of what has come, about so many bytes of each file; returns whether there was any."""
         more = False
         for name, index in self.indexes.items():
             if self._stop.is_set():
                 return False
             try:
-                grew = index.extend()
+                grew = index.extend(most)
             except OSError as error:
                 index.source.problems["records"] = f"cannot be read: {error.strerror}"
                 grew = False

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-MOST = 1 << 24
+MOST = 1 << 21
 """Bytes that are read at once, so that what was found is shown while more is read."""
+FIRST = 1 << 16
+"""Bytes of each file that are read before anything is shown at all."""
 
 
 @dataclass

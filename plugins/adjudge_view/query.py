@@ -114,6 +114,7 @@ def _known(codes: Codes, names: Iterable[str]) -> list[int]:
 
 
 def _sorted(table: Any, numbers: Any, sort: str) -> Any:
+    numbers = numbers[np.argsort(table["file"][numbers], kind="stable")]  # files are read by turns
     if sort == "newest":
         return numbers[::-1]
     column = {"score": "score", "length": "tokens"}.get(sort.removeprefix("-"))
