@@ -5,13 +5,13 @@ the embedded judge writes them, made longer by words that are drawn unevenly, so
 is a process of its own, and the browser another on the same machine. *First paint* is Chromium's first contentful paint of a page opened
 by its address; *first rows* is when a list of judgements stands there. The other times are from the click or the last key until what has
 been asked for is painted; a text search has the 150 ms in them for which the page waits whether more is typed. Each is taken several
-times with different values, so that nothing is answered from what was found before. Writes ``results/viewer.json`` and ``.md``.
+times with different values, so that nothing is answered from what was found before. On a machine that does other work, too, ``chrt -r 1``
+before the command lets server and browser run first. Writes ``results/viewer.json`` and ``.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import re
@@ -21,13 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import yaml
-from bench import save, table
+from bench import RESULTS, save, table
 
 from adjudge import Completion, Outcome, Problem, ReasoningPath, Records, Verdict, as_row, stable_id
 
@@ -35,6 +35,8 @@ SHARES = {"0-base-evaluation-standard": 0.1, "1-grpo-rollouts": 0.4, "2-sft-path
 TARGETS = {"first paint": 1000, "filter": 300}
 """Milliseconds."""
 WORDS = 4000
+COLD = 5
+"""Servers that are looked at while they still read."""
 DONE = re.compile(r"(http://\S+)")
 
 
@@ -126,6 +128,12 @@ def resident(process: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1024  # type: ignore[index]
 
 
+ROWS = """new MutationObserver((_, seen) => {
+  if (document.querySelector('a.row')) {
+    seen.disconnect();
+    requestAnimationFrame(() => setTimeout(() => { window.firstRows = performance.now(); }, 0));
+  }
+}).observe(document, {childList: true, subtree: true});"""
 SEEN = """async ({act, value}) => {
   const main = document.getElementById('main');
   const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
@@ -157,12 +165,12 @@ class Browser:
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.url = page, url
 
-    def opened(self, path: str, sign: str) -> tuple[float, float]:
-        """First contentful paint, and until this stands there, both in milliseconds since the address was asked for."""
+    def opened(self, path: str) -> tuple[float, float]:
+        """First contentful paint, and until the first rows are painted, both in milliseconds since the address was asked for."""
         self.page.goto("about:blank")
         self.page.goto(self.url + path)
-        self.page.wait_for_selector(sign, timeout=60_000)
-        script = "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.now()]"
+        self.page.wait_for_function("() => window.firstRows && performance.getEntriesByName('first-contentful-paint').length")
+        script = "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime, window.firstRows]"
         first, there = self.page.evaluate(script)
         return first, there
 
@@ -177,20 +185,22 @@ def measured(run: Path, repeats: int) -> dict[str, Any]:
 
     found: dict[str, list[float]] = {}
     rng, vocabulary = random.Random(2), _vocabulary()
-    with served(run) as (url, process), sync_playwright() as playwright:
-        started = time.monotonic()
+    judgements = f"#/runs/{run.name}/judgements"
+    with sync_playwright() as playwright, ExitStack() as stack:
         chromium = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", shutil.which("chromium")))
-        browser = Browser(chromium.new_page(viewport={"width": 1280, "height": 900}), url)
-        judgements = f"#/runs/{run.name}/judgements"
-        first, rows = browser.opened(judgements, "a.row")
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.add_init_script(ROWS)
+        for _ in range(COLD):
+            with served(run) as (url, _process):
+                _opened(Browser(page, url), judgements, " while the server still reads", found)
+        url, process = stack.enter_context(served(run))
+        started, browser = time.monotonic(), Browser(page, url)
+        browser.opened(judgements)
         while not _done(browser):
             time.sleep(0.1)
         indexed = time.monotonic() - started
-        found["first paint while the server still reads"] = [first]
-        found["first rows while the server still reads"] = [rows]
         for _ in range(repeats):
-            for name, taken in zip(("first paint", "first rows"), browser.opened(judgements, "a.row"), strict=True):
-                found.setdefault(name, []).append(taken)
+            _opened(browser, judgements, "", found)
         acts: dict[str, Callable[[int], tuple[str, Any]]] = {
             "filter by outcome": lambda turn: ("select", ("outcome", ("second", "first", "unreadable")[turn % 3])),
             "filter by right or wrong": lambda turn: ("select", ("right", ("no", "yes")[turn % 2])),
@@ -201,12 +211,17 @@ def measured(run: Path, repeats: int) -> dict[str, Any]:
             "open a judgement": lambda turn: ("open", 1 + turn % 40),
         }
         for name, act in acts.items():
-            browser.opened(judgements, "a.row")
+            browser.opened(judgements)
             found[name] = [browser.seen(*act(turn)) for turn in range(repeats)]
         memory = resident(process)
         chromium.close()
     told = {name: {"median": median(some), "most": max(some), "all": some} for name, some in found.items()}
     return {"milliseconds": told, "seconds_of_reading": indexed, "megabytes": memory}
+
+
+def _opened(browser: Browser, path: str, when: str, found: dict[str, list[float]]) -> None:
+    for name, taken in zip(("first paint", "first rows"), browser.opened(path), strict=True):
+        found.setdefault(name + when, []).append(taken)
 
 
 def _done(browser: Browser) -> bool:
@@ -217,8 +232,10 @@ def _done(browser: Browser) -> bool:
 def shown(result: dict[str, Any]) -> str:
     rows = [[name, f"{one['median']:,.0f}", f"{one['most']:,.0f}", str(len(one["all"]))] for name, one in result["milliseconds"].items()]
     what = (
-        f"{result['judgements']:,} judgements of about {result['tokens']} tokens, {result['bytes'] / 1e6:,.0f} MB of records;"
-        f" read in {result['seconds_of_reading']:.0f} s, after which the server holds {result['megabytes']:,.0f} MB."
+        f"{result['judgements']:,} judgements of about {result['tokens']} tokens, {result['bytes'] / 1e6:,.0f} MB of records, read in"
+        f" {result['seconds_of_reading']:.0f} s, after which the server holds {result['megabytes']:,.0f} MB."
+        f" On {result['cores']} processors, on which {result['load']:.0f} other processes wanted to run when it began"
+        f"{', before which server and browser were served (chrt -r 1)' if result['before_others'] else ''}."
     )
     return table(["what", "median (ms)", "most (ms)", "times"], rows) + f"\n\n{what}\n"
 
@@ -237,12 +254,13 @@ def main() -> None:
             write_run(folder, asked.judgements, asked.tokens)
         size = sum(file.stat().st_size for file in (folder / "records").rglob("*") if file.is_file())
         result = {"judgements": asked.judgements, "tokens": asked.tokens, "bytes": size, "targets": TARGETS}
+        first = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+        result |= {"cores": os.cpu_count(), "load": os.getloadavg()[0], "before_others": first}
         result |= measured(folder, asked.repeats)
-    if asked.dry:
-        print(shown(result))
-    else:
+    if not asked.dry:
         save("viewer", result)
-    print(json.dumps({name: one["median"] for name, one in result["milliseconds"].items()}, indent=1))
+        (RESULTS / "viewer.md").write_text(shown(result))
+    print(shown(result))
 
 
 if __name__ == "__main__":
