@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 """The run that they look at is trained."""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SCHEMES: tuple[tuple[Literal["light", "dark"], list[str]], ...] = (("light", WCAG), ("dark", ["color-contrast"]))
+"""What is asked of a view under each; only colours differ between them."""
 ROW, OPEN = ".items a.row", "article.open"
 
 
@@ -76,7 +78,7 @@ def test_every_view_can_be_read_by_everyone(browser: Browser, address: str, view
         for view, link in views.items():
             visit(page, address, link)
             wait_for_all(page, view)
-            for scheme, rules in (("light", WCAG), ("dark", ["color-contrast"])):
+            for scheme, rules in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 page.screenshot(path=pictures / f"{view}-{width}-{scheme}.png", full_page=True)
                 found = axe.run(page, options={"runOnly": rules, "resultTypes": ["violations"]}).response["violations"]
