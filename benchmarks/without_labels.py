@@ -45,12 +45,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "without_labels", help="where models and numbers are kept")
     parser.add_argument("--tiny", action="store_true", help="few problems, to see it work; writes no results")
     asked = parser.parse_args()
-    for name in asked.parts:
+    for seed in range(asked.seeds):  # outermost, so that what is known after a while is known of all worlds
         for world in asked.worlds:
-            for seed in range(asked.seeds):
+            for name in asked.parts:
                 measured(name, replace(WORLDS[world], tiny=asked.tiny), seed, asked.work)
-        if not asked.tiny:
-            finish(name, asked.work)
+    for name in () if asked.tiny else asked.parts:
+        finish(name, asked.work)
 
 
 def measured(name: str, world: World, seed: int, work: Path) -> dict[str, Any]:

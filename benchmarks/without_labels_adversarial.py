@@ -17,7 +17,7 @@ from without_labels_scorers import SHORT, mean
 from without_labels_ways import SCORERS, auc, scores
 from without_labels_worlds import World
 
-PROBLEMS = 40
+PROBLEMS = 20
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Measurement 2: rules that need no label against the label: what they let through, and the accuracy of judges fine-tuned on it.
 
-R⋆ chooses among what a rule lets through; a few other recipes follow, in which the scorer does what a rule would do.
+R⋆ chooses among what a rule lets through; the last recipe chooses by chance, which says what R⋆ adds to a label.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ RULES: dict[str, Any] = {
     "none": "none",
 }
 RECIPES = {
-    **{rule: (rule, "rstar") for rule in ("label", "majority", "majority, 0.75", "both-orders", "none")},
-    "none; rstar and vote-share": ("none", "combine: rstar, vote-share"),
+    **{rule: (rule, "rstar") for rule in ("label", "majority", "none")},
+    "label; random": ("label", "random"),
 }
 """Rule and scorer by what the recipe is called; R⋆ scores where nothing is said."""
 TARGET = 0.98
@@ -105,7 +105,7 @@ def ratios(found: list[dict[str, Any]], name: str) -> list[float]:
 
 def verdict(results: dict[str, list[dict[str, Any]]]) -> str:
     """For each recipe without labels, its accuracy in shares of the labelled one's, the best in its worst world first."""
-    told = {name: {world: ratios(found, name) for world, found in results.items()} for name in RECIPES if name != "label"}
+    told = {name: {world: ratios(found, name) for world, found in results.items()} for name in RECIPES if not name.startswith("label")}
     least = {name: min(map(fmean, of_name.values())) for name, of_name in told.items()}
     rows = [
         [name, *(mean(values) for values in told[name].values()), "yes" if least[name] >= TARGET else "no"]

@@ -31,9 +31,9 @@ from adjudge import (
     write_json,
 )
 
-PROBLEMS, PATHS, TESTS = 250, 8, 400
+PROBLEMS, PATHS, TESTS = 160, 8, 300
 """Problems of a pool, paths of each, and problems that every fine-tuned judge is tried on."""
-RATE, EPOCHS = 1e-4, 2
+RATE, EPOCHS = 2e-4, 3
 PLUGINS = Plugins.load(autoload=False)
 
 

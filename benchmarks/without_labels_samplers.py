@@ -20,9 +20,9 @@ from without_labels_worlds import World
 
 from adjudge import Dataset, OpenJudge, Problem, ReasoningPath, StageTrainer, open_judge, stable_seed, validate
 
-PROBLEMS, PATHS = 60, 3
+PROBLEMS, PATHS = 40, 2
 """Problems that both judges are asked about, and paths of each."""
-LESSONS = 200
+LESSONS = 100
 """Problems whose sound paths, written the rare way, one judge is fine-tuned on."""
 OTHERS = 1000
 """Added to the seed for questions that nobody was fine-tuned on."""

@@ -1,7 +1,6 @@
-"""Measurement 1: every scorer on one pool, among the paths that the label calls right, and among all; what fine-tuning makes of some.
+"""Measurement 1: every scorer on one pool: how sound its choices are among the paths that the label calls right, and among all.
 
-All scorers are asked about the first `SCORED` problems of the pool. Fine-tuning takes most of the time, so judges are made for `TRAINED`
-alone, on the whole pool.
+All scorers are asked about the first `SCORED` problems of the pool. What fine-tuning makes of some choices is in the part on eligibility.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from without_labels_worlds import World
 
 from adjudge import Problem, ReasoningPath
 
-TRAINED = ("rstar", "likelihood", "self-certainty", "random")
-SCORED = 50
+SCORED = 24
 SHORT = (
     "rstar", "likelihood", "mean-logprob", "validity", "worst-window", "self-certainty", "deepconf, lowest", "entropy", "vote-share",
     "combine: rstar, vote-share", "verdict-margin", "path-gain", "rank-surprisal", "local-logprob", "shortest", "random",
@@ -29,21 +27,16 @@ FILTERS = ("label", "none")
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
-    """What each scorer chooses with and without the label, how far it goes with R⋆, and what some of the choices teach."""
+    """What each scorer chooses with and without the label, and how far it goes with R⋆."""
     pool = Pool.of(world, seed, folder)
     paths = list(pool.by_id.values())
     groups = [(problem, paths[PATHS * place : PATHS * (place + 1)]) for place, problem in enumerate(pool.problems[:SCORED])]
     with opened(world, seed) as judge:
         known, found, refused = scores(judge, groups, PLUGINS)
-    trained = {
-        f"{name}, {rule}": pool.trained(f"{rule}-{name}", rule, SCORERS[name])["tried"] for rule in FILTERS for name in TRAINED
-    }  # fmt: skip
     return {
         "pool": pool.shares(path for _, some in groups for path in some),
         "right": pool.shares(path for problem, some in groups for path in some if path.right(problem)),
-        "before": pool.before,
         "scorers": {name: described(pool, groups, known, rows, found["rstar"]) for name, rows in found.items()},
-        "trained": trained,
         "refused": refused,
     }
 
@@ -68,9 +61,9 @@ def described(
 
 
 def shown(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
-    """The choices of every scorer, those of the scorers that a short table has room for, and the judges that some of them made."""
+    """The choices of every scorer, and those of the scorers that a short table has room for."""
     whole = "\n\n".join([choices(results, list(SCORERS)), *left_out(results)])
-    return {"": whole, "short": choices(results, SHORT), "trained": lessons(results)}
+    return {"": whole, "short": choices(results, SHORT)}
 
 
 def choices(results: dict[str, list[dict[str, Any]]], named: Sequence[str]) -> str:
@@ -89,19 +82,6 @@ def choices(results: dict[str, list[dict[str, Any]]], named: Sequence[str]) -> s
     ]
     head = [f"{world}: sound, {what}" for world in worlds for what in ("right ones", "all")]
     return table(["scorer", *head, f"rank correlation with R⋆: {' / '.join(worlds)}"], rows)
-
-
-def lessons(results: dict[str, list[dict[str, Any]]]) -> str:
-    """Accuracy and soundness after fine-tuning."""
-    rows = [
-        ["before fine-tuning", *(mean([one["before"][key] for one in found]) for found in results.values() for key in ("right", "sound"))]
-    ]
-    for made in next(iter(results.values()))[0]["trained"]:
-        name, rule = made.rsplit(", ", 1)
-        told = [mean([one["trained"][made][key] for one in found]) for found in results.values() for key in ("right", "sound")]
-        rows.append([f"{name}, {'right ones' if rule == 'label' else 'all'}", *told])
-    head = [f"{world}: {what}" for world in results for what in ("accuracy", "sound")]
-    return table(["fine-tuned on the best by", *head], rows)
 
 
 def left_out(results: dict[str, list[dict[str, Any]]]) -> list[str]:
