@@ -41,7 +41,7 @@ def main() -> None:
     known = [name for name in named if hasattr(import_module(f"without_labels_{name}"), "measure")]
     parser.add_argument("--parts", nargs="+", choices=known, default=known)
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="0 = only write the tables of what is known")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "without_labels", help="where models and numbers are kept")
     parser.add_argument("--tiny", action="store_true", help="few problems, to see it work; writes no results")
     asked = parser.parse_args()
@@ -75,8 +75,9 @@ def finish(name: str, work: Path) -> None:
         return
     save(f"without_labels_{name}", {"worlds": found})
     told = part(name).shown(found)
+    seeds = "Seeds: " + ", ".join(f"{world} {len(measured)}" for world, measured in found.items()) + "."
     for table, page in ({"": told} if isinstance(told, str) else told).items():
-        (RESULTS / f"without_labels_{name}{table and '_'}{table}.md").write_text(page + "\n", encoding="utf-8")
+        (RESULTS / f"without_labels_{name}{table and '_'}{table}.md").write_text(f"{page}\n\n{seeds}\n", encoding="utf-8")
         print(page)
 
 

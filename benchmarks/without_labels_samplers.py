@@ -1,12 +1,13 @@
-"""Measurement 3: paths of two samplers in one pool. Does a score prefer one of them, whatever its paths are worth?
+"""Measurement 3: paths of several samplers in one pool. Does a score prefer one of them, whatever its paths are worth?
 
-Two judges write: *usual*, fine-tuned on paths of the judge as it ships, and *rare*, fine-tuned on sound paths that are written in a valid
-way that the first one seldom takes. The judge as it ships scores both. A score that compares samplers fairly puts the sound paths of either
-above those of the other as often as not (0.5), and the sound paths of both above all false ones.
+Three write: the *judge* as it ships; the same judge *tuned* on its right paths by R⋆; and *another* writer, a program that works in
+valid ways which the judge seldom takes, and errs too. The judge as it ships scores all paths. A score that compares samplers fairly puts
+the sound paths of either above those of the other as often as not, and the sound paths of all above the false ones.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -18,31 +19,34 @@ from without_labels_scorers import mean
 from without_labels_ways import auc, scores
 from without_labels_worlds import World
 
-from adjudge import Dataset, OpenJudge, Problem, ReasoningPath, StageTrainer, open_judge, stable_seed, validate
+from adjudge import Dataset, Problem, ReasoningPath, open_judge, stable_seed, validate
+from adjudge_worlds.world import Habits
 
-PROBLEMS, PATHS = 40, 2
-"""Problems that both judges are asked about, and paths of each."""
-LESSONS = 100
-"""Problems whose sound paths, written the rare way, one judge is fine-tuned on."""
+PROBLEMS, PATHS = 24, 2
+"""Problems that all are asked about, and paths that each writes of one."""
+ERRS = Habits(slip=0.05, careless=0.15)
+"""How often the other writer errs; in sums it makes no slips."""
 OTHERS = 1000
 """Added to the seed for questions that nobody was fine-tuned on."""
 NAMES = (
     "rstar", "geometric-rstar", "likelihood", "mean-logprob", "worst-window", "validity", "self-certainty", "entropy", "deepconf, lowest",
-    "rank-surprisal", "verdict-margin", "local-logprob", "path-gain", "combine: rstar, vote-share", "random",
+    "rank-surprisal", "verdict-margin", "local-logprob", "path-gain", "random",
 )  # fmt: skip
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
-    """For each scorer: which sampler it prefers, and how well it tells sound from false within one sampler and across both."""
+    """For each scorer: which sampler it prefers, and how well it tells sound from false within one sampler and across all."""
     pool = Pool.of(world, seed, folder)
-    usual = pool.trained("label-rstar", "label", "rstar")["model"]
-    models = {"usual": usual, "rare": str(taught(pool))}
+    tuned = pool.trained("label-rstar", "label", "rstar")["model"]
     problems = problems_of(world.data(PROBLEMS, OTHERS + seed))
-    written = {name: sampled(name, model, problems, seed) for name, model in models.items()}
-    sampler = {path.id: name for name, groups in written.items() for paths in groups for path in paths}
+    written = {name: sampled(name, model, problems, seed) for name, model in (("judge", world.model), ("tuned", tuned))}
     with opened(world, seed) as judge:
-        groups = [(problem, [*one, *other]) for problem, one, other in zip(problems, *written.values(), strict=True)]
+        written["another"] = [
+            [judge.read(problem, text, "given", place) for place, text in enumerate(texts(world, problem, seed))] for problem in problems
+        ]
+        groups = [(problem, [path for some in told for path in some]) for problem, *told in zip(problems, *written.values(), strict=True)]
         known, found, _ = scores(judge, groups, PLUGINS, NAMES)
+    sampler = {path.id: name for name, some in written.items() for paths in some for path in paths}
     sound = {path.id: is_sound(world, problem, path) for problem, paths in groups for path in paths}
     return {
         "samplers": {
@@ -56,31 +60,9 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def taught(pool: Pool) -> Path:
-    """A judge fine-tuned on sound paths of the rare kind."""
-    from adjudge_engines import load_tokenizer
-    from adjudge_sft.train import fine_tune
-
-    data = {"use": f"{pool.world.dataset}-adversarial", "part": "train", "size": pool.world.count(LESSONS), "seed": pool.seed}
-    problems = problems_of(data)
-    stage = pool.stage("rare", problems)
-    options: Any = validate(
-        StageTrainer, {"use": "sft", "scorer": "random", "epochs": 3, "learning_rate": 3e-4}, PLUGINS, "stage"
-    )  # fmt: skip
-    with opened(pool.world, pool.seed) as judge:
-        chosen = [
-            judge.read(problem, row["text"], "given", place)
-            for problem in problems
-            for place, row in enumerate(problem.meta["paths"])
-            if row["case"] == "rare"
-        ]
-    return Path(fine_tune(options, stage, stage.model, load_tokenizer(stage.model, chat=stage.engine), chosen))
-
-
 def sampled(name: str, model: str, problems: Sequence[Problem], seed: int) -> list[list[ReasoningPath]]:
     """The paths of each problem by one judge; seeds differ, so that their ids do."""
     made: list[list[ReasoningPath]] = [[] for _ in problems]
-    judge: OpenJudge
     with open_judge(model, cache=False) as judge:
         for number in range(PATHS):
             judge.seed = stable_seed("sampler", name, seed, number)
@@ -89,33 +71,46 @@ def sampled(name: str, model: str, problems: Sequence[Problem], seed: int) -> li
     return made
 
 
+def texts(world: World, problem: Problem, seed: int) -> list[str]:
+    """What the other writer says of a problem as it is given."""
+    rng = random.Random(stable_seed("another", seed, problem.id))
+    first, second = problem.answers
+    return [the_world(world).write_in("rare", problem.prompt, (first, second), rng, ERRS) for _ in range(PATHS)]
+
+
 def is_sound(world: World, problem: Problem, path: ReasoningPath) -> bool:
     """Whether every step is there and true, in whatever valid way it is written."""
-    checked: Any = validate(Dataset, f"{world.dataset}-adversarial", PLUGINS, "data")
     shown = problem.answers[:: 1 if path.order == "given" else -1]
-    return bool(checked.world.sound(problem.prompt, tuple(shown), path.completion.text))
+    return bool(the_world(world).sound(problem.prompt, tuple(shown), path.completion.text))
+
+
+def the_world(world: World) -> Any:
+    """The world itself, which knows other valid ways too."""
+    found: Any = validate(Dataset, f"{world.dataset}-adversarial", PLUGINS, "data")
+    return found.world
 
 
 def described(
     known: Sequence[Sequence[ReasoningPath]], rows: Sequence[Sequence[float | None]], sampler: dict[str, str], sound: dict[str, bool]
 ) -> dict[str, Any]:
-    """Areas over pairs of paths: usual above rare among sound ones; sound above false, of the usual judge alone, and of both."""
+    """Areas over pairs of paths: of one sampler above another where both are sound, and of sound above false."""
     scored = [(path, value) for paths, row in zip(known, rows, strict=True) for path, value in zip(paths, row, strict=True)]
     values = [(sampler[path.id], sound[path.id], value) for path, value in scored if value is not None]
-    best = []
-    for paths, row in zip(known, rows, strict=True):
-        able = [(value, path.id) for path, value in zip(paths, row, strict=True) if value is not None]
-        if able:
-            best.append(max(able)[1])
+    best = [
+        max((value, path.id) for path, value in zip(paths, row, strict=True) if value is not None)[1]
+        for paths, row in zip(known, rows, strict=True)
+        if any(value is not None for value in row)
+    ]
 
-    def of(who: str, is_sound: bool) -> list[float]:
-        return [value for name, one, value in values if one == is_sound and who in (name, "both")]
+    def of(is_sound: bool, *who: str) -> list[float]:
+        return [value for name, one, value in values if one == is_sound and name in (who or (name,))]
 
     return {
-        "usual_above_rare": auc(of("usual", True), of("rare", True)),
-        **{f"sound_{who}": auc(of(who, True), of(who, False)) for who in ("usual", "rare", "both")},
-        "rare_above_false": auc(of("rare", True), of("usual", False)),
-        "chosen_usual": fmean(sampler[one] == "usual" for one in best) if best else None,
+        "tuned_above_judge": auc(of(True, "tuned"), of(True, "judge")),
+        "judge_above_another": auc(of(True, "judge"), of(True, "another")),
+        "sound_judge": auc(of(True, "judge"), of(False, "judge")),
+        "sound_all": auc(of(True), of(False)),
+        "chosen_another": fmean(sampler[one] == "another" for one in best) if best else None,
         "chosen_sound": fmean(sound[one] for one in best) if best else None,
     }
 
@@ -127,19 +122,19 @@ def shown(results: dict[str, list[dict[str, Any]]]) -> str:
 
 def of_world(world: str, found: list[dict[str, Any]]) -> str:
     columns = {
-        "usual above rare, both sound": "usual_above_rare",
-        "sound above false: usual alone": "sound_usual",
-        "both": "sound_both",
-        "rare and sound above usual and false": "rare_above_false",
-        "chosen from usual": "chosen_usual",
+        "tuned above judge, both sound": "tuned_above_judge",
+        "judge above another, both sound": "judge_above_another",
+        "sound above false: the judge's": "sound_judge",
+        "of all three": "sound_all",
+        "chosen from another": "chosen_another",
         "chosen and sound": "chosen_sound",
     }
     told = {name: [one["scorers"][name] for one in found] for name in found[0]["scorers"]}
-    names = sorted(told, key=lambda name: abs(fmean(one["usual_above_rare"] or 0.5 for one in told[name]) - 0.5))
+    names = sorted(told, key=lambda name: -fmean(one["chosen_sound"] or 0 for one in told[name]))
     rows = [[name, *(mean([one[key] for one in told[name]]) for key in columns.values())] for name in names]
     shares = "; ".join(
         f"{name}: accuracy {mean([one['samplers'][name]['right'] for one in found])},"
         f" sound {mean([one['samplers'][name]['sound'] for one in found])}"
-        for name in ("usual", "rare")
+        for name in found[0]["samplers"]
     )
-    return f"{world}. {shares}.\n\n{table(['scorer', *columns], rows)}"
+    return f"{table([f'{world}: scorer', *columns], rows)}\n\n{shares[0].upper()}{shares[1:]}."
