@@ -1,6 +1,6 @@
 """Measurement 2: rules that need no label against the label: what they let through, and the accuracy of judges fine-tuned on it.
 
-R⋆ chooses among what a rule lets through; the last recipe chooses by chance, which says what R⋆ adds to a label.
+R⋆ chooses among what a rule lets through, unless the recipe names another scorer; the last one chooses by chance.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ RULES: dict[str, Any] = {
 }
 RECIPES = {
     **{rule: (rule, "rstar") for rule in ("label", "majority", "none")},
+    "none; likelihood": ("none", "likelihood"),
+    "none; self-certainty": ("none", "self-certainty"),
     "label; random": ("label", "random"),
 }
 """Rule and scorer by what the recipe is called; R⋆ scores where nothing is said."""
