@@ -24,6 +24,7 @@ class Addition(StrEnum):
     STAGE_TRAINER = "stage-trainer"
     ENGINE = "engine"
     JUDGE = "judge"
+    SOFT_JUDGE = "soft-judge"
     DATA_SET = "data-set"
     REPORTER = "reporter"
     LAUNCHER = "launcher"
@@ -34,6 +35,11 @@ class Addition(StrEnum):
     def spoken(self) -> str:
         return self.value.replace("-", " ")
 
+    @property
+    def component(self) -> str:
+        """The kind under which it is registered."""
+        return "judge" if self is Addition.SOFT_JUDGE else self.spoken
+
 
 USAGE = {
     Addition.PATH_SCORER: "scorer: {{use: {name}, target: 300}}    # in a stage that chooses among paths",
@@ -43,6 +49,7 @@ USAGE = {
     Addition.STAGE_TRAINER: "stages:\n  - {{use: grpo, steps: 100}}\n  - {{use: {name}, share: 0.3}}",
     Addition.ENGINE: "engine: {{use: {name}}}    # or: adjudge judge pairs.jsonl --engine {name}",
     Addition.JUDGE: "judge: {{use: {name}, max_new_tokens: 2048}}",
+    Addition.SOFT_JUDGE: "judge: {{use: {name}, least: 0.6}}    # its probabilities count in elo, knockout … with soft: true",
     Addition.DATA_SET: "data: {{use: {name}, file: table.csv}}",
     Addition.REPORTER: "reporters:\n  - progress\n  - {{use: {name}, file: stages.jsonl}}",
     Addition.LAUNCHER: "launch: {{use: {name}}}",
@@ -94,7 +101,7 @@ def _taken(name: str, kind: Addition) -> bool:
         return True
     if kind == Addition.COMMAND:
         return name in OWN_COMMANDS or name in {command.name for command in plugins.commands()}
-    return (kind.spoken, name) in plugins.entries
+    return (kind.component, name) in plugins.entries
 
 
 def _module(name: str) -> str:
@@ -112,7 +119,7 @@ def plugin_files(name: str, kind: Addition) -> dict[str, str]:
         "title": f"A{'n' * (kind.spoken[0] in 'aeiou')} {kind.spoken}",
         "listing": f"adjudge --help         # lists the command '{name}'"
         if kind == Addition.COMMAND
-        else f"adjudge plugins        # lists the {kind.spoken} '{name}'",
+        else f"adjudge plugins        # lists the {kind.component} '{name}'",
         "place": "On the command line" if kind in ON_THE_COMMAND_LINE else "In a run file or on the command line it is called by its name",
         "language": "" if kind in ON_THE_COMMAND_LINE else "yaml",
         "usage": USAGE[kind].format(name=name),

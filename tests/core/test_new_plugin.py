@@ -17,7 +17,7 @@ from adjudge import Plugins
 from adjudge.api.stages import KINDS as COMPONENTS
 from adjudge.cli.app import app_of
 
-KINDS = {kind.kind.replace(" ", "-"): kind.kind for kind in COMPONENTS} | {"command": "command"}
+KINDS = {kind.kind.replace(" ", "-"): kind.kind for kind in COMPONENTS} | {"soft-judge": "judge", "command": "command"}
 
 
 def call(*arguments: object) -> Any:
