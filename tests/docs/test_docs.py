@@ -21,7 +21,20 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from adjudge import KINDS, Judge, Plugins, Run, RunConfig, RunInfo, StageContext, field_docs, read_run_file, validate
+from adjudge import (
+    KINDS,
+    Eligibility,
+    Judge,
+    PathScorer,
+    Plugins,
+    Run,
+    RunConfig,
+    RunInfo,
+    StageContext,
+    field_docs,
+    read_run_file,
+    validate,
+)
 from adjudge.api import hooks
 from adjudge.cli.app import app_of
 from adjudge.host.plugins import Source
@@ -270,8 +283,34 @@ def check_run_files(page: Path, module: ModuleType) -> None:
         if isinstance(data, dict) and {"model", "stages"} & set(data):
             kind = RewardConfig if "reward" in data and "stages" not in data else RunConfig
             validate(kind, data, plugins, f"{name_of(page)}:{line}")
+        elif isinstance(data, dict) and {"scorer", "eligible"} & set(data):
+            for field, given in data.items():
+                for one in given:
+                    stage = {"use": "sft", "paths": 8, "scorer": "rstar", field: one}
+                    run = {"out": "x", "model": "m", "data": {"use": "arithmetic"}, "stages": [stage]}
+                    validate(RunConfig, run, plugins, f"{name_of(page)}:{line}: {one}")
         elif isinstance(data, dict) and "judge" in data:
             validate(Judge, data["judge"], plugins, f"{name_of(page)}:{line}")
+
+
+def named(data: Any) -> Iterator[str]:
+    """Every component that YAML names, by its `use` or as an entry of a list."""
+    if isinstance(data, dict):
+        yield from [str(data["use"])] if "use" in data else []
+        for one in data.values():
+            yield from named(one)
+    elif isinstance(data, list):
+        for one in data:
+            yield from [one] if isinstance(one, str) else named(one)
+
+
+def test_every_scorer_rule_and_soft_judge_stands_in_a_file_that_is_shown_and_validates() -> None:
+    shown = [yaml.safe_load(text) for page in PAGES for _, text in blocks(page, "yaml")]
+    names = {name for data in shown for name in named(data)}
+    plugins = Plugins.load(autoload=False)
+    wanted = {*plugins.of_kind(PathScorer), *plugins.of_kind(Eligibility), "direct", "soft", "cascade", "panel", "rubric"}
+    assert wanted - names == set()
+    assert any("thinking_budget" in data["judge"] for data in shown if isinstance(data, dict) and isinstance(data.get("judge"), dict))
 
 
 def test_the_first_pages_have_what_they_promise() -> None:
