@@ -56,11 +56,7 @@ class Copied:
         for file in self.folder.rglob("*.py"):
             file.write_text(self.renamed(file.read_text(encoding="utf-8")), encoding="utf-8")
         shared = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
-        shared = shared.replace("autoload=False", "autoload=True")
-        shared = shared.replace(
-            "deadline=None", "deadline=None, max_examples=10"
-        )  # whether properties hold is looked at where they are from
-        (self.folder / "tests" / "conftest.py").write_text(shared, encoding="utf-8")
+        (self.folder / "tests" / "conftest.py").write_text(shared.replace("autoload=False", "autoload=True"), encoding="utf-8")
         text = PYPROJECT.format(distribution=self.package.replace("_", "-"), package=self.package)
         assert len(text.splitlines()) == 11
         (self.folder / "pyproject.toml").write_text(text, encoding="utf-8")
