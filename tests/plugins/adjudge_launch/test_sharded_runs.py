@@ -133,9 +133,13 @@ def assert_shared_out(folder: Path, kind: str) -> None:
 
 
 def unsharded(folder: Path, port: int) -> None:
-    """The same run with whole weights in each of two processes, forked from one that has imported what they need."""
+    """The same run with whole weights in each of two processes, forked from one that has imported what they need.
+
+    TRL samples here too, as it does from sharded weights.
+    """
     folder.mkdir()
-    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config="", more=STEPS))
+    more = f"{STEPS}, trl: {{generation_kwargs: {{do_sample: true}}}}"
+    (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config="", more=more))
     done = subprocess.run(
         [sys.executable, "-c", UNSHARDED, str(folder), str(port)], check=False, timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

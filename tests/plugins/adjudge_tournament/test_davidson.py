@@ -91,7 +91,9 @@ def penalised(skills: list[float], results: Any) -> float:
 
 def test_without_a_tie_it_is_bradley_terry_and_with_nothing_else_all_are_equal() -> None:
     decided = [(Match(0, 1), FIRST), (Match(1, 2), soft(0.7)), (Match(2, 0), SECOND)]
-    assert davidson(3, decided) == bradley_terry(3, decided)
+    found, expected = davidson(3, decided), bradley_terry(3, decided)
+    assert found.values == pytest.approx(expected.values)
+    assert sum(found.intervals, ()) == pytest.approx(sum(expected.intervals, ()))
     ties = davidson(3, [(Match(0, 1), TIE), (Match(1, 2), TIE)])
     assert ties.values == (1000.0, 1000.0, 1000.0)
     assert all(low < 1000 < high for low, high in ties.intervals)

@@ -48,11 +48,11 @@ def test_a_stage_trains_by_autocast_and_its_weights_stay_in_float32(stage: Stage
     fit, seen = adjudge_grpo.train.fit, dict[str, Any]()
 
     def look(module: Any, given: Any, made: Any) -> None:
-        seen["logits"] = made.dtype
+        seen["products"] = made.dtype
 
     def watched(trainer: Any, *rest: Any) -> None:
         before = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
-        trainer.accelerator.unwrap_model(trainer.model).lm_head.register_forward_hook(look)
+        trainer.accelerator.unwrap_model(trainer.model).model.layers[0].mlp.down_proj.register_forward_hook(look)
         fit(trainer, *rest)
         seen["moved"] = any(not torch.equal(before[name], weight) for name, weight in trainer.model.named_parameters())
         seen["weights"] = {weight.dtype for weight in trainer.model.parameters()}
@@ -60,4 +60,4 @@ def test_a_stage_trains_by_autocast_and_its_weights_stay_in_float32(stage: Stage
     monkeypatch.setattr(adjudge_grpo.train, "fit", watched)
     with suppress(JobError):  # where none of so few rollouts taught anything
         Grpo(steps=4, prompts_per_step=4, group=4, learning_rate=1e-4, temperature=1.5).train(stage)
-    assert seen == {"logits": torch.bfloat16, "moved": True, "weights": {torch.float32}}
+    assert seen == {"products": torch.bfloat16, "moved": True, "weights": {torch.float32}}
