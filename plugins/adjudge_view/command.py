@@ -42,7 +42,7 @@ def view(
     if export is not None:
         from .export import export as write
 
-        typer.echo(str(write(library, export, most)))
+        typer.echo(str(write(library, export, most, lambda text: typer.echo(text, err=True))))
         return
     from .server import run
 

@@ -21,8 +21,11 @@ SHARD = 100
 PLACE, MARK = "<!--adjudge-export-->", "<script>window.ADJUDGE_EXPORT = true</script>"
 
 
-def export(library: Library, folder: FilePath, most: int = 10_000) -> FilePath:
-    """Write a copy of everything that is open, and return its page; of each run this many judgements at most, votes and completions too."""
+def export(library: Library, folder: FilePath, most: int = 10_000, tell: Callable[[str], None] = lambda text: None) -> FilePath:
+    """Write a copy of everything that is open, and return its page; of each run this many judgements at most, votes and completions too.
+
+    `tell` hears of each run of which not all is in it; the page has that among what is missing.
+    """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "data" / "runs.js").is_file())):
         raise ConfigError(
             f"--export: {folder} is there already and is no copy of this page.\n  Remedy: name a new folder, or an empty one."
@@ -31,8 +34,10 @@ def export(library: Library, folder: FilePath, most: int = 10_000) -> FilePath:
     shutil.rmtree(folder / "data", ignore_errors=True)
     shutil.copytree(STATIC, folder / "static", ignore=shutil.ignore_patterns("index.html"), dirs_exist_ok=True)
     pairs = library.comparable()
-    _write(folder, "runs", {**library.runs(), "compares": [list(pair) for pair in pairs]})
     held = {run: _run(folder, library, run, index, most) for run, index in library.indexes.items()}
+    told, runs = _partial(library, held), library.runs()
+    runs["runs"] = [{**run, "missing": [*run["missing"], *filter(None, [told.get(run["run"])])]} for run in runs["runs"]]
+    _write(folder, "runs", {**runs, "compares": [list(pair) for pair in pairs]})
     for a, b in pairs:
         found = library.compare(a, b, limit=None)
         ids = (held[a.split(":")[0]], held[b.split(":")[0]])
@@ -40,7 +45,20 @@ def export(library: Library, folder: FilePath, most: int = 10_000) -> FilePath:
         _write(folder, f"compare/{_file_name(a)}~{_file_name(b)}", {**found, "total": len(items), "items": items})
     page = folder / "index.html"
     write_whole(page, (STATIC / "index.html").read_text(encoding="utf-8").replace(PLACE, MARK))
+    for run, text in told.items():
+        tell(f"{run}: {text}")
     return page
+
+
+def _partial(library: Library, held: dict[str, set[str]]) -> dict[str, str]:
+    """What the copy lacks of runs that it does not hold whole."""
+    sizes = {run: len(index.idents) for run, index in library.indexes.items()}
+    return {
+        run: f"This copy holds {len(ids):,} of {sizes[run]:,} judgements, drawn by whole problems; its lists and comparisons are of these. "
+        "`--most 0` takes all."
+        for run, ids in held.items()
+        if len(ids) < sizes[run]
+    }
 
 
 def _run(folder: FilePath, library: Library, run: str, index: Index, most: int) -> set[str]:

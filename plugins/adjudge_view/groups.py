@@ -78,8 +78,8 @@ class GroupIndex:
 
     def add(self, file: str, stage: str, row: Mapping[str, Any], place: Place) -> None:
         """Count a rollout of a judge, or an answer of a policy."""
-        step, problem = row.get("step"), str(row.get("problem_id"))
-        ident = f"{file}/{step}/{problem}"
+        step, problem, order = row.get("step"), str(row.get("problem_id")), row.get("order")
+        ident = f"{file}/{step}/{problem}{f'-{order}' if order else ''}"  # a step may have a problem in both orders, as two groups
         group = self.groups.get(ident)
         if group is None:
             group = self.groups[ident] = Group(ident, stage, step, problem, short(str(row.get("prompt", "")), 400))

@@ -82,6 +82,7 @@
         ["stage", group.stage],
         ["step", group.step],
         ["label", group.label],
+        ["order", { given: "as below", swapped: "the second answer was shown first" }[group.members[0]?.order]],
       ]),
       h("h3", {}, "Prompt"),
       h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": "Prompt" }, group.prompt),
@@ -110,10 +111,10 @@
       "completion",
       "reward",
       "from lowest to highest",
-      ...shown,
+      ...shown.map((name) => (name === "advantage" ? "above the mean" : name)),
       ...parts.map((name) => name.replaceAll("_", " ")),
-      judged ? "outcome" : null,
-      judged ? "label" : null,
+      judged ? "prefers" : null,
+      judged ? "right or wrong" : null,
       "tokens",
     ];
     const rows = members.map((member, place) =>

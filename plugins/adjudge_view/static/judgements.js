@@ -182,7 +182,7 @@
       one.text ? textPane(one, params?.get("heat"), choose) : null,
       parts(one),
       told(one),
-      siblings(run, one),
+      siblings(run, one, params),
       elsewhere(run, one),
     ];
   }
@@ -238,7 +238,7 @@
       : null;
   }
 
-  function siblings(run, one) {
+  function siblings(run, one, params) {
     if ((one.siblings || []).length < 2) return null;
     const scored = one.siblings.some((other) => typeof other.score === "number");
     const rows = one.siblings.map((other, place) => {
@@ -247,7 +247,7 @@
       return h(
         "tr",
         { class: `${other.kept ? "kept" : ""} ${self ? "self" : ""}` },
-        h("th", { scope: "row" }, self ? name : h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")]) }, name)),
+        h("th", { scope: "row" }, self ? name : h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")], params) }, name)),
         h("td", {}, chip(rightness(other.right) || other.outcome, kindOf(other))),
         h("td", {}, other.outcome),
         h("td", {}, other.order),

@@ -228,7 +228,11 @@
     } catch (error) {
       if (turn === list.turn) put(list.open, back, h("p", { class: "notice" }, error.message));
     }
-    if (turn === list.turn) list.open.scrollTop = 0;
+    if (turn !== list.turn) return;
+    list.open.scrollTop = 0;
+    const match = list.params.get("match") && list.open.querySelector(".match-open");
+    if (match) match.scrollIntoView({ block: "nearest" });
+    else if (list.open.getBoundingClientRect().top < 0) window.scrollTo({ top: 0 });
   }
 
   /** Change what belongs to the open one alone, such as its heat map, in the address, without asking again. */

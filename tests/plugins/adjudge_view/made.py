@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from adjudge import Completion, Outcome, Problem, ReasoningPath, Records, Verdict, stable_id
+from adjudge import Completion, Order, Outcome, Problem, ReasoningPath, Records, Verdict, stable_id
 
 CONFIG: dict[str, Any] = {
     "model": "adjudge_arithmetic:model",
@@ -23,6 +24,9 @@ CONFIG: dict[str, Any] = {
 }
 SAID = (Outcome.FIRST, Outcome.SECOND, Outcome.TIE, Outcome.UNREADABLE, Outcome.TRUNCATED)
 WORDS = ("carry", "Übertrag", "sum", "hence", "İstanbul", "straße", "yes", "no", "🧮", '"quoted"', "back\\slash")
+
+
+ORDERS: tuple[Order, Order] = ("given", "swapped")
 
 
 def problem(number: int, of: str = "test") -> Problem:
@@ -60,10 +64,11 @@ def write_run(folder: Path, problems: int = 6, paths: int = 4) -> Path:
         _evaluation(folder, stage, problems, rng)
     rollouts, steps = Records(records / "1-grpo-rollouts.jsonl"), Records(records / "1-grpo-steps.jsonl")
     for step in (1, 2):
-        for number in (2 * step, 2 * step + 1):
-            of = problem(number, "train")
+        for place, order in enumerate(ORDERS):  # the first step has one problem in both orders, which are two groups
+            of = problem(2 * step + (place if step > 1 else 0), "train")
             for index in range(3):
-                rollouts.append(_rollout(of, path(of, f"rollout {step}", index, rng), step, rng))
+                made = replace(path(of, f"rollout {step} {order}", index, rng), order=order)
+                rollouts.append(_rollout(of, made, step, rng))
         steps.append({"id": f"step-{step}", "step": step, "total": 2, "loss": 0.5 / step, "reward": step / 2, "entropy": 0.1, "kl": None,
                       "logged": {"loss": 0.5 / step, "grad_norm": 1.0 * step, "learning_rate": 1e-4}})  # fmt: skip
     _paths(folder, problems, paths, rng)

@@ -84,7 +84,10 @@ def test_the_page_knows_that_it_is_a_copy_and_has_its_files(copied: tuple[Path, 
 
 
 def test_a_smaller_copy_has_whole_problems_the_same_in_every_stage(library: Library, tmp_path: Path) -> None:
-    data = read(export(library, tmp_path / "small", most=20).parent)
+    told: list[str] = []
+    data = read(export(library, tmp_path / "small", most=20, tell=told.append).parent)
+    assert told == [f"{run['run']}: {run['missing'][-1]}" for run in data["runs"]["runs"]]
+    assert all("This copy holds" in text for text in told)
     listed = data["runs/run/judgements"]
     assert (0 < listed["total"] <= 20, listed["of"]) == (True, 54)
     everything = library.judgements("run", Wanted(), 0, 500)["items"]

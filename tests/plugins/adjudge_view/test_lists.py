@@ -152,7 +152,8 @@ def test_groups_are_found_by_words_of_their_completions_and_sorted_by_spread(ope
     library, everything = opened
     rollouts = [one for one in everything if one.set == "rollouts"]
     for words in ("carry", "ÜBERTRAG", "2+2 train", "nowhere"):
-        expected = {f"1-grpo-rollouts/{one.row['step']}/{one.row['problem_id']}" for one in rollouts if words.lower() in one.text.lower()}
+        having = [one.row for one in rollouts if words.lower() in one.text.lower()]
+        expected = {f"1-grpo-rollouts/{row['step']}/{row['problem_id']}-{row['order']}" for row in having}
         found = library.groups("run", text=words)
         assert {one["id"] for one in found["items"]} == expected
     for one in library.groups("run", sort="-spread")["items"]:
