@@ -62,7 +62,8 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
 
     def make() -> SkippingGRPOTrainer:
         args = trl_config(options, stage)
-        here = samples_here(args)
+        # bitsandbytes lays 4-bit weights out for inference once they are evaluated on a CPU, and cannot train from that layout
+        here = samples_here(args) and not getattr(model, "is_quantized", False)
         copy = in_bfloat16(model, frozen=options.lora is not None) if here and args.bf16 else None
         made = SkippingGRPOTrainer(
             model=model,
