@@ -8,7 +8,7 @@ before. That share is weighed, for `aim: top`, by the chance of either one to be
 chance that the two are in the wrong order, pairs that have met least often first.
 
 Results chose the pairs, so the final ratings and intervals take the spread of skills as unknown: with a weak fixed prior they
-would claim too much (see `adjudge.bradley_terry`).
+would claim too much (see `adjudge.bradley_terry`). With `soft` a tie is an outcome of its own, by Davidson's model.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pydantic import Field
 
 from adjudge import Match, Outcome, Ranking
 
-from .ratings import Ratings, bradley_terry
-from .soft import SoftAggregator
+from .rated import RatedAggregator
+from .ratings import Ratings
 
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
@@ -34,7 +34,7 @@ SHARES = {"top": 0.35, "order": 0.5}
 """Default budgets as shares of a round robin."""
 
 
-class Active(SoftAggregator):
+class Active(RatedAggregator):
     """Pairs that settle most of the top or of the order, in batches, until sure enough; rated by Bradley-Terry."""
 
     use: Literal["active"] = "active"
@@ -55,12 +55,12 @@ class Active(SoftAggregator):
         results: list[tuple[Match, Outcome]] = []
         budget = self.matches(size) if size > 1 else 0
         while len(results) < budget:
-            beliefs = _Beliefs(bradley_terry(size, results, prior=self.prior), [match for match, _ in results], rng)
+            beliefs = _Beliefs(self.rate(size, results, prior=self.prior), [match for match, _ in results], rng)
             if results and beliefs.doubt(self.aim) <= 1 - self.confidence:
                 break
             matches = [beliefs.next_match(self.aim) for _ in range(min(self.batch or size // 2, budget - len(results)))]
             results += zip(matches, (yield matches), strict=True)
-        ratings = bradley_terry(size, results, prior=None)
+        ratings = self.rate(size, results, prior=None)
         return Ranking.best_first(ratings.values, rng, ratings.intervals)
 
     def matches(self, size: int) -> int:

@@ -25,8 +25,10 @@ from adjudge import (
 
 from .budget import Budget, BudgetTracker, StopReason
 from .match import MatchResult, OpenMatch
+from .rated import keeps_ties
 from .ratings import bradley_terry
 from .soft import is_soft, sent
+from .ties import davidson
 from .voting import Voting
 
 Rounds = Generator[list[Match], list[Outcome], Ranking]
@@ -42,7 +44,8 @@ class TournamentResult:
     stopped: StopReason | None = None
     """Which limit of the budget ended it; None when the scheme came to its end."""
     rated_by: str = ""
-    """Whose scale the ratings are on: the scheme's, or ``bradley-terry`` when it was stopped or a match was dropped."""
+    """Whose scale the ratings are on: the scheme's; when it was stopped or a match was dropped, ``bradley-terry``, or ``davidson`` where
+    the scheme takes ties for an outcome of their own."""
 
     def _repr_html_(self) -> str:
         from adjudge_report import ranking_html
@@ -171,17 +174,19 @@ class _Group:
     def _finish(self, ranking: Ranking | None) -> None:
         by = self.aggregator.use
         if ranking is None or any(one.dropped for one in self.history):
-            by = "bradley-terry"
-            ranking = rank_played(self.problem, self.history, stable_seed("ranking", self.problem.id, self.seed))
+            apart = keeps_ties(self.aggregator)
+            by = "davidson" if apart else "bradley-terry"
+            ranking = rank_played(self.problem, self.history, stable_seed("ranking", self.problem.id, self.seed), ties=apart)
         self.result = TournamentResult(self.problem, ranking, self.history, self.stopped, by)
 
 
-def rank_played(problem: Problem, played: Iterable[MatchResult], seed: int) -> Ranking:
+def rank_played(problem: Problem, played: Iterable[MatchResult], seed: int, *, ties: bool = False) -> Ranking:
     """The best ranking that these matches allow, whichever scheme asked for them: Bradley-Terry, on the Elo scale, with intervals.
 
-    The prior is left open, because a scheme may have chosen its pairs by earlier results."""
+    Davidson's model where `ties` are an outcome of their own. The prior is left open, because a scheme may have chosen its pairs by
+    earlier results."""
     results = [(one.match, sent(one)) for one in played if not one.dropped]
-    ratings = bradley_terry(len(problem.answers), results, prior=None)
+    ratings = (davidson if ties else bradley_terry)(len(problem.answers), results, prior=None)
     return Ranking.best_first(ratings.values, random.Random(seed), ratings.intervals)
 
 

@@ -12,29 +12,25 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Generator, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from adjudge import Match, Outcome, Ranking
 
-from .ratings import Ratings, bradley_terry
+from .rated import RatedAggregator
+from .ratings import Ratings
 from .round_robin import all_pairs
-from .soft import SoftAggregator
-from .ties import davidson
 
 Result = tuple[Match, Outcome]
 
 
-class Elo(SoftAggregator):
-    """All pairs meet; rated on the Elo scale, by Bradley-Terry or by online updates."""
+class Elo(RatedAggregator):
+    """All pairs meet; rated on the Elo scale, by Bradley-Terry or by online updates, for which a tie is half a win each way."""
 
-    later: ClassVar[frozenset[str]] = SoftAggregator.later | {"ties"}
     use: Literal["elo"] = "elo"
     rating: Literal["bradley-terry", "online"] = "bradley-terry"
     """Most probable skills given all results at once, or Elo's update after each result in shuffled order."""
-    ties: Literal["half-wins", "davidson"] | None = None
-    """Bradley-Terry only: a tie is half a win each way, or an outcome of its own by Davidson's model; None = the second where `soft`."""
     meetings: Annotated[int, Field(ge=1)] = 1
     """How often each pair meets; slots alternate between meetings."""
     prior: Annotated[float, Field(gt=0)] = 0.01
@@ -53,8 +49,7 @@ class Elo(SoftAggregator):
         results = list(zip(matches, (yield matches), strict=True))
         if self.rating == "online":
             return Ranking.best_first(self._online(size, results, rng), rng)
-        rate = davidson if self.ties == "davidson" or (self.ties is None and self.soft) else bradley_terry
-        ratings = rate(size, results, prior=self.prior)
+        ratings = self.rate(size, results, prior=self.prior)
         return Ranking.best_first(ratings.values, rng, ratings.intervals)
 
     def _online(self, size: int, results: Sequence[Result], rng: random.Random) -> list[float]:

@@ -18,11 +18,10 @@ from pydantic import Field
 
 from adjudge import Match, Outcome, Ranking
 
-from .ratings import bradley_terry
-from .soft import SoftAggregator
+from .rated import RatedAggregator
 
 
-class Pivot(SoftAggregator):
+class Pivot(RatedAggregator):
     """A ring, then all against its best; rated by Bradley-Terry."""
 
     use: Literal["pivot"] = "pivot"
@@ -36,11 +35,11 @@ class Pivot(SoftAggregator):
         seats = rng.sample(range(size), size)
         ring = list(zip(seats, seats[1:] + seats[:1], strict=True))[: size if size > 2 else size - 1]
         yield from _play(results, ring)
-        leaders = Ranking.best_first(bradley_terry(size, results, prior=PRIOR).values, rng).order[: self.pivots]
+        leaders = Ranking.best_first(self.rate(size, results, prior=PRIOR).values, rng).order[: self.pivots]
         yield from _play(results, _unmet(results, _against(leaders, size), rng))
         while last := list(_unmet(results, _neighbours(_unbeaten(size, results)), rng)):
             yield from _play(results, last)
-        ratings = bradley_terry(size, results, prior=None)
+        ratings = self.rate(size, results, prior=None)
         return Ranking.best_first(ratings.values, rng, ratings.intervals)
 
 

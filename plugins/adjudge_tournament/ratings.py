@@ -16,6 +16,8 @@ Z = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
 SPREADS = tuple(10 ** (step / 4.5 - 1) for step in range(10))
 """Standard deviations of skills, 0.1 to 10 nats, among which results decide when no prior is given."""
+OPEN = tuple(1 / (2 * spread**2) for spread in SPREADS)
+"""Weights of the penalty that these spreads come to."""
 Result: TypeAlias = tuple[Match, Outcome]
 """A match and how it ended: first, second or tie."""
 _POINTS = {Outcome.FIRST: 1.0, Outcome.TIE: 0.5}
@@ -55,15 +57,20 @@ def bradley_terry(size: int, results: Sequence[Result] | Array, *, prior: float 
 
     Values are rounded to a thousandth of a point, far above the optimiser's error, so that equal records give equal ratings.
     Raises `ValueError` for an outcome that is a failure of the judge."""
-    import numpy as np
 
     if size == 0:
         return Ratings((), (), ())
     wins_NN, ties = _wins(size, results)
-    priors = [1 / (2 * spread**2) for spread in SPREADS] if prior is None else [max(prior, 1e-9)]
+    priors = [*OPEN] if prior is None else [max(prior, 1e-9)]
     if prior is None:  # matches that vary less by their draws say more, about the spread of skills too
         wins_NN, ties = wins_NN / _fit(wins_NN, 0.01, ties).dispersion, 0
-    fits = [_fit(wins_NN, one, ties) for one in priors]
+    return averaged(priors, [_fit(wins_NN, one, ties) for one in priors])
+
+
+def averaged(priors: Sequence[float], fits: Sequence["Fit"]) -> Ratings:
+    """One fit as ratings; of several, each under its own prior, means and quantiles, weighted by how well each explains the results."""
+    import numpy as np
+
     # Spreads stand for ranges that grow with them, so equal chances per nat weigh by the spread.
     log_S = np.array([fit.log_evidence for fit in fits]) - np.log(priors) / 2
     weight_S = np.exp(log_S - log_S.max()) / np.exp(log_S - log_S.max()).sum()
@@ -80,7 +87,7 @@ def bradley_terry(size: int, results: Sequence[Result] | Array, *, prior: float 
     )
 
 
-class _Fit(NamedTuple):
+class Fit(NamedTuple):
     """The normal approximation of what is known about skills under one prior."""
 
     skill_N: Array
@@ -108,7 +115,7 @@ def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, float]:
     return won_NN + lost_NN.T, float((4 * points_M * (1 - points_M)).sum())
 
 
-def _fit(wins_NN: Array, prior: float, ties: float = 0) -> _Fit:
+def _fit(wins_NN: Array, prior: float, ties: float = 0) -> Fit:
     """Newton's method. Steps are at most 2 nats, beyond which the curvature says nothing; the loss being convex, they arrive."""
     import numpy as np
 
@@ -128,7 +135,7 @@ def _fit(wins_NN: Array, prior: float, ties: float = 0) -> _Fit:
     matches, variance = met_NN.sum() / 2, (hessian_NN.trace() - 2 * prior * size) / 2
     dispersion = (matches * (1 - ties / max(ties, 4 * variance)) + 1) / (matches + 1) if ties else 1.0
     covariance_NN = dispersion * inverse_NN + (1 - dispersion) * 2 * prior * inverse_NN @ inverse_NN
-    return _Fit(skill_N, covariance_NN, evidence, dispersion)
+    return Fit(skill_N, covariance_NN, evidence, dispersion)
 
 
 def _derivatives(skill_N: Array, wins_NN: Array, met_NN: Array, prior: float) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjudge import (
+    Aggregator,
     Completion,
     Judge,
     JudgeRequest,
@@ -26,8 +27,8 @@ from adjudge import (
     bradley_terry,
     play,
 )
-from adjudge.testing import completion_of
-from adjudge_tournament import Elo, Ratings, SoftOutcome, davidson
+from adjudge.testing import completion_of, play_with
+from adjudge_tournament import Active, Budget, Elo, Pivot, Ratings, SoftOutcome, TournamentResult, davidson
 
 FIRST, SECOND, TIE = Outcome.FIRST, Outcome.SECOND, Outcome.TIE
 NU = 0.6
@@ -127,6 +128,65 @@ def test_intervals_hold_what_they_say_where_a_quarter_of_the_matches_is_tied() -
     assert 0.92 <= held / all_of <= 0.98
 
 
+def test_an_unknown_spread_finds_the_same_lead_and_is_bradley_terry_without_ties() -> None:
+    decided = [(Match(0, 1), FIRST)] * 70 + [(Match(0, 1), SECOND)] * 30
+    tied = [*decided, *[(Match(1, 0), TIE)] * 100]
+    alone, found = bradley_terry(2, decided, prior=None), davidson(2, tied, prior=None)
+    assert apart(found) == pytest.approx(apart(alone), abs=2)
+    assert apart(bradley_terry(2, tied, prior=None)) < apart(alone) - 50, "half wins draw them together"
+    assert davidson(2, decided, prior=None) == alone
+
+
+def test_its_intervals_hold_where_results_chose_the_pairs() -> None:
+    """`active` meets whom earlier results put on top; a third of its matches is tied."""
+    held, all_of, ties = 0, 0, 0
+    for seed in range(40):
+        rng = random.Random(seed)
+        skills = [rng.gauss(0, 1) for _ in range(8)]
+        mean = sum(skills) / len(skills)
+
+        def decide(first: int, second: int, rng: random.Random = rng, skills: list[float] = skills) -> Outcome:
+            lead = skills[first] - skills[second]
+            return rng.choices((FIRST, SECOND, TIE), [math.exp(lead / 2), math.exp(-lead / 2), 1.2])[0]
+
+        scheme = Active(budget=60, confidence=0.9999, ties="davidson")
+        results: list[tuple[Match, Outcome]] = []
+
+        def noted(first: int, second: int, decide: Any = decide, results: Any = results) -> Outcome:
+            outcome: Outcome = decide(first, second)
+            results.append((Match(first, second), outcome))
+            return outcome
+
+        ranking, _ = play_with(scheme, 8, noted, seed)
+        assert ranking.ratings == davidson(8, results, prior=None).values
+        ties += sum(outcome is TIE for _, outcome in results)
+        for skill, (low, high) in zip(skills, ranking.intervals, strict=True):
+            held += low <= 1000 + Ratings.SCALE * (skill - mean) <= high
+            all_of += 1
+    assert ties > 600
+    assert 0.92 <= held / all_of <= 0.99
+
+
+@pytest.mark.parametrize("kind", [Active, Pivot])
+def test_active_and_pivot_take_it_where_soft_and_when_told(kind: Any) -> None:
+    def rated(**options: Any) -> tuple[tuple[float, ...], list[Any]]:
+        results: list[Any] = []
+
+        def decide(first: int, second: int) -> Outcome:
+            outcome = TIE if {first, second} in ({0, 1}, {2, 3}) else FIRST if first > second else SECOND
+            results.append((Match(first, second), outcome))
+            return outcome
+
+        ranking, _ = play_with(kind(**options), 4, decide, 3)
+        return ranking.ratings, results
+
+    plain, results = rated()
+    assert plain == rated(ties="half-wins")[0] == rated(soft=True, ties="half-wins")[0] == bradley_terry(4, results, prior=None).values
+    soft_ones, others = rated(soft=True)
+    assert soft_ones == rated(ties="davidson")[0] == davidson(4, others, prior=None).values
+    assert soft_ones != plain
+
+
 def test_elo_takes_it_where_soft_and_when_told() -> None:
     results = {(0, 1): FIRST, (0, 2): TIE, (1, 2): TIE}
 
@@ -180,3 +240,19 @@ def test_votes_that_say_tie_reach_the_ratings_as_ties() -> None:
     results = [(one.match, soft(one.points, one.tied)) for one in result.played]
     assert result.ranking.ratings == pytest.approx(davidson(4, results).values, abs=0.01)
     assert result.ranking.order[0] == 2
+
+
+def test_a_stopped_tournament_keeps_to_its_scheme() -> None:
+    group = Problem("g", "larger?", ("0.3", "0.30", "0.9", "0.1"))
+
+    def stopped(scheme: Aggregator) -> TournamentResult:
+        [result] = play([group], scheme, Numbers(), cast("Session", Silent()), budget=Budget(matches=5))
+        assert result.stopped == "matches"
+        return result
+
+    soft_one, hard = stopped(Elo(soft=True, meetings=2)), stopped(Elo(meetings=2))
+    assert (soft_one.rated_by, hard.rated_by) == ("davidson", "bradley-terry")
+    results = [(one.match, soft(one.points, one.tied)) for one in soft_one.played]
+    assert any(one.tied for one in soft_one.played)
+    assert soft_one.ranking.ratings == pytest.approx(davidson(4, results, prior=None).values, abs=0.01)
+    assert stopped(Elo(soft=True, ties="half-wins", meetings=2)).rated_by == "bradley-terry"
