@@ -1,7 +1,8 @@
 """Rows of Parquet and Arrow files, batch by batch, and of the folders that `datasets` writes with ``save_to_disk``.
 
-`datasets` stores a column of mixed types as JSON: a text such as ``plain`` is quoted there, and the text ``42`` is not. Both are read as
-the texts that they were; what was the text ``null`` cannot be told from nothing any more.
+`datasets` stores a column of mixed types as JSON, or a field of messages whose content is a text here and a list of parts there: the text
+``plain`` is quoted there, and the text ``42`` is not. Both are read as the texts that they were; what was the text ``null`` cannot be told
+from nothing any more. (datasets 5.2 itself makes numbers of some texts, and pandas keeps the quotes.)
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .texts import Placed
 
 SUFFIXES = {".parquet": "Parquet", ".arrow": "Arrow", ".feather": "Arrow"}
 ROWS_AT_ONCE = 256
+JSON = "arrow.json"
+"""What Arrow calls the type of a cell that holds JSON."""
 
 
 def rows_of_columns(file: FilePath, kind: str) -> Iterator[Placed]:
@@ -29,10 +32,10 @@ def rows_of_columns(file: FilePath, kind: str) -> Iterator[Placed]:
     try:
         number = 0
         for batch in _of_parquet(file) if kind == ".parquet" else _of_arrow(file):
-            stored = [field.name for field in batch.schema if getattr(field.type, "extension_name", "") == "arrow.json"]
+            stored = {field.name: field.type for field in batch.schema if JSON in str(field.type)}
             for row in batch.to_pylist():
                 number += 1
-                yield f"row {number}", {**row, **{name: _plain(row[name]) for name in stored}}
+                yield f"row {number}", {**row, **{name: _read(row[name], kind) for name, kind in stored.items()}}
     except FileNotFoundError:
         raise DataError(f"{file}: no such file.\n  Remedy: check the path.") from None
     except (OSError, pyarrow.ArrowException) as error:
@@ -86,10 +89,17 @@ def _of_arrow(file: FilePath) -> Iterator[Any]:
             yield from (batch.slice(start, ROWS_AT_ONCE) for start in range(0, batch.num_rows, ROWS_AT_ONCE))
 
 
-def _plain(stored: str | None) -> Any:
+def _read(value: Any, kind: Any) -> Any:
+    """A value of this Arrow type, with what is stored as JSON anywhere in it read."""
+    if isinstance(value, str) and getattr(kind, "extension_name", "") == JSON:
+        return _plain(value)
+    if isinstance(value, dict):
+        return {name: _read(one, kind.field(name).type) for name, one in value.items()}
+    return [_read(one, kind.value_type) for one in value] if isinstance(value, list) else value
+
+
+def _plain(stored: str) -> Any:
     """What a cell of JSON holds; a number or a truth value stays the text that it may have been."""
-    if stored is None:
-        return None
     try:
         found = json.loads(stored)
     except ValueError:

@@ -138,6 +138,19 @@ def test_texts_of_a_column_of_mixed_types_stay_texts(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path / "saved")) == TALK
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "saved"])
+def test_contents_of_messages_of_mixed_types_stay_texts(tmp_path: Path, name: str) -> None:
+    """`datasets` keeps the contents alone as JSON, inside a list of messages; read as they lie there, they have quotes."""
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    contents = ["plain", 'with "quotes"', "two\nlines", "42", [{"type": "text", "text": "in parts"}], None]
+    rows = [{"prompt": [{"role": "user", "content": content}], "chosen": "plain"} for content in contents]
+    mixed = datasets.Dataset.from_list(rows, on_mixed_types="use_json")
+    assert mixed[3]["prompt"] != rows[3]["prompt"], "the number 42"
+    mixed.to_parquet(tmp_path / name) if name.endswith("parquet") else mixed.save_to_disk(tmp_path / name)
+    assert list(read_rows(tmp_path / name)) == rows
+
+
 def test_a_folder_and_a_pattern_are_files_of_one_split(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name, row in (("train-00000.jsonl", ROWS[0]), ("train-00001.jsonl", ROWS[1]), ("test-00000.jsonl", ROWS[2])):
