@@ -1,11 +1,16 @@
 """A model with a value head, loaded through transformers: one number for each chat.
 
+transformers reads the head at the last token that is not the padding of the model's configuration. Where that names none, this is a chat's
+last token, also here: padding is a token with which no chat of the batch ends. (TRL 1.16 would take the token that ends a text, and so read
+the score before the end.) A model whose padding is the token that ends a text was trained to be read before it, and is.
+
 Shapes: B chats of a batch, T tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path as FilePath
 
 import torch
@@ -28,12 +33,14 @@ class ValueHead:
         self.tokenizer = load_tokenizer(folder)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = AutoModelForSequenceClassification.from_pretrained(folder, dtype="auto").to(self.device).eval()
-        if self.model.config.pad_token_id is None:
-            self.model.config.pad_token_id = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id
+        self.config = self.model.config.get_text_config()
+        self.pads_itself = self.config.pad_token_id is not None
 
     def __call__(self, chats: Sequence[list[Message]]) -> list[float]:
         rows = [self.tokenizer.apply_chat_template(chat, tokenize=True, return_dict=False) for chat in chats]
-        pad, width = self.model.config.pad_token_id, max(map(len, rows))
+        if not self.pads_itself:
+            self.config.pad_token_id = next(token for token in count() if token not in {row[-1] for row in rows})
+        pad, width = self.config.pad_token_id, max(map(len, rows))
         ids_BT = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self.device)
         mask_BT = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
         with torch.inference_mode():

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, PathScorer, Plugins, Problem, ReasoningPath, Run, RunConfig, Score, Session, open_judge, validate
+from adjudge import ConfigError, Message, PathScorer, Plugins, Problem, ReasoningPath, Run, RunConfig, Score, Session, open_judge, validate
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_eligibility import Reference
 from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Longest, RStar, Shortest
 from adjudge_scorers import ByModel, Combine, Entropy, PathGain, Prm, ReferenceLogprob
 from adjudge_scorers.combined import ranks, z_scores
+from adjudge_scorers.value_head import ValueHead
 
 from .conftest import PROBLEM, path_with
 
@@ -119,6 +120,26 @@ def test_a_value_head_scores_prompt_and_judgement(embedded: FilePath, tmp_path: 
         prompt = judge.options.render(SUM, "given")
     for text, value in zip(texts, found, strict=True):
         ids = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": text}], return_dict=False)
+        with torch.inference_mode():
+            assert value == pytest.approx(float(model.eval()(torch.tensor([ids])).logits[0, 0]), abs=1e-5)
+
+
+def test_a_value_head_without_padding_is_read_at_the_end(embedded: FilePath, tmp_path: FilePath) -> None:
+    """Its chats end with the token that the tokenizer pads with: in a batch each has the number that it has alone."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(embedded, pad_token="<|im_end|>")
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}<|im_end|>{% endfor %}"
+    model = AutoModelForSequenceClassification.from_pretrained(embedded, num_labels=1, pad_token_id=None)
+    model.save_pretrained(tmp_path / "head")
+    tokenizer.save_pretrained(tmp_path / "head")
+    chats: list[list[Message]] = [[{"role": "user", "content": text}] for text in ("7+8", "7+8=15 \\boxed{Assistant 1}", "")]
+    found = ValueHead(tmp_path / "head", "cpu", "here")(chats)
+    for chat, value in zip(chats, found, strict=True):
+        ids = tokenizer.apply_chat_template(chat, return_dict=False)
+        assert ids[-1] == tokenizer.pad_token_id
         with torch.inference_mode():
             assert value == pytest.approx(float(model.eval()(torch.tensor([ids])).logits[0, 0]), abs=1e-5)
 
