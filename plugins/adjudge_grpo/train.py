@@ -85,7 +85,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list
     rewards.end_of_turn = set(trainer.eos_token_ids)
     rewards.token_offsets = TokenOffsets(tokenizer)
     rewards.opened = opened_by_template(trainer.processing_class)
-    fit(trainer, stage, last)
+    fit(trainer, stage, last, options.lora)
     stage.process_group.barrier()  # the main process has written its last step
     steps = list(rewards.steps)
     if not rewards.decided and not done:

@@ -154,7 +154,7 @@ def reinforce(options: Policy, own: StageContext, tokenizer: Any, questions: Que
 
     trainer = start_trainer(own, make, options.trl)
     trainer.stage = own
-    fit(trainer, own, last)
+    fit(trainer, own, last, options.lora)
     own.process_group.barrier()
     folder = save(trainer, own, start, options.lora, options.trl)
     if own.process_group.is_main_process:

@@ -74,7 +74,7 @@ def fine_tune(options: Sft, stage: StageContext, start: FilePath, tokenizer: Any
 
     trainer = start_trainer(stage, make, options.trl)
     trainer.stage = stage
-    fit(trainer, stage, last)
+    fit(trainer, stage, last, options.lora)
     return save(trainer, stage, start, options.lora, options.trl)
 
 

@@ -19,7 +19,8 @@ class Lora(Options):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of an adapter's inputs that are left out in training."""
     target_modules: str | list[str] = "all-linear"
-    """Which modules get adapters, by the ends of their names, or as a pattern; ``all-linear`` = every linear layer but the head."""
+    """Which modules get adapters, by the ends of their names, or as a pattern; ``all-linear`` = every linear layer but the head,
+    and a warning names those that peft leaves out of a model of experts."""
     quantised: bool = False
     """QLoRA: the model's own weights are held in 4 bits (NF4) while adapters are trained; takes bitsandbytes."""
     merge: bool = True

@@ -21,6 +21,8 @@ from adjudge_engines import gains_by_bfloat16
 from .adapters import LESS
 from .checkpoints import checkpoint_folder
 from .failures import as_job_error, one_cause
+from .left_out import tell_left_out
+from .lora import Lora
 from .pickles import check_reader, read_as_data
 from .stopping import sigterm_put_off
 from .whole_weights import gathered_by_deepspeed
@@ -78,14 +80,18 @@ def start_trainer(stage: StageContext, make: Callable[[], Made], table: Mapping[
         ) from error
 
 
-def fit(trainer: Any, stage: StageContext, last: FilePath | None) -> None:
+def fit(trainer: Any, stage: StageContext, last: FilePath | None, lora: Lora | None = None) -> None:
     """Train, from this checkpoint where there is one. SIGTERM ends the step, saves a checkpoint, and stops.
+
+    What `lora` leaves out of all linear layers is told.
 
     Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used, and `ConfigError`
     where DeepSpeed is set to have its checkpoints read past torch.
     """
     remedy = "lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
     trainer.remove_callback(PrinterCallback)
+    if lora is not None and lora.target_modules == "all-linear" and trainer.is_world_process_zero():
+        tell_left_out(trainer.model, stage)
     check_reader(trainer)
     gathered_by_deepspeed(trainer)
     with sigterm_put_off() as asked, as_job_error(stage, "a training step", remedy), read_as_data(trainer, stage, last), one_cause():
