@@ -2,7 +2,7 @@
 
 Builds sdist and wheel into ``dist/``, builds the wheel once more from the sdist, and installs it into fresh environments: bare, with
 ``[openai]`` against an endpoint on loopback, and with ``[train]``, which trains the demo. ``--quick`` leaves out what takes minutes.
-Reports of known vulnerabilities and of licences come from pip-audit and pip-licenses, in an environment of their own.
+cffconvert, pip-licenses and pip-audit, which check citation, licences and known vulnerabilities, have environments of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tempfile
 import threading
 import venv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,13 +37,19 @@ with open(sys.argv[1], "w") as file:
         print(json.dumps({"prompt": prompt, "texts": ["It is right. \\\\boxed{Assistant 1}"]}), file=file)
 """
 """Writes a text for every pair of a group, as a judge's that names whatever it is shown first."""
-FREE = re.compile(r"Apache|MIT|BSD|ISC|Python|PSF|MPL|Mozilla|Unlicense|CC0|Zlib|HPND|NVIDIA|0BSD|CNRI", re.IGNORECASE)
-"""Licences that a user of an Apache-2.0 package may take along; anything else is listed to be looked at."""
+FREE = re.compile(
+    r"\b(?:Apache|MIT|0?BSD|BSL|Boost|ISC|ISCL|Python|PSF|MPL|Mozilla|Unlicense|CC0|Zlib|HPND|NVIDIA|DFSG approved)\b", re.IGNORECASE
+)
+"""Licences that a user of an Apache-2.0 package may take along."""
 
 LOWEST = ("core/test_config.py", "core/test_hooks.py", "core/cli/test_cli_run.py", "plugins/adjudge_engines/test_hf.py",
           "plugins/adjudge_engines/test_openai.py", "plugins/adjudge_judges", "plugins/adjudge_rstar/test_token_logprobs.py",
           "plugins/adjudge_serve/test_routes.py", "plugins/adjudge_trl")  # fmt: skip
 """Tests that meet every dependency of the extras."""
+
+
+BARE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""Environment variables of every program: what is checked is the wheel, and no checkout on ``PYTHONPATH``."""
 
 
 class Missed(Exception):
@@ -52,7 +58,8 @@ class Missed(Exception):
 
 def said(command: Sequence[str | Path], **more: object) -> str:
     """What a command prints; raises `Missed` with its last lines where it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
+    how = {"env": BARE, **more}
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **how)  # type: ignore[call-overload]
     if done.returncode:
         raise Missed(f"{Path(command[0]).name} ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
     return str(done.stdout)
@@ -69,6 +76,12 @@ def version() -> str:
     return name[1]
 
 
+def cited() -> str:
+    """CITATION.cff is what the Citation File Format wants."""
+    with environment(["cffconvert"]) as programs:
+        return said([programs / "cffconvert", "--validate", "-i", ROOT / "CITATION.cff"]).strip().splitlines()[-1]
+
+
 def clean() -> str:
     """Everything is committed."""
     if changed := said(["git", "status", "--short"], cwd=ROOT):
@@ -79,13 +92,13 @@ def clean() -> str:
 def built() -> str:
     """sdist and wheel, and the wheel that is built from the sdist is the same."""
     shutil.rmtree(DIST, ignore_errors=True)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-    said([sys.executable, "-m", "hatchling", "build", "-d", DIST], cwd=ROOT, env=environment)
+    fixed = {**BARE, "SOURCE_DATE_EPOCH": "1700000000"}
+    said([sys.executable, "-m", "hatchling", "build", "-d", DIST], cwd=ROOT, env=fixed)
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(next(DIST.glob("*.tar.gz"))) as packed:
             packed.extractall(folder, filter="data")
         [source] = Path(folder).iterdir()
-        said([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", Path(folder) / "again"], cwd=source, env=environment)
+        said([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", Path(folder) / "again"], cwd=source, env=fixed)
         [ours], [again] = DIST.glob("*.whl"), (Path(folder) / "again").glob("*.whl")
         digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (ours, again)]
     if digests[0] != digests[1]:
@@ -94,16 +107,19 @@ def built() -> str:
 
 
 @contextmanager
-def installed(extras: str, *more: str) -> Iterator[Path]:
-    """The folder of programs of a fresh environment with the wheel and these extras."""
+def environment(*installs: Sequence[str | Path]) -> Iterator[Path]:
+    """The folder of programs of a fresh environment, after these calls of ``pip install``."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         programs = Path(folder) / "bin"
-        pip = [programs / "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
-        for packages in ([*more], [f"{next(DIST.glob('*.whl'))}{extras}"]):
-            if packages:
-                said([*pip, *packages])
+        for packages in installs:
+            said([programs / "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
         yield programs
+
+
+def installed(extras: str, *more: str) -> AbstractContextManager[Path]:
+    """A fresh environment with the wheel and these extras, in the versions that the suite passes with; `more` goes first."""
+    return environment(*(["-c", ROOT / "constraints.txt", one] for one in (*more, f"{next(DIST.glob('*.whl'))}{extras}")))
 
 
 class Judge(http.server.BaseHTTPRequestHandler):
@@ -134,7 +150,7 @@ def bare() -> str:
         rank = [programs / "adjudge", "rank", "--json", "--judge", "rrm", "--engine"]
         ranked = json.loads(said([*rank, f"{{use: replay, file: {texts}}}"], input=GROUP, cwd=folder))
         refused = subprocess.run([str(one) for one in [*rank, "{use: openai, base_url: 'http://127.0.0.1:9/v1', model: judge}"]],
-                                 input=GROUP, capture_output=True, text=True, check=False, cwd=folder)  # fmt: skip
+                                 input=GROUP, capture_output=True, text=True, check=False, cwd=folder, env=BARE)  # fmt: skip
         if refused.returncode != 2 or "adjudge[openai]" not in refused.stderr:
             raise Missed(f"an endpoint without its extra: {refused.returncode}, {refused.stderr[-500:]}")
         return f"order {ranked['order']}; an endpoint is refused with its remedy"
@@ -165,45 +181,56 @@ def demo() -> str:
 
 def lowest() -> str:
     """The lower ends of the version ranges: with the oldest release that each allows, the fast tests of some plugins pass."""
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        programs, chosen = Path(folder) / "bin", Path(folder) / "lowest.txt"
-        said([programs / "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
-        extras = [word for extra in ("train", "openai", "peft", "gguf", "serve") for word in ("--extra", extra)]
-        said(
-            [programs / "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *extras, "pyproject.toml", "-o", chosen],
-            cwd=ROOT,
-        )
-        install = [programs / "uv", "pip", "install", "--quiet", "--python", programs / "python"]
+    with environment(["uv"]) as programs:
+        chosen = programs.parent / "lowest.txt"
+        extras = [word for extra in ("train", "openai", "peft", "gguf", "serve", "view", "data") for word in ("--extra", extra)]
+        compiled = ["pip", "compile", "--quiet", "--resolution", "lowest-direct", *extras, "pyproject.toml", "-o", chosen]
+        said([programs / "uv", *compiled], cwd=ROOT)
+        install = [programs / "uv", "pip", "install", "--quiet", "--python", programs / "python", "-c", chosen]
         said([*install, "-r", chosen, next(DIST.glob("*.whl")), "pytest", "pytest-timeout", "hypothesis", "jsonschema"])
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         tests = [f"tests/{place}" for place in LOWEST]
-        done = said([programs / "python", "-m", "pytest", "-q", "-m", "not slow", *tests], cwd=ROOT, env=environment)
+        done = said([programs / "python", "-m", "pytest", "-q", "-m", "not slow", *tests], cwd=ROOT)
         oldest = [line for line in chosen.read_text().splitlines() if line.startswith(("torch=", "trl=", "transformers=", "numpy="))]
     return f"{', '.join(oldest)}: {done.splitlines()[-1]}"
 
 
-def audit() -> str:
-    """No dependency has a vulnerability that is known, and every licence may be taken along."""
-    with installed("[train,openai,serve]", "torch", "pip-audit", "pip-licenses") as programs:
+def free(licence: str) -> bool:
+    """Whether it may be taken along: each of several licences that hold together, one of several to choose from."""
+    together = re.split(r"\bAND\b|;", licence)
+    return all(any(FREE.search(choice) for choice in re.split(r"\bOR\b", part)) for part in together)
+
+
+def licences() -> str:
+    """The licence of every package that the extras bring may be taken along; all stand in ``dist/licences.json``."""
+    with installed("[train,openai,serve,view,peft,gguf]", "torch", "pip-licenses") as programs:
         found = json.loads(said([programs / "pip-licenses", "--format", "json"]))
-        odd = [f"{one['Name']} ({one['License']})" for one in found if not FREE.search(one["License"]) and one["Name"] != "adjudge"]
-        (DIST / "licences.json").write_text(json.dumps(found, indent=1) + "\n")
-        known = subprocess.run([str(programs / "pip-audit"), "--format", "json"], capture_output=True, text=True, check=False, timeout=600)
-        if not known.stdout:
-            raise Missed(f"pip-audit could not ask: {known.stderr[-300:]}")
-        told = json.loads(known.stdout)["dependencies"]
-        bad = [f"{one['name']} {one['version']}" for one in told if one.get("vulns")]
-        unknown = [one["name"] for one in told if "skip_reason" in one and one["name"] != "adjudge"]
-    if len(unknown) > 1:  # torch's CPU build may be one that the index does not know
-        raise Missed(f"nothing is known of {len(unknown)} of {len(told)} packages, such as {unknown[0]}: ask where the index tells")
-    if bad:
+    (DIST / "licences.json").write_text(json.dumps(found, indent=1) + "\n")
+    if odd := [f"{one['Name']} ({one['License']})" for one in found if not free(one["License"])]:
+        raise Missed(f"to be looked at: {', '.join(odd)}")
+    return f"{len(found)} packages"
+
+
+def audit() -> str:
+    """No version of ``constraints.txt`` has a vulnerability that is known."""
+    asked = ["--format", "json", "--progress-spinner", "off", "--no-deps", "--disable-pip", "-r", str(ROOT / "constraints.txt")]
+    with environment(["pip-audit"]) as programs:
+        told = subprocess.run([str(programs / "pip-audit"), *asked], capture_output=True, text=True, check=False, env=BARE)
+    found = json.loads(told.stdout)["dependencies"] if told.stdout else []
+    silent = [one for one in found if "skip_reason" in one]
+    if bad := [f"{one['name']} {one['version']} ({one['vulns'][0]['id']})" for one in found if one.get("vulns")]:
         raise Missed(f"known vulnerabilities: {', '.join(bad)}")
-    return f"{len(found)} packages; to be looked at: {', '.join(odd) or 'none'}"
+    if silent or not found:
+        count = f"{len(silent)} of the {len(found)}" if found else "any of the"
+        raise Missed(
+            f"pip-audit got no answer about {count} packages of constraints.txt, so nothing is known of vulnerabilities in them;"
+            " run `python .ci/release.py --only audit` on a machine that reaches PyPI itself and not a mirror of its files"
+        )
+    return f"no known vulnerability in {len(found)} packages"
 
 
 LINES: tuple[tuple[Callable[[], str], bool], ...] = (
-    (version, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (lowest, True), (audit, True),
+    (version, False), (cited, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (lowest, True),
+    (licences, True), (audit, True),
 )  # fmt: skip
 """The checklist; the second says whether a line takes minutes."""
 

@@ -53,12 +53,19 @@ def stage(folder: Path) -> None:
     for file in {*here, Path("docs/site.css"), Path("docs/iframe-worker.js"), *(file for page in here for file in linked(page))}:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, folder / file)
+    for page in here:
+        (folder / page).write_text(unbroken((ROOT / page).read_text(encoding="utf-8")), encoding="utf-8")
     for file in ROOT.glob("docs/notebooks/*.ipynb"):
         (folder / "docs/notebooks").mkdir(exist_ok=True)
         (folder / "docs/notebooks" / f"{file.stem}.md").write_text(notebook_page(file), encoding="utf-8")
     (folder / "reference").mkdir()
     for name, text in {"commands": commands_page(), "python": python_page(), "records": records_page()}.items():
         (folder / "reference" / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def unbroken(text: str) -> str:
+    """A page in whose tables a number and its interval stay on one line."""
+    return re.sub(r"^\|.*", lambda row: row[0].replace(" ± ", "\u00a0±\u00a0"), text, flags=re.MULTILINE)
 
 
 def notebook_page(file: Path) -> str:
