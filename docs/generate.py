@@ -364,12 +364,18 @@ PAGES: dict[str, Callable[[Plugins], str]] = {
 }
 
 
+@cache
+def generated() -> dict[str, str]:
+    """Every page's text by its name; the code it is made from stays as it is while this process runs."""
+    plugins = Plugins.load(autoload=False)
+    return {name: page(plugins) for name, page in PAGES.items()}
+
+
 def main(arguments: Sequence[str], folder: Path = HERE) -> int:
     """Write the pages; with ``--check`` write nothing and return 1 when one is stale."""
-    plugins = Plugins.load(autoload=False)
     stale = []
-    for name, page in PAGES.items():
-        file, text = folder / name, page(plugins)
+    for name, text in generated().items():
+        file = folder / name
         if "--check" not in arguments:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")

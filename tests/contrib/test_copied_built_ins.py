@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PLUGINS = ("adjudge_sft", "adjudge_tournament")
 PYPROJECT = """[build-system]
 requires = ["hatchling>=1.27"]
 build-backend = "hatchling.build"
@@ -34,9 +35,9 @@ print(sorted(name for (_, name), entry in plugins.entries.items() if entry.sourc
 
 
 def python(arguments: list[str], cwd: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """A Python that has the distribution on its path."""
+    """A Python that has the distributions on its path, and whose pytest has no plugins of others."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ADJUDGE_", "PYTEST_", "PYTHONPATH"))}
-    environment = {**clean, "PYTHONPATH": str(site)}
+    environment = {**clean, "PYTHONPATH": str(site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=cwd, env=environment)
 
 
@@ -45,7 +46,8 @@ class Copied:
 
     def __init__(self, plugin: str, folder: Path) -> None:
         self.package = plugin.replace("adjudge_", "adjudge_other_")
-        self.folder, self.site = folder / "source", folder / "site"
+        self.distribution = self.package.replace("_", "-")
+        self.folder = folder / self.distribution
         sources = [ROOT / "plugins" / plugin, ROOT / "tests" / "plugins" / plugin]
         text = "".join(file.read_text(encoding="utf-8") for file in sources[0].rglob("*.py"))
         self.uses = USE.findall(text)
@@ -57,7 +59,7 @@ class Copied:
             file.write_text(self.renamed(file.read_text(encoding="utf-8")), encoding="utf-8")
         shared = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
         (self.folder / "tests" / "conftest.py").write_text(shared.replace("autoload=False", "autoload=True"), encoding="utf-8")
-        text = PYPROJECT.format(distribution=self.package.replace("_", "-"), package=self.package)
+        text = PYPROJECT.format(distribution=self.distribution, package=self.package)
         assert len(text.splitlines()) == 11
         (self.folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
@@ -69,22 +71,43 @@ class Copied:
             text = re.sub(rf"\b(\d)-{use}\b", rf"\1-other-{use}", text)
         return text
 
-    def install(self) -> None:
-        options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(self.site)]
-        made = subprocess.run(
-            [sys.executable, "-m", "pip", "install", *options, str(self.folder)], capture_output=True, text=True, check=False
-        )
+
+class Installed:
+    """Both, installed side by side: what a process finds, and the files of their own tests that pass in another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.copied = {plugin: Copied(plugin, folder) for plugin in PLUGINS}
+        folders, site = [str(one.folder) for one in self.copied.values()], folder / "site"
+        options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
+        made = subprocess.run([sys.executable, "-m", "pip", "install", *options, *folders], capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
+        self.listed = python(["-c", LIST], folder, site)
+        options = [
+            "-v",
+            "-p",
+            "no:cacheprovider",
+            "--import-mode=importlib",
+            "-m",
+            "not slow",
+            "-W",
+            "ignore::pytest.PytestUnknownMarkWarning",
+        ]
+        place = ["--rootdir", str(folder), "-c", f"{folders[0]}/pyproject.toml", *(f"{one}/tests" for one in folders)]
+        done = python(["-B", "-m", "pytest", *options, *place], folder, site)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        self.passed = set(re.findall(r"^(\S+)/tests/\S+::.* PASSED", done.stdout, re.MULTILINE))
 
 
-@pytest.mark.parametrize("plugin", ["adjudge_sft", "adjudge_tournament"])
-def test_a_built_in_copied_out_is_a_working_third_party(plugin: str, tmp_path: Path) -> None:
-    copied = Copied(plugin, tmp_path)
-    copied.install()
-    listed = python(["-c", LIST], tmp_path, copied.site)
-    assert listed.stdout.strip() == f"{sorted(f'other-{use}' for use in copied.uses)} {{}}", listed.stdout + listed.stderr
-    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-m", "not slow", "-W", "ignore::pytest.PytestUnknownMarkWarning"]
-    place = ["--rootdir", str(copied.folder), "-c", str(copied.folder / "pyproject.toml"), str(copied.folder / "tests")]
-    done = python(["-B", "-m", "pytest", *options, *place], tmp_path, copied.site)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert " passed" in done.stdout
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return Installed(tmp_path_factory.mktemp("copied"))
+
+
+def test_built_ins_copied_out_are_found_with_all_their_components(installed: Installed) -> None:
+    uses = sorted(f"other-{use}" for copied in installed.copied.values() for use in copied.uses)
+    assert installed.listed.stdout.strip() == f"{uses} {{}}", installed.listed.stdout + installed.listed.stderr
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_built_in_copied_out_passes_its_own_tests(installed: Installed, plugin: str) -> None:
+    assert installed.copied[plugin].distribution in installed.passed

@@ -33,6 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def python(arguments: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ADJUDGE_", "PYTEST_", "PYTHONPATH"))}
+    clean["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=cwd, env={**clean, **environment})
 
 

@@ -32,7 +32,11 @@ def scaffold(folder: Path, name: str, kind: str) -> Path:
 
 def python(*args: object, path: Path | str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment = {**clean, "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    environment = {
+        **clean,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
     command = [sys.executable, *map(str, args)]
     return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
 

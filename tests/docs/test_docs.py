@@ -387,7 +387,7 @@ def test_the_tutorial_leads_to_a_plugin_that_is_found_and_passes_its_tests(tmp_p
     (info / "entry_points.txt").write_text("[adjudge]\nweakest-link = adjudge_weakest_link\n")
     [run_file] = [text for _, text in blocks(ROOT / "docs" / "tutorial.md", "yaml")]
     (tmp_path / "compare.yaml").write_text(run_file)
-    path = {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"}
+    path = {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", str(folder / "pyproject.toml")]
     tested = subprocess.run([sys.executable, "-m", "pytest", *options, str(folder)], env=path, capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stdout + tested.stderr
