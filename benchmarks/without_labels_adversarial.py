@@ -6,7 +6,7 @@ The adversarial sets of the three worlds, scored by each world's judge as it shi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,18 +17,25 @@ from without_labels_scorers import SHORT, mean
 from without_labels_ways import SCORERS, auc, scores
 from without_labels_worlds import World
 
+from adjudge import OpenJudge
+
 PROBLEMS = 20
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
+    """What each scorer makes of the set, and why some could not be asked."""
+    with opened(world, seed) as judge:
+        return deceived(judge, world, seed, SCORERS)
+
+
+def deceived(judge: OpenJudge, world: World, seed: int, scorers: Mapping[str, Any]) -> dict[str, Any]:
     """The area under the curve of every scorer: over all false paths, and of the seldom written sound paths alone."""
     problems = problems_of({"use": f"{world.dataset}-adversarial", "size": world.count(PROBLEMS), "seed": seed})
-    with opened(world, seed) as judge:
-        groups = [
-            (problem, [judge.read(problem, row["text"], "given", place) for place, row in enumerate(problem.meta["paths"])])
-            for problem in problems
-        ]
-        known, found, refused = scores(judge, groups, PLUGINS)
+    groups = [
+        (problem, [judge.read(problem, row["text"], "given", place) for place, row in enumerate(problem.meta["paths"])])
+        for problem in problems
+    ]
+    known, found, refused = scores(judge, groups, PLUGINS, scorers)
     cases = {
         path.id: row["case"] for problem, paths in groups for path, row in zip(paths, problem.meta["paths"], strict=True)
     }  # fmt: skip

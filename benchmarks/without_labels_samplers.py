@@ -16,7 +16,7 @@ from typing import Any
 from bench import table
 from without_labels_pools import PLUGINS, Pool, opened, problems_of
 from without_labels_scorers import mean
-from without_labels_ways import auc, scores
+from without_labels_ways import SCORERS, auc, scores
 from without_labels_worlds import World
 
 from adjudge import Dataset, Problem, ReasoningPath, open_judge, stable_seed, validate
@@ -45,7 +45,7 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
             [judge.read(problem, text, "given", place) for place, text in enumerate(texts(world, problem, seed))] for problem in problems
         ]
         groups = [(problem, [path for some in told for path in some]) for problem, *told in zip(problems, *written.values(), strict=True)]
-        known, found, _ = scores(judge, groups, PLUGINS, NAMES)
+        known, found, _ = scores(judge, groups, PLUGINS, {name: SCORERS[name] for name in NAMES})
     sampler = {path.id: name for name, some in written.items() for paths in some for path in paths}
     sound = {path.id: is_sound(world, problem, path) for problem, paths in groups for path in paths}
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -51,7 +51,7 @@ SCORERS: dict[str, Any] = {
 LEFT_OUT = {
     "picsar": "in its plain form it is `likelihood`",
     "perplexity": "its order is that of `mean-logprob`",
-    "prm": "there is no model with a value head for these worlds",
+    "prm": "its value heads are told which paths are sound; they have a part of their own",
     "model": "is R⋆ by another judge; see the part on two samplers",
 }
 STATISTICS = ("entropy", "log_z", "mean_logit", "rank", "top20_logprob")
@@ -61,15 +61,15 @@ Values = list[float | None]
 
 
 def scores(
-    judge: OpenJudge, groups: Sequence[tuple[Problem, Sequence[ReasoningPath]]], plugins: Plugins, names: Sequence[str] = tuple(SCORERS)
+    judge: OpenJudge, groups: Sequence[tuple[Problem, Sequence[ReasoningPath]]], plugins: Plugins, scorers: Mapping[str, Any] = SCORERS
 ) -> tuple[list[list[ReasoningPath]], dict[str, list[Values]], dict[str, str]]:
     """The decided paths of every problem, their scores by every scorer, and why a scorer could not be asked."""
     decided = [(problem, [path for path in paths if path.outcome.decided]) for problem, paths in groups]
     known = [judge.with_logprobs(problem, paths, STATISTICS) for problem, paths in decided]
     found: dict[str, list[Values]] = {}
     refused: dict[str, str] = {}
-    for name in names:
-        scorer = validate(PathScorer, SCORERS[name], plugins, "scorer")
+    for name, options in scorers.items():
+        scorer = validate(PathScorer, options, plugins, "scorer")
         try:
             found[name] = [
                 [score.value for score in score_paths(scorer, problem, paths, judge.session, judge.options, pool)]
