@@ -15,8 +15,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar, Literal
 
-from bench import number, spread, table
-from without_labels_pools import PLUGINS, TESTS, Pool
+from bench import table
+from without_labels_paths import told
+from without_labels_pools import PLUGINS, Pool
 from without_labels_worlds import World
 
 from adjudge import Completion, PathScorer, Problem, ReasoningPath, RewardRule, read_verdict, score_paths, validate, with_logprobs
@@ -116,13 +117,13 @@ def by_majority(pool: Pool) -> list[Problem]:
 def curve(pool: Pool, rollouts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By window of steps: rollouts that are right by the true label, sound, and what they were rewarded with."""
     by_id, judge = {problem.id: problem for problem in pool.problems}, pool.stage("read").judge
-    told: dict[int, list[tuple[bool, bool, float | None, int]]] = {}
+    windows: dict[int, list[tuple[bool, bool, float | None, int]]] = {}
     for one in rollouts:
         problem = by_id[one["problem_id"]]
         written = Completion(one["text"], truncated=one["outcome"] == "truncated")
         path = ReasoningPath(one["id"], problem.id, one["order"], 0, written, read_verdict(judge, written))
         sound = bool(pool.rule.reward(problem, path))
-        told.setdefault((one["step"] - 1) // WINDOW, []).append((bool(path.right(problem)), sound, one["reward"], one["tokens"]))
+        windows.setdefault((one["step"] - 1) // WINDOW, []).append((bool(path.right(problem)), sound, one["reward"], one["tokens"]))
     return [
         {
             "step": (window + 1) * WINDOW,
@@ -131,7 +132,7 @@ def curve(pool: Pool, rollouts: Sequence[dict[str, Any]]) -> list[dict[str, Any]
             "reward": fmean(reward for _, _, reward, _ in rows if reward is not None),
             "tokens": fmean(tokens for _, _, _, tokens in rows),
         }
-        for window, rows in sorted(told.items())
+        for window, rows in sorted(windows.items())
     ]
 
 
@@ -146,24 +147,24 @@ def shown(results: dict[str, list[dict[str, Any]]]) -> str:
     ]  # fmt: skip
     rows, curves = [], []
     for world, seeds in results.items():
-        before = [number(spread([one["before"][field] for one in seeds])) for field in ("right", "sound")]
+        before = [told([one["before"][field] for one in seeds]) for field in ("right", "sound")]
         rows.append([world, "none: as it ships", *before, "", "", "", "", ""])
         for name in REWARDS:
             rows.append([world, name, *after(seeds, name), *falls(seeds, name)])
             curves.append([world, name, *points(seeds, name)])
     steps = [f"step {one['step']}" for one in next(iter(results.values()))[0][REWARDS[0]]["curve"]] if results else []
-    counts = ", ".join(f"{world} {len(seeds)}" for world, seeds in results.items())
+    counts = ", ".join(f"{world} {len(seeds)}, on {seeds[0]['before']['paths']} problems each" for world, seeds in results.items())
     return "\n\n".join([
-        f"Mean with Student's 95% interval over seeds ({counts}); {STEPS} steps of {PROMPTS} problems, {TESTS} to be tried on. A curve"
-        f" falls from the step of its best on where it ends at least {FALL:g} below that.", table(head, rows),
+        f"Means over seeds ({counts}), with Student's 95% interval where there are three or more; {STEPS} steps of {PROMPTS} problems. A"
+        f" curve falls from the step of its best on where it ends at least {FALL:g} below that.", table(head, rows),
         f"Right / sound among the rollouts of {WINDOW} steps:", table(["world", "reward", *steps], curves),
     ])  # fmt: skip
 
 
 def after(seeds: Sequence[dict[str, Any]], name: str) -> list[str]:
-    told = [number(spread([one[name]["tried"][field] for one in seeds])) for field in ("right", "sound")]
-    changes = [number(spread([one[name]["tried"][field] - one["before"][field] for one in seeds]), "+") for field in ("right", "sound")]
-    return [*told, *changes]
+    after = [told([one[name]["tried"][field] for one in seeds]) for field in ("right", "sound")]
+    changes = [told([one[name]["tried"][field] - one["before"][field] for one in seeds], "+") for field in ("right", "sound")]
+    return [*after, *changes]
 
 
 def fallen(curve: Sequence[dict[str, Any]], field: str) -> int | None:
@@ -176,8 +177,8 @@ def falls(seeds: Sequence[dict[str, Any]], name: str) -> list[str]:
     """Steps from which accuracy and soundness fall, seed by seed, and which of them does so first."""
     steps = [[fallen(one[name]["curve"], field) for one in seeds] for field in ("right", "sound")]
     firsts = Counter(first_of(right, sound) for right, sound in zip(*steps, strict=True))
-    told = [", ".join("–" if step is None else str(step) for step in row) for row in steps]
-    return [*told, ", ".join(f"{what} {count}" for what, count in sorted(firsts.items()))]
+    rows = [", ".join("–" if step is None else str(step) for step in row) for row in steps]
+    return [*rows, ", ".join(f"{what} {count}" for what, count in sorted(firsts.items()))]
 
 
 def first_of(right: int | None, sound: int | None) -> str:
