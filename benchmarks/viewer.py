@@ -4,7 +4,7 @@ A run is made with the writers of real ones: evaluations and rollouts, paths wit
 the embedded judge writes them, made longer by words that are drawn unevenly, so that a search finds from none to all of them. The server
 is a process of its own, and the browser another on the same machine. *First paint* is Chromium's first contentful paint of a page opened
 by its address; *first rows* is when a list of judgements stands there. The other times are from the click or the last key until what has
-been asked for is painted; a text search has the 150 ms in them for which the page waits whether more is typed. Each is taken several
+been asked for is painted; a text search has the 80 ms in them for which the page waits whether more is typed. Each is taken several
 times with different values, so that nothing is answered from what was found before. On a machine that does other work, too, ``chrt -r 1``
 before the command lets server and browser run first. Writes ``results/viewer.json`` and ``.md``.
 """

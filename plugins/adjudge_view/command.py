@@ -17,6 +17,7 @@ PathsArgument = Annotated[
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = a free one, which is printed.")]
 BrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the address and open nothing.")]
 ExportOption = Annotated[FilePath | None, typer.Option("--export", help="Write the page with its data into this folder, and end.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the copy that an earlier --export wrote there.")]
 MostOption = Annotated[int, typer.Option("--most", min=0, help="Of an export: judgements of each run at most, by whole problems; 0 = all.")]
 
 
@@ -26,6 +27,7 @@ def view(
     port: PortOption = 8484,
     no_browser: BrowserOption = False,
     export: ExportOption = None,
+    overwrite: OverwriteOption = False,
     most: MostOption = 10_000,
 ) -> None:
     """Look into runs: judgements, curves, comparisons, tournaments, groups.
@@ -42,7 +44,7 @@ def view(
     if export is not None:
         from .export import export as write
 
-        typer.echo(str(write(library, export, most, lambda text: typer.echo(text, err=True))))
+        typer.echo(str(write(library, export, most, lambda text: typer.echo(text, err=True), overwrite=overwrite)))
         return
     from .server import run
 

@@ -21,15 +21,15 @@ SHARD = 100
 PLACE, MARK = "<!--adjudge-export-->", "<script>window.ADJUDGE_EXPORT = true</script>"
 
 
-def export(library: Library, folder: FilePath, most: int = 10_000, tell: Callable[[str], None] = lambda text: None) -> FilePath:
+def export(
+    library: Library, folder: FilePath, most: int = 10_000, tell: Callable[[str], None] = lambda text: None, *, overwrite: bool = False
+) -> FilePath:
     """Write a copy of everything that is open, and return its page; of each run this many judgements at most, votes and completions too.
 
-    `tell` hears of each run of which not all is in it; the page has that among what is missing.
+    `tell` hears of each run of which not all is in it; the page has that among what is missing. An earlier copy is replaced where
+    `overwrite` says so, and no other folder that holds something.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "data" / "runs.js").is_file())):
-        raise ConfigError(
-            f"--export: {folder} is there already and is no copy of this page.\n  Remedy: name a new folder, or an empty one."
-        )
+    _check(folder, overwrite)
     library.read_all()
     shutil.rmtree(folder / "data", ignore_errors=True)
     shutil.copytree(STATIC, folder / "static", ignore=shutil.ignore_patterns("index.html"), dirs_exist_ok=True)
@@ -48,6 +48,21 @@ def export(library: Library, folder: FilePath, most: int = 10_000, tell: Callabl
     for run, text in told.items():
         tell(f"{run}: {text}")
     return page
+
+
+def _check(folder: FilePath, overwrite: bool) -> None:
+    """Raise `ConfigError` where a copy may not be written."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / "data" / "runs.js").is_file():
+        raise ConfigError(
+            f"--export: {folder} is there already and is no copy of this page.\n  Remedy: name a new folder, or an empty one."
+        )
+    if not overwrite:
+        raise ConfigError(
+            f"--export: {folder} has a copy already, of these runs or of others.\n"
+            "  Remedy: name a new folder, or add --overwrite to replace it."
+        )
 
 
 def _partial(library: Library, held: dict[str, set[str]]) -> dict[str, str]:

@@ -139,15 +139,14 @@ class Library:
         return index, stage
 
     def comparable(self) -> list[tuple[str, str]]:
-        """Pairs of stages that have judged the same problems: neighbours, and the first with the last."""
-        stages = [
-            f"{run}:{stage}"
+        """Pairs of stages that have judged the same problems: neighbours, the first and the last of each run, and of all."""
+        of_runs = [
+            [f"{run}:{stage}" for stage in sorted(_judging(index)) if index.stages.known(stage) is not None]
             for run, index in self.indexes.items()
-            for stage in sorted({stage for stage, name in index.kinds if name.startswith("evaluation-") or index.source.kind != "run"})
-            if index.stages.known(stage) is not None
         ]
-        pairs = [*pairwise(stages), *([(stages[0], stages[-1])] if len(stages) > 2 else [])]
-        return [pair for pair in pairs if self.compare(*pair, limit=0)["of"]]
+        stages = [stage for some in of_runs for stage in some]
+        ends = [(some[0], some[-1]) for some in (*of_runs, stages) if len(some) > 2]
+        return [pair for pair in dict.fromkeys([*pairwise(stages), *ends]) if self.compare(*pair, limit=0)["of"]]
 
     def tournaments(
         self, run: str, *, text: str = "", right: Sequence[str] = (), sort: str = "given", offset: int = 0, limit: int | None = 50
@@ -225,6 +224,11 @@ class Library:
         index.source.problems.pop(index.source.path.name, None)
         self._served_then[index.source.run] = (state, found)
         return found
+
+
+def _judging(index: Index) -> set[str]:
+    """Stages with an evaluation, or with whatever a command judged."""
+    return {stage for stage, name in index.kinds if name.startswith("evaluation-") or index.source.kind != "run"}
 
 
 def _own_order(row: dict[str, Any]) -> list[str] | None:

@@ -25,6 +25,8 @@ class Followed:
     damaged: list[int] = field(default_factory=list)
     """Numbers of the lines that are no JSON objects, from 1."""
     _inode: int = 0
+    _open: bool = False
+    """Whether what was read last may still get its line's end."""
 
     def rewritten(self) -> bool:
         """Whether it is another file than the one that was read, or a shorter one."""
@@ -42,7 +44,9 @@ class Followed:
             return 0
 
     def new_rows(self, most: int = MOST) -> Iterator[tuple[dict[str, Any], int, int]]:
-        """Rows behind what was read, some `most` bytes of them, each with its offset and its size; a line that is not whole waits."""
+        """Rows behind what was read, some `most` bytes of them, each with its offset and its size; a line that is not whole waits.
+
+        A last line that lacks its end alone is whole, as in a file that was written by hand."""
         if self.size <= self.end:
             return
         with self.file.open("rb") as data:
@@ -50,9 +54,11 @@ class Followed:
             data.seek(self.end)
             stop = self.end + most
             for line in data:
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and _object(line) is None:
                     return
-                offset, self.end, self.lines = self.end, self.end + len(line), self.lines + 1
+                offset, self.end = self.end, self.end + len(line)
+                self.lines += not (self._open and line == b"\n")
+                self._open = not line.endswith(b"\n")
                 row = _object(line)
                 if row is not None:
                     yield row, offset, len(line)
@@ -68,6 +74,22 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) else None
+
+
+def cut_off(file: FilePath) -> bool:
+    """Whether its last line is only a part of one: who wrote it was stopped meanwhile, or is at it."""
+    try:
+        with file.open("rb") as data:
+            place = data.seek(0, os.SEEK_END)
+            last = b""
+            while place and b"\n" not in last:
+                size = min(FIRST, place)
+                place = data.seek(place - size)
+                last = data.read(size) + last
+    except OSError:
+        return False
+    line = last[last.rfind(b"\n") + 1 :]
+    return bool(line.strip()) and _object(line) is None
 
 
 def read_row(file: FilePath, offset: int, size: int) -> dict[str, Any]:

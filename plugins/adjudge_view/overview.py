@@ -11,7 +11,8 @@ import numpy as np
 from adjudge_report import options_line
 
 from .index import Index, stage_names
-from .lines import Followed
+from .lines import Followed, cut_off
+from .source import Source
 
 
 def described(index: Index, served: int = 0) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
         done = not going
     elif source.kind in ("rankings", "judgements"):
         done = (source.path / "result.json").is_file()
-    missing = [*_missing(index, stages, done), *(f"{file} {why}" for file, why in source.problems.items())]
+    missing = [*_missing(index, stages, done), *_cut_off(source, going), *(f"{file} {why}" for file, why in source.problems.items())]
     read, size = index.bytes
     return {
         "run": source.run, "path": str(source.path), "kind": source.kind, "title": source.path.resolve().name,
@@ -89,6 +90,13 @@ def _missing(index: Index, stages: list[dict[str, Any]], done: bool) -> Iterator
         yield "done.json: the run did not come to its end" if kind == "run" else "result.json: the call did not come to its end"
     if kind != "groups" and index.done and not (len(index.rows) or index.tournaments.items or index.groups.groups):
         yield "there are no judgements, tournaments or groups"
+
+
+def _cut_off(source: Source, going: bool) -> Iterator[str]:
+    """Files whose last line is not whole, unless somebody may be writing it."""
+    for file in () if going else source.record_files():
+        if cut_off(file):
+            yield f"{file.name} ends in the middle of a line, as if its writer was stopped; that line is left out"
 
 
 def _sets(index: Index) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .reading import Judgement, short
@@ -62,19 +62,29 @@ def in_full(row: Mapping[str, Any], scheme: str | None) -> dict[str, Any]:
 
 def _candidates(row: Mapping[str, Any], matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     answers, order, label = row["answers"], row.get("order"), _label(row)
-    found = []
-    for place, index in enumerate(order or range(len(answers)), 1):
+    found, ratings = [], row.get("ratings")
+    for index in order or range(len(answers)):
         mine = [match for match in matches if index in (match["first"], match["second"]) and not match["dropped"]]
         wins = sum(match["winner"] == index for match in mine)
         draws = sum(match["winner"] is None for match in mine)
         found.append(
             {
-                "index": index, "place": place if order else None, "text": str(answers[index]), "rating": _at(row.get("ratings"), index),
+                "index": index, "place": _place(order, ratings, index) if order else None, "tied": bool(order) and _tied(ratings, index),
+                "text": str(answers[index]), "rating": _at(ratings, index),
                 "interval": _at(row.get("intervals"), index), "reward": _at(row.get("rewards"), index),
                 "right": None if label is None else index == label, "wins": wins, "losses": len(mine) - wins - draws, "draws": draws,
             }
         )  # fmt: skip
     return found
+
+
+def _place(order: Sequence[int], ratings: Sequence[float] | None, index: int) -> int:
+    """Its place from 1; candidates with the same rating share the first one of theirs."""
+    return 1 + (order.index(index) if ratings is None else sum(rating > ratings[index] for rating in ratings))
+
+
+def _tied(ratings: Sequence[float] | None, index: int) -> bool:
+    return ratings is not None and list(ratings).count(ratings[index]) > 1
 
 
 def _at(values: Any, index: int) -> Any:

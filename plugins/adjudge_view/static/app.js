@@ -2,14 +2,13 @@
 "use strict";
 
 (() => {
-  const { h, put, many, get, listen, route, list, showList, showRun, showRuns, refreshRun, showCompare, comparable } = window.adjudge;
+  const { h, put, many, get, listen, route, list, focus, showList, showRun, showRuns, refreshRun, showCompare, usualPair } = window.adjudge;
   const { judgementsView, tournamentsView, groupsView } = window.adjudge;
 
   const main = document.getElementById("main");
   const VIEWS = { judgements: judgementsView, tournaments: tournamentsView, groups: groupsView };
   const AGAIN = 1000;
   let all = null;
-  let last = null;
 
   /** Names of the views that a run has something for, with their links. */
   function views(run) {
@@ -21,7 +20,8 @@
     ]) {
       if (run.has[name]) found.push([name, title, route.link(["runs", run.run, name])]);
     }
-    if (comparable(all)) found.push(["compare", "Compare", route.link(["compare"])]);
+    const pair = usualPair(all, run);
+    if (pair) found.push(["compare", "Compare", route.link(["compare"], pair)]);
     return found;
   }
 
@@ -51,28 +51,38 @@
   }
 
   function notFound(text) {
-    put(main, h("h1", {}, "Not here"), h("p", { class: "notice" }, text), h("p", {}, h("a", { href: "#/" }, "To the runs")));
+    document.title = "Not here · adjudge view";
+    main.classList.remove("full");
+    put(main, h("h1", {}, "Not here"), h("p", { class: "notice" }, text), h("p", {}, h("a", { href: "#/" }, home())));
   }
 
-  /** The run that an address is about; of a comparison that of its second side, else the one seen last. */
+  const home = () => (all.runs.length > 1 ? "To the runs" : `To ${all.runs[0].title}`);
+
+  /** The run that an address is about; of a comparison that of its second side. */
   function runOf({ path, params }) {
-    const name = path[0] === "compare" ? (params.get("b")?.replace(/:[^:]*$/, "") ?? last) : path[1];
+    const name = path[0] === "compare" ? params.get("b")?.replace(/:[^:]*$/, "") : path[0] === "runs" ? path[1] : null;
     return all.runs.find((one) => one.run === name) || null;
   }
 
   async function render() {
-    const at = route.read();
     if (location.hash && !location.hash.startsWith("#/")) return; // the link that skips to the content
+    const before = document.activeElement;
+    await show(route.read());
+    if (focus.lost(before)) focus.focusOn(main.querySelector("h1"));
+  }
+
+  async function show(at) {
     const [head, , view = "run"] = at.path;
     if (!all.runs.length)
       return void put(main, h("h1", {}, "Nothing to show"), h("p", { class: "absent" }, "No run folder was found here."));
-    if (!head && all.runs.length === 1) return void route.go(route.link(["runs", all.runs[0].run]), true);
+    if ((!head || (head === "runs" && !at.path[1])) && all.runs.length === 1)
+      return void route.go(route.link(["runs", all.runs[0].run]), true);
     const run = runOf(at);
-    if (run) last = run.run;
     navigation(run, head === "compare" ? "compare" : view);
     main.classList.toggle("full", head === "compare" || view !== "run");
-    if (!head) return void showRuns(main, all);
-    if (head === "compare") return void (await showCompare(main, at, all, run || all.runs[0]));
+    if (!head || (head === "runs" && !at.path[1])) return void showRuns(main, all);
+    if (head === "compare") return void (await showCompare(main, at, all));
+    if (head !== "runs") return void notFound(`This page has nothing at the address “#/${at.path.join("/")}”.`);
     if (!run) return void notFound(`There is no run “${at.path[1]}” here.`);
     if (view === "run") return void showRun(main, run, all, at);
     if (!VIEWS[view]) return void notFound(`A run has no view “${view}”.`);

@@ -19,26 +19,43 @@
     return found.filter((side) => held.has(side));
   }
 
-  /** The two to begin with: a run's first and last stage or, with one stage each, the first two runs. */
-  function usual(all, run) {
-    if (all.compares?.length) return all.compares.find((pair) => run && pair.every((side) => runOf(side) === run.run)) || all.compares[0];
-    const found = sides(all);
-    const own = run ? found.filter((side) => runOf(side) === run.run && measured(run, side)) : [];
-    return own.length > 1 ? [own[0], own.at(-1)] : [found[0], found.find((side) => runOf(side) !== runOf(found[0])) || found[1]];
+  /** The sets that a stage has evaluated or, where no run is behind it, that a command judged: these can be told to be the same. */
+  function judgedBy(all, side) {
+    const run = all.runs.find((one) => one.run === runOf(side));
+    const own = (run?.sets || []).filter((one) => one.stage === side.slice(side.lastIndexOf(":") + 1));
+    return run?.kind === "run" ? own.filter((one) => one.kind === "evaluation").map((one) => one.set) : own.map(() => "judgements");
   }
 
-  const measured = (run, side) => run.sets.some((one) => one.stage === side.slice(side.lastIndexOf(":") + 1) && one.kind === "evaluation");
+  /** The two of these that are the farthest apart and share a set. */
+  function farthest(all, found) {
+    const of = found.map((side) => judgedBy(all, side));
+    for (let apart = found.length - 1; apart > 0; apart--) {
+      for (let first = 0; first + apart < found.length; first++) {
+        if (of[first].some((name) => of[first + apart].includes(name))) return { a: found[first], b: found[first + apart] };
+      }
+    }
+    return null;
+  }
 
-  function show(main, at, all, run) {
-    const [first, second] = usual(all, run);
-    if (!second)
+  /** What to compare to begin with: the first and the last stage that share a set, of this run, else of others; null = nothing. */
+  function usual(all, run) {
+    const pairs = (all.compares || []).map(([a, b]) => ({ a, b }));
+    const held = (pair) => pair && (!all.compares || pairs.some((one) => one.a === pair.a && one.b === pair.b));
+    const found = sides(all);
+    const of = [run, ...all.runs].filter(Boolean).map((one) => found.filter((side) => runOf(side) === one.run));
+    return [...of, found].map((some) => farthest(all, some)).find(held) || pairs[0] || null;
+  }
+
+  function show(main, at, all) {
+    const pair = usual(all, null);
+    if (!pair)
       return void put(
         main,
         h("h1", {}, "Compare"),
-        h("p", { class: "absent" }, "Only one stage has judgements, so nothing can be compared."),
+        h("p", { class: "absent" }, "No two stages have judged the same set, so nothing can be compared."),
       );
     const [a, b] = [at.params.get("a"), at.params.get("b")];
-    if (!a || !b) return void route.go(route.link(at.path, route.changed(at.params, { a: a || first, b: b || second })), true);
+    if (!a || !b) return void route.go(route.link(at.path, route.changed(at.params, { a: a || pair.a, b: b || pair.b })), true);
     document.title = `${nameOf(a, b)} and ${nameOf(b, a)} · adjudge view`;
     return showList(main, view(all, a, b), at);
   }
@@ -125,5 +142,5 @@
     );
   }
 
-  Object.assign(window.adjudge, { showCompare: show, comparable: (all) => sides(all).length > 1 });
+  Object.assign(window.adjudge, { showCompare: show, usualPair: usual });
 })();

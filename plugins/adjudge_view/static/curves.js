@@ -2,11 +2,12 @@
 "use strict";
 
 (() => {
-  const { h, number, listed, say } = window.adjudge;
+  const { h, fold, number, listed, say, term } = window.adjudge;
 
   const ORDER = ["reward", "verdicts", "loss", "entropy", "kl", "grad_norm", "skipped_groups", "tokens", "learning_rate", "time"];
   const TITLES = { reward: "reward", verdicts: "verdicts", time: "time" };
   const SHARED = ["reward", "verdicts", "time"];
+  const WORDS = { entropy: "entropy", kl: "KL to the reference" };
   const COLOURS = 6;
   const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
   const HEIGHT = 190;
@@ -41,10 +42,9 @@
     const place = (key) => ORDER.indexOf(key.split(" ")[0]);
     const known = moving.filter(([key]) => !key.startsWith("other ")).sort(([a], [b]) => place(a) - place(b));
     const other = moving.filter(([key]) => key.startsWith("other "));
-    return h(
-      "div",
-      { class: "stage-curves" },
-      h("h3", {}, stage),
+    return fold(
+      `curves of ${stage}`,
+      [h("h3", {}, stage), h("span", { class: "note" }, gist(all))],
       known.length
         ? h(
             "div",
@@ -55,6 +55,12 @@
       constants(all.filter((curve) => curve.constant)),
       other.length ? rest(other, stage) : null,
     );
+  }
+
+  /** What a folded stage says of itself: how its reward, else its loss, went. */
+  function gist(all) {
+    const curve = ["reward", "loss"].map((name) => all.find((one) => one.name === name && !one.constant)).find(Boolean);
+    return curve ? `${curve.title}: ${lastWords([curve], true)}` : "";
   }
 
   /** Quantities that never change say nothing as a line: they are named with their value. */
@@ -104,7 +110,7 @@
           )
         : null;
     drawWhenSeen(box, () => plot(box, moving, looks, told, alone));
-    return h("figure", {}, h("h4", {}, title), legend, box, told);
+    return h("figure", {}, h("h4", {}, alone ? term(WORDS[moving[0].group], title) : title), legend, box, told);
   }
 
   function swatch({ colour, dash }) {

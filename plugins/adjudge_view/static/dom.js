@@ -42,6 +42,17 @@ window.adjudge = {};
     return there.length ? h("section", {}, h("h2", {}, title), there) : null;
   }
 
+  const NARROW = "(max-width: 820px)";
+  const left = new Map();
+
+  /** A part under its heading that can be folded and on a narrow screen begins so; as a reader leaves it, it is shown again. */
+  function fold(key, heading, ...children) {
+    const open = left.get(key) ?? !matchMedia(NARROW).matches;
+    const made = h("details", { class: "fold", open }, h("summary", {}, heading), children);
+    made.addEventListener("toggle", () => made.open === open || left.set(key, made.open));
+    return made;
+  }
+
   /** Name and value pairs; a pair whose value is null is left out. */
   function facts(pairs, kind = "inline") {
     const there = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -81,5 +92,5 @@ window.adjudge = {};
     document.getElementById("said").textContent = text;
   }
 
-  Object.assign(window.adjudge, { h, fill, put, section, facts, table, chip, say });
+  Object.assign(window.adjudge, { h, fill, put, section, fold, facts, table, chip, say });
 })();

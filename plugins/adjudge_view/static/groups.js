@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { h, chip, table, facts, many, whole, number, brief, rightness, route, get } = window.adjudge;
+  const { h, chip, table, facts, many, whole, number, brief, rightness, term, route, get } = window.adjudge;
 
   function view(run) {
     const stages = [...new Set(run.sets.filter((one) => one.kind === "rollouts").map((one) => one.stage))];
@@ -81,7 +81,8 @@
       facts([
         ["stage", group.stage],
         ["step", group.step],
-        ["label", group.label],
+        [term("label"), group.label],
+        [term("spread"), typeof group.spread === "number" ? number(group.spread, 3) : null],
         ["order", { given: "as below", swapped: "the second answer was shown first" }[group.members[0]?.order]],
       ]),
       h("h3", {}, "Prompt"),
@@ -109,13 +110,13 @@
     const judged = members.some((member) => member.outcome);
     const head = [
       "completion",
-      "reward",
-      "from lowest to highest",
-      ...shown.map((name) => (name === "advantage" ? "above the mean" : name)),
-      ...parts.map((name) => name.replaceAll("_", " ")),
-      judged ? "prefers" : null,
+      term("reward"),
       judged ? "right or wrong" : null,
+      ...shown.map((name) => term(name)),
+      judged ? "prefers" : null,
+      ...parts.map((name) => name.replaceAll("_", " ")),
       "tokens",
+      "from lowest to highest",
     ];
     const rows = members.map((member, place) =>
       h(
@@ -123,12 +124,12 @@
         {},
         h("th", { scope: "row" }, member.id ? h("a", { href: judgementLink(run, member) }, place + 1) : place + 1),
         h("td", { class: "strong" }, typeof member.reward === "number" ? number(member.reward) : "undecided"),
-        h("td", {}, bar(member.reward, rewards)),
-        shown.map((name) => h("td", {}, number(member[name]))),
-        parts.map((name) => h("td", {}, number(member.parts?.[name]))),
-        judged ? h("td", {}, member.outcome) : null,
         judged ? h("td", {}, rightness(member.right) ? chip(rightness(member.right), rightness(member.right)) : "–") : null,
+        shown.map((name) => h("td", {}, number(member[name]))),
+        judged ? h("td", {}, member.outcome) : null,
+        parts.map((name) => h("td", {}, number(member.parts?.[name]))),
         h("td", {}, whole(member.tokens ?? 0)),
+        h("td", {}, bar(member.reward, rewards)),
       ),
     );
     return table(

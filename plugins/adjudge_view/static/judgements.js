@@ -18,6 +18,7 @@
     kindOf,
     whyKept,
     textPane,
+    term,
     list,
     get,
     route,
@@ -165,12 +166,12 @@
         ["stage", one.stage],
         ["set", one.set],
         ["step", one.step],
-        ["outcome", outcome(one)],
-        ["order", one.order],
-        ["label", one.label || "none"],
+        [term("outcome"), outcome(one)],
+        [term("order"), one.order],
+        [term("label"), one.label || "none"],
         ["tokens", whole(one.tokens ?? 0)],
         ["probability", probability(one)],
-        [symbol(one.score_name), typeof one.score === "number" ? number(one.score) : null],
+        [scoreWord(one), typeof one.score === "number" ? number(one.score) : null],
         ["problem", h("a", { href: route.link(["runs", run, "judgements"], { problem: one.problem }) }, one.problem)],
       ]),
       h("h3", {}, "Prompt"),
@@ -186,6 +187,8 @@
       elsewhere(run, one),
     ];
   }
+
+  const scoreWord = (one) => term(symbol(one.score_name));
 
   const outcome = (one) => {
     const said = one.verdict?.outcome;
@@ -219,7 +222,7 @@
     if (!found.length) return null;
     return [
       h("h3", {}, `What its ${symbol(one.score_name)} is made of`),
-      facts([[symbol(one.score_name), number(one.score)], ...found.map(([name, value]) => [name.replaceAll("_", " "), number(value)])]),
+      facts([[scoreWord(one), number(one.score)], ...found.map(([name, value]) => [term(name.replaceAll("_", " ")), number(value)])]),
     ];
   }
 
@@ -249,9 +252,9 @@
         { class: `${other.kept ? "kept" : ""} ${self ? "self" : ""}` },
         h("th", { scope: "row" }, self ? name : h("a", { href: route.link(["runs", run, "judgements", ...other.id.split("/")], params) }, name)),
         h("td", {}, chip(rightness(other.right) || other.outcome, kindOf(other))),
+        scored ? h("td", { class: "strong" }, number(other.score)) : null,
         h("td", {}, other.outcome),
         h("td", {}, other.order),
-        scored ? h("td", { class: "strong" }, number(other.score)) : null,
         h("td", {}, whole(other.tokens ?? 0)),
         one.siblings.some((each) => each.why) ? h("td", { class: "words" }, other.why) : null,
       );
@@ -259,9 +262,9 @@
     const head = [
       "path",
       "verdict",
-      "outcome",
-      "order",
-      scored ? symbol(one.score_name) : null,
+      scored ? scoreWord(one) : null,
+      term("outcome"),
+      term("order"),
       "tokens",
       one.siblings.some((other) => other.why) ? ["what became of it", "words"] : null,
     ];

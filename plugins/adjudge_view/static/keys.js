@@ -1,17 +1,18 @@
-/* The keyboard: j and k, /, ?, Escape; single keys can be switched off for those who dictate or type with aids. */
+/* The keyboard: j and k, /, ?, Escape, and the help; single keys can be switched off for those who dictate or type with aids. */
 "use strict";
 
 (() => {
-  const { h, list } = window.adjudge;
+  const { h, list, allTerms } = window.adjudge;
   const SWITCH = "adjudge-keys-off";
   const KEYS = [
-    ["j, k", "open the next one of a list, or the previous one"],
+    ["j, k", "open the next one of a list, or the previous one; among the runs, go to it"],
+    ["↑ ↓", "in a list: from row to row; Enter opens it"],
     ["/", "search in the list"],
     ["[, ]", "page before, next page"],
-    ["Esc", "leave the search, or close what is open"],
+    ["Esc", "leave the search, or close the open match or whatever is open"],
     ["← →", "in a heat map or a plot: from value to value, told in words"],
     ["Tab, Enter", "from link to link, as everywhere"],
-    ["?", "this help"],
+    ["?", "this help; a word with a dotted line under it tells what it means"],
   ];
   let dialog = null;
 
@@ -45,7 +46,7 @@
     const made = h(
       "dialog",
       { "aria-labelledby": "help-title" },
-      h("h2", { id: "help-title" }, "Keys"),
+      h("h2", { id: "help-title" }, "Keys and words"),
       h(
         "dl",
         { class: "facts" },
@@ -53,6 +54,8 @@
       ),
       h("p", {}, h("label", {}, box, " Single keys are on")),
       h("p", { class: "caption" }, "Every view, filter and open judgement is in the address: copy it to share what you see."),
+      h("h3", {}, "Words"),
+      allTerms(),
       close,
     );
     return made;
@@ -72,9 +75,18 @@
     return true;
   }
 
+  /** Where there is no list: from row to row of the table of runs. */
+  function among(by) {
+    const links = [...document.querySelectorAll("main .runs th a")];
+    const at = links.indexOf(document.activeElement);
+    const to = at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by));
+    links[to]?.focus();
+    return links.length > 0;
+  }
+
   const ACTIONS = {
-    j: () => list.step(1),
-    k: () => list.step(-1),
+    j: () => list.step(1) || among(1),
+    k: () => list.step(-1) || among(-1),
     "/": toSearch,
     "?": () => {
       help();

@@ -2,8 +2,9 @@
 "use strict";
 
 (() => {
-  const { h, put, fill, whole, get, route, say } = window.adjudge;
+  const { h, put, fill, whole, get, route, say, focus } = window.adjudge;
   const PAGE = 50;
+  const PAUSE = 80;
   const MINE = ["heat", "match"];
   let current = null;
 
@@ -32,8 +33,18 @@
     put(main, h("h1", { class: "unseen" }, view.name), parts.head, frame);
     const list = { view, frame, ...parts, asked: null, shown: null, items_: [], inputs: {} };
     parts.filters.addEventListener("submit", (event) => event.preventDefault());
+    focus.oneStop(parts.items);
+    parts.items.addEventListener("click", (event) => entered(list, event));
     fill(parts.filters, filters(list));
     return list;
+  }
+
+  /** Somebody goes into a row, and not past it as j and k do: what it opens gets the focus. */
+  function entered(list, event) {
+    const row = event.target.closest("a.row");
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (row.dataset.id === list.shown) focus.focusOn(list.open.querySelector("h2"));
+    else list.entered = true;
   }
 
   /* Filters ------------------------------------------------------------------------------------------------------------------- */
@@ -80,11 +91,12 @@
     return h("div", { class: one.wide ? "field wide-field" : "field" }, h("label", { for: id }, one.label), input);
   }
 
+  /** What waits PAUSE milliseconds whether more is typed. */
   function delayed(act) {
     let timer = 0;
     return () => {
       clearTimeout(timer);
-      timer = setTimeout(act, 150);
+      timer = setTimeout(act, PAUSE);
     };
   }
 
@@ -128,6 +140,7 @@
       work.push(fetchItems(list));
     }
     if (open !== list.shown || list.opened !== params.get("match")) {
+      list.was = list.opened;
       list.opened = params.get("match");
       work.push(openOne(list, open));
     }
@@ -160,6 +173,7 @@
 
   function show(list, answer) {
     const focused = document.activeElement?.closest?.(".items a")?.dataset.id;
+    const turned = list.pages.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
     list.items_ = answer.items;
     list.answer = answer;
     put(
@@ -170,9 +184,11 @@
     put(list.pages, pages(list, answer));
     put(list.head, list.view.head ? list.view.head(answer) : null);
     mark(list);
-    const again = focused && list.items.querySelector(`a[data-id="${CSS.escape(focused)}"]`);
-    if (again) again.focus({ preventScroll: true });
+    if (focused) (rowOf(list, focused) || list.items.querySelector("a.row"))?.focus({ preventScroll: true });
+    if (turned) focus.focusOn(list.pages.querySelector(`a[aria-label="${turned}"]`) || list.pages.querySelector("a"));
   }
+
+  const rowOf = (list, id) => list.items.querySelector(`a[data-id="${CSS.escape(id)}"]`);
 
   function row(list, item) {
     const id = list.view.id(item);
@@ -188,6 +204,7 @@
         anchor.setAttribute("aria-current", "true");
       } else anchor.removeAttribute("aria-current");
     }
+    focus.stopAt(list.items);
   }
 
   const hrefOf = (list, id) =>
@@ -210,7 +227,8 @@
 
   async function openOne(list, open) {
     const turn = (list.turn = (list.turn || 0) + 1);
-    if (!open) return void put(list.open, h("p", { class: "absent" }, list.view.absent));
+    const before = document.activeElement;
+    if (!open) return void closed(list, before);
     const turnTo = (by, text) => h("button", { type: "button", class: "quiet", onclick: () => step(by, false) }, text);
     const back = h(
       "p",
@@ -219,6 +237,7 @@
       turnTo(-1, "previous"),
       turnTo(1, "next"),
     );
+    const same = list.held === open;
     try {
       const shown = await list.view.detail(open, list.params, list);
       if (turn !== list.turn) return;
@@ -229,10 +248,27 @@
       if (turn === list.turn) put(list.open, back, h("p", { class: "notice" }, error.message));
     }
     if (turn !== list.turn) return;
-    list.open.scrollTop = 0;
+    list.held = open;
+    arrive(list, before, same);
+  }
+
+  /** Come to what was opened: its heading, an open match or, where one was closed, the card of it. */
+  function arrive(list, before, same) {
     const match = list.params.get("match") && list.open.querySelector(".match-open");
-    if (match) match.scrollIntoView({ block: "nearest" });
+    const card = same && !match && list.was && list.open.querySelector(`a.match[data-match="${CSS.escape(list.was)}"]`);
+    if (list.entered || focus.lost(before)) focus.focusOn(match ? match.querySelector("h3") : card || list.open.querySelector("h2"));
+    list.entered = false;
+    list.open.scrollTop = 0;
+    if (match) match.scrollIntoView({ block: "start" });
+    else if (card) card.scrollIntoView({ block: "nearest" });
     else if (list.open.getBoundingClientRect().top < 0) window.scrollTo({ top: 0 });
+  }
+
+  /** Nothing is open any more: who was in it is at its row again. */
+  function closed(list, before) {
+    put(list.open, h("p", { class: "absent" }, list.view.absent));
+    if (focus.lost(before)) focus.focusOn((list.held && rowOf(list, list.held)) || list.items.querySelector("a.row"));
+    list.held = null;
   }
 
   /** Change what belongs to the open one alone, such as its heat map, in the address, without asking again. */
@@ -243,14 +279,14 @@
   }
 
   /** Open the next (1) or the previous (-1) of the list; at the end of a page go to the next one. */
-  function step(by, focus = true) {
+  function step(by, focused = true) {
     if (!current || !current.frame.isConnected) return false;
     const ids = current.items_.map((item) => current.view.id(item));
     const place = ids.indexOf(current.shown);
     const next = place < 0 ? (by > 0 ? 0 : ids.length - 1) : place + by;
     if (ids[next] !== undefined) {
       route.go(hrefOf(current, ids[next]), true);
-      if (focus) current.items.querySelector(`a[data-id="${CSS.escape(ids[next])}"]`)?.focus({ preventScroll: true });
+      if (focused) rowOf(current, ids[next])?.focus({ preventScroll: true });
     } else {
       const turn = [...current.pages.querySelectorAll("a")].find(
         (one) => one.getAttribute("aria-label") === (by > 0 ? "Next page" : "Page before"),
@@ -260,12 +296,14 @@
     return true;
   }
 
-  /** Close what is open. */
+  /** Close the open match or, where there is none, what is open. */
   function close() {
     if (!current?.frame.isConnected || !current.shown) return false;
-    const { shown } = current;
-    route.go(route.link(current.view.path, route.changed(current.params, { match: null })));
-    requestAnimationFrame(() => current.items.querySelector(`a[data-id="${CSS.escape(shown)}"]`)?.focus());
+    const list = current;
+    const { shown } = list;
+    const match = list.params.get("match");
+    route.go(route.link(match ? openPath(list) : list.view.path, route.changed(list.params, { match: null })));
+    if (!match) requestAnimationFrame(() => rowOf(list, shown)?.focus());
     return true;
   }
 

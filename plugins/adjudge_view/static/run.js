@@ -2,8 +2,8 @@
 "use strict";
 
 (() => {
-  const { h, put, chip, section, facts, table, whole, many, percent, number, duration, between, get, route, say, curvesOf, lightRow } =
-    window.adjudge;
+  const { h, put, chip, section, fold, facts, table, whole, many, percent, number, duration, between } = window.adjudge;
+  const { get, route, say, term, curvesOf, lightRow } = window.adjudge;
 
   const KINDS = {
     run: "run",
@@ -21,6 +21,7 @@
     waiting: ["waiting", ""],
   };
   const NEWEST = 6;
+  const made = new WeakMap();
   let current = null;
 
   const state = (name) => chip(...(STATES[name] || [name, ""]));
@@ -46,9 +47,17 @@
       refreshRun(run, ["curves", "rows"], all);
     }
     current.run = run;
-    put(current.head, head(run));
-    put(current.progress, progress(run));
-    put(current.measured, measured(run));
+    again(current.head, [run.state, run.missing, run.has], () => head(run));
+    again(current.progress, [run.stages, run.indexed], () => progress(run));
+    again(current.measured, accuracies(run), () => measured(run));
+  }
+
+  /** Make a part anew where what it shows has changed, so that nobody who is in it loses their place for nothing. */
+  function again(part, from, make) {
+    const shown = JSON.stringify(from);
+    if (made.get(part) === shown) return;
+    made.set(part, shown);
+    put(part, make());
   }
 
   /** Fetch again what has changed. */
@@ -59,6 +68,8 @@
     if (what.includes("rows") && shown.run.has.judgements)
       showNewest(shown).catch((error) => put(shown.newest, h("p", { class: "notice" }, error.message)));
   }
+
+  const folded = (title, ...children) => h("section", {}, fold(title, h("h2", {}, title), children));
 
   function head(run) {
     const [last] = Object.values(accuracies(run)).map((by) => by.at(-1));
@@ -193,7 +204,7 @@
         h("td", {}, number(one.mean_tokens, 3)),
       ),
     );
-    return [h("h3", {}, name), table(["stage", "accuracy", "95% interval", "n", ...outcomes, "tokens"], rows, `Accuracy on ${name}`)];
+    return [h("h3", {}, name), table(["stage", "accuracy", term("95% interval"), "n", ...outcomes, "tokens"], rows, `Accuracy on ${name}`)];
   }
 
   /* Curves, judgements, what ran ---------------------------------------------------------------------------------------------- */
@@ -229,7 +240,7 @@
     const base = ["runs", shown.run.run, "judgements"];
     put(
       shown.newest,
-      section(
+      folded(
         "Newest judgements",
         h(
           "ol",
@@ -244,7 +255,7 @@
   }
 
   function ran(run) {
-    return section(
+    return folded(
       "What ran",
       facts(run.facts || [], "facts"),
       run.stages.length
@@ -299,15 +310,19 @@
         {},
         h("th", { scope: "row" }, h("a", { href: route.link(["runs", run.run]) }, run.title)),
         h("td", { class: "left" }, state(run.state)),
-        h("td", { class: "left" }, KINDS[run.kind] || run.kind),
         h("td", { class: "words" }, measures || contents(run)),
-        h("td", {}, whole(run.has.judgements || 0)),
+        h("td", {}, run.has.judgements ? whole(run.has.judgements) : "–"),
+        h("td", { class: "left" }, KINDS[run.kind] || run.kind),
       );
     });
     put(
       main,
       h("h1", {}, many(all.runs.length, "run")),
-      h("section", {}, table(["run", ["state", "left"], ["what it is", "left"], ["measured", "words"], "judgements"], rows, "All runs")),
+      h(
+        "section",
+        { class: "runs" },
+        table(["run", ["state", "left"], ["measured", "words"], "judgements", ["what it is", "left"]], rows, "All runs"),
+      ),
     );
   }
 

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const { h, chip, table, facts, many, whole, number, brief, listed, ordinal, percent, route, get, marked } = window.adjudge;
+  const { h, chip, facts, many, whole, number, brief, listed, ordinal, percent, route, get } = window.adjudge;
+  const { marked, term, ladder, candidate } = window.adjudge;
 
   function view(run) {
     return {
@@ -58,8 +59,8 @@
   }
 
   const DRAWN = { knockout: "a coin, drawn from the seed, let it go on", other: "it went on by the scheme's rule for draws" };
-  const name = (index) => `candidate ${index + 1}`;
-  const Name = (index) => `Candidate ${index + 1}`;
+  const name = (index) => candidate(index);
+  const Name = (index) => candidate(index, "Candidate");
   const played = (one) =>
     one.rounds.flatMap((round) =>
       round.matches.map((match, place) => ({ ...match, round: round.round, key: `${round.round + 1}.${place + 1}` })),
@@ -70,7 +71,11 @@
     const [best] = one.candidates;
     if (!best || best.place === null) return "Nobody was judged, so nobody won.";
     const text = best.text.length <= 40 ? ` (“${best.text}”)` : "";
-    return `${Name(best.index)}${text} came first: ${record(one, best)}.`;
+    const equal = one.candidates.slice(1).filter((each) => each.place === 1);
+    const came = equal.length
+      ? `shares first place with ${listed(equal.map((each) => name(each.index)))} and stands above by lot`
+      : "came first";
+    return `${Name(best.index)}${text} ${came}: ${record(one, best)}.`;
   }
 
   function record(one, best) {
@@ -115,7 +120,10 @@
 
   function rightOne(one) {
     const right = one.candidates.find((each) => each.right);
-    return right ? `; that is ${name(right.index)}, which came ${right.place === null ? "nowhere" : ordinal(right.place)}` : "";
+    if (!right) return "";
+    const place = right.place === null ? null : ordinal(right.place);
+    const came = place === null ? "came nowhere" : right.tied ? `shares ${place} place` : `came ${place}`;
+    return `; that is ${name(right.index)}, which ${came}`;
   }
 
   /** "by 2 votes to 0", seen from one of the two. */
@@ -162,7 +170,7 @@
         ["rated by", one.rated_by],
         ["matches", whole(played(one).length)],
         ["stopped by", one.stopped],
-        ["label", typeof one.label === "number" ? name(one.label) : one.label],
+        [term("label"), typeof one.label === "number" ? name(one.label) : one.label],
       ]),
       h("h3", {}, "Prompt"),
       h("p", { class: "asked", tabindex: "0", role: "group", "aria-label": "Prompt" }, one.prompt),
@@ -172,56 +180,6 @@
       rounds(run, one, params),
       openMatch(one, params.get("match")),
     ];
-  }
-
-  function ladder(one) {
-    const numbers = one.candidates.flatMap((each) => [each.rating, ...(each.interval || [])]).filter((value) => typeof value === "number");
-    const scale = [Math.min(...numbers), Math.max(...numbers)];
-    const rewarded = one.candidates.some((each) => typeof each.reward === "number");
-    const head = [
-      "place",
-      ["candidate", "words"],
-      "rating",
-      "95% interval",
-      "on one scale",
-      rewarded ? "reward" : null,
-      "won",
-      "lost",
-    ].filter((text) => text !== null);
-    const rows = one.candidates.map((each) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, each.place === null ? "–" : ordinal(each.place)),
-        h(
-          "td",
-          { class: "words" },
-          h(
-            "details",
-            { class: "inline" },
-            h("summary", {}, `${Name(each.index)}: ${brief(each.text, 44)} `, each.right ? chip("right by the label", "right") : null),
-            h("p", { class: "asked" }, each.text),
-          ),
-        ),
-        h("td", { class: "strong" }, number(each.rating)),
-        h("td", {}, each.interval ? `${number(each.interval[0], 3)} to ${number(each.interval[1], 3)}` : "–"),
-        h("td", {}, whisker(each, scale)),
-        rewarded ? h("td", {}, number(each.reward)) : null,
-        h("td", {}, each.wins),
-        h("td", {}, each.losses),
-      ),
-    );
-    return table(head, rows, "Ladder of the candidates");
-  }
-
-  /** A rating as a point on its interval, all candidates on one scale. */
-  function whisker(each, [low, high]) {
-    if (typeof each.rating !== "number" || high === low) return null;
-    const at = (value) => (100 * (value - low)) / (high - low);
-    const line = each.interval
-      ? h("i", { style: { left: `${at(each.interval[0])}%`, width: `${at(each.interval[1]) - at(each.interval[0])}%` } })
-      : null;
-    return h("span", { class: "whisker", "aria-hidden": "true" }, line, h("b", { style: { left: `${at(each.rating)}%` } }));
   }
 
   function rounds(run, one, params) {
@@ -247,6 +205,7 @@
           {
             class: `match ${match.undecided || match.dropped ? "unsure" : ""}`,
             "aria-current": open === key ? "true" : null,
+            "data-match": key,
             href: route.link(
               ["runs", run, "tournaments", ...one.id.split("/")],
               route.changed(params, { match: open === key ? null : key }),

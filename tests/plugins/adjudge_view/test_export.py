@@ -69,6 +69,8 @@ def test_curves_groups_and_comparisons_are_in_the_copy(library: Library, copied:
     pairs = data["runs"]["compares"]
     assert ["run:0-base", "run:1-grpo"] in pairs
     assert ["run:2-sft", "other:0-base"] in pairs
+    assert ["run:0-base", "run:2-sft"] in pairs
+    assert ["run:0-base", "other:2-sft"] in pairs
     for a, b in pairs:
         compared = data[f"compare/{a.replace(':', '.')}~{b.replace(':', '.')}"]
         assert compared == json.loads(json.dumps(library.compare(a, b)))
@@ -119,14 +121,19 @@ def test_what_is_taken_fits_and_does_not_depend_on_the_order(sizes: list[int], m
     assert {names[place] for place in taken} == {names[::-1][place] for place in backwards}
 
 
-def test_a_copy_is_written_again_and_nothing_else_is_overwritten(library: Library, tmp_path: Path) -> None:
+def test_a_copy_is_replaced_when_asked_and_nothing_else_is_overwritten(library: Library, tmp_path: Path) -> None:
     copy = export(library, tmp_path / "copy").parent
-    (copy / "data" / "runs" / "left.js").write_text("of a run that is no longer in it")
-    assert not (export(library, copy).parent / "data" / "runs" / "left.js").exists()
+    left = copy / "data" / "runs" / "left.js"
+    left.write_text("of a run that is no longer in it")
+    with pytest.raises(ConfigError, match=r"has a copy already, of these runs or of others\.\n  Remedy: .*--overwrite"):
+        export(library, copy)
+    assert left.exists()
+    export(library, copy, overwrite=True)
+    assert not left.exists()
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
     for place in (mine, mine / "thesis.txt"):
         with pytest.raises(ConfigError, match="no copy of this page"):
-            export(library, place)
+            export(library, place, overwrite=True)
     assert (mine / "thesis.txt").read_text() == "years of work"

@@ -53,6 +53,24 @@ def test_a_stopped_run_says_which_stages_have_no_result(run: Path) -> None:
     assert [stage["state"] for stage in told["stages"]] == ["finished", "finished", "waiting"]
 
 
+def test_a_line_that_was_cut_off_is_told_and_one_that_lacks_its_end_alone_is_read(run: Path) -> None:
+    file = run / "records" / "2-sft-paths.jsonl"
+    whole = file.read_text()
+    file.write_text(whole + whole.splitlines()[0][:-20])
+    told = only(opened(run))
+    assert told["missing"] == ["2-sft-paths.jsonl ends in the middle of a line, as if its writer was stopped; that line is left out"]
+    assert (told["state"], told["has"]["judgements"]) == ("finished", 54)
+    file.write_text(whole.removesuffix("\n"))
+    library = opened(run)
+    assert (only(library)["missing"], only(library)["has"]["judgements"]) == ([], 54)
+    row = {**json.loads(whole.splitlines()[0]), "id": "one more"}
+    with file.open("a") as data:
+        data.write("\n" + json.dumps(row) + "\nnonsense\n")
+    library.read_all()
+    assert only(library)["has"]["judgements"] == 55
+    assert only(library)["missing"] == [f"2-sft-paths.jsonl line {len(whole.splitlines()) + 2} is damaged and left out"]
+
+
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="whether a folder is open is told by /proc/locks")
 def test_a_run_at_work_is_going_and_is_not_disturbed(tmp_path: Path, embedded: Path) -> None:
     plugins = Plugins.load(autoload=False)
