@@ -30,13 +30,14 @@ CELLS: dict[str, dict[str, Any]] = {
     "skewed lengths up to 200, fp32": {"length": 512, "problems": 3, "new": 200, "dtype": "float32", "stop": ["."], "target": 3.0},
     "embedded judge, P 60, G 8, 48 problems": {"length": 60, "problems": 48, "new": 112, "dtype": "auto", "embedded": True, "target": 1.0},
     "a GRPO step, 4 x 8 rollouts of 48, LoRA": {"problems": 4, "new": 48, "steps": 3, "target": 2.5},
+    "the same, every group teaches": {"problems": 4, "new": 48, "steps": 3, "target": 2.5, "teaches": True},
 }
 """`target` is the least share of the other side's tokens per second."""
 TINY = {"problems": 1, "new": 4}
 """What `--tiny` makes of every cell, to see that it works."""
 HEAD = (
     "cell", "tokens, mean / longest", "tokens/s, other", "now", "ratio", "target", "seconds, other", "now",
-    "extra memory, MiB, other", "now",
+    "extra memory, MiB, other", "now", "groups that taught, other", "now",
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ def row(name: str, cell: dict[str, Any]) -> list[str]:
     return [
         name, f"{last['mean']:.0f} / {last['longest']}", *(f"{statistics.median(speed[side]):.3g}" for side in sides), f"{ratio:.2f} x",
         f"{cell['target']} x", *(f"{value:.1f}" for value in seconds), *(f"{value:.0f}" for value in memory),
+        *(f"{cell[side][-1]['taught']} of {cell[side][-1]['groups']}" if "taught" in last else "" for side in sides),
     ]  # fmt: skip
 
 

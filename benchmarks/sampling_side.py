@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 LIMIT = 2048
 """Tokens that vLLM is given room for; prompt and judgement of every cell have fewer."""
@@ -34,8 +34,8 @@ def sampled(cell: dict[str, Any], model: str) -> dict[str, Any]:
     """Sample G times from every prompt, and say how that went."""
     with engine_of(cell).open(Path(model)) as session:
         prompts: list[Any] = [chat for problem in range(cell["problems"]) for chat in [_prompt(session, problem, cell["length"])] * 8]
-        list(session.sample(prompts[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))  # what is tried out once
         before = forget_peak()
+        list(session.sample(prompts[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))  # what is tried out and laid out once
         start = time.perf_counter()
         found = dict(
             session.sample(
@@ -73,7 +73,7 @@ def trained(cell: dict[str, Any], model: str) -> dict[str, Any]:
     from adjudge import JobError, Stage
     from adjudge_arithmetic import ArithmeticDataset
     from adjudge_engines import HfEngine
-    from adjudge_grpo import Grpo
+    from adjudge_grpo import Grpo, VerdictRule
     from adjudge_judges import ArithmeticJudge
     from adjudge_trl import Lora
 
@@ -88,17 +88,44 @@ def trained(cell: dict[str, Any], model: str) -> dict[str, Any]:
     GRPOTrainer.log = timed
     judge = ArithmeticJudge(temperature=1.0, max_new_tokens=cell["new"])
     problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
-    options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000)
+    rules = [every_group_teaches() if cell.get("teaches") else VerdictRule()]
+    options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000, rules=rules)
     before = forget_peak()
-    with tempfile.TemporaryDirectory() as name, suppress(JobError):  # where none of so few rollouts taught anything
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stage = Stage(1, "grpo", folder / "1-grpo", folder / "records", Path(model), Path(model), judge, HfEngine(device="cpu"), problems)
-        options.train(stage)
+        with suppress(JobError):  # where none of so few rollouts taught anything, or was a verdict
+            options.train(stage)
+        skipped = [record["skipped_groups"] for record in stage.records("steps")]
     memory = status("VmHWM") - before
     mean = statistics.mean(lengths)
     seconds = (times[-1] - times[0]) / (len(times) - 1)
     tokens = round(mean * cell["problems"] * 8)
-    return {"seconds": seconds, "tokens": tokens, "mean": mean, "longest": cell["new"], "extra_mib": memory}
+    groups = cell["problems"] * len(skipped)
+    taught = round(groups - sum(skipped) * cell["problems"])
+    return {
+        "seconds": seconds, "tokens": tokens, "mean": mean, "longest": cell["new"], "extra_mib": memory, "taught": taught, "groups": groups,
+    }  # fmt: skip
+
+
+def every_group_teaches() -> Any:
+    """A reward that all rollouts have and that differs between them, and groups that count wherever rewards do.
+
+    This model seldom ends in time with a verdict, and builds of long ago leave out groups without right and wrong ones.
+    """
+    from adjudge import RewardRule
+    from adjudge_grpo import rollouts
+
+    class Variety(RewardRule):
+        """How many different characters a rollout has for its length."""
+
+        use: Literal["variety"] = "variety"
+
+        def reward(self, problem: Any, path: Any) -> float:
+            return len(set(path.completion.text)) / max(1, len(path.completion.text))
+
+    rollouts.RolloutRewards._teaches = lambda _, group: rollouts.differ([rollout["reward"] for rollout in group])
+    return Variety()
 
 
 if __name__ == "__main__":

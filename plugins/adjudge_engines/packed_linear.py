@@ -1,6 +1,6 @@
-"""Products of few rows with weights in bfloat16, from weights that oneDNN laid out once: torch lays them out anew for every product.
+"""Products with weights that oneDNN laid out once: torch lays those in bfloat16 out anew for every product, and has slower ones in float32.
 
-The layout is a second copy of the weights. It takes less room than the prompts' copies did that rows which share a prompt do without.
+What is laid out takes the place of the weights as they were, but for a head, whose weights embed tokens as well and are scored with.
 """
 
 from __future__ import annotations
@@ -11,38 +11,36 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Linear
-from torch.nn.functional import linear
+from torch.nn import Linear, Parameter
 
 from .exact_head import keep_exact
-
-FEW = 256
-"""Rows up to which laying out the weights takes a good part of a product's time."""
+from .precision import GAINS
 
 
 def pack(model: Any) -> None:
-    """Give a model in bfloat16 on a CPU such products, where torch has them; its numbers stay what they are."""
+    """Give a model on a CPU such products, where torch has them; one in float32 keeps its own where it is small, and so its very bits."""
     if model.device.type != "cpu":
         return
-    head = model.get_output_embeddings()
+    head, large = model.get_output_embeddings(), sum(parameter.numel() for parameter in model.parameters()) >= GAINS
+    precisions = {torch.bfloat16, torch.float32} if large else {torch.bfloat16}
     with suppress(AttributeError, RuntimeError):  # a build of torch without oneDNN, or a CPU that it does not know
         for module in model.modules():
-            if type(module) is Linear and module.weight.dtype == torch.bfloat16:
-                if module is head:
-                    keep_exact(model, few_rows(module))
+            if type(module) is Linear and module.weight.dtype in precisions:
+                packed, product = laid_out(module)
+                if module is not head:
+                    module.forward, module.weight = product, Parameter(packed, requires_grad=False)
+                elif module.weight.dtype == torch.bfloat16:
+                    keep_exact(model, product)
                 else:
-                    module.forward = few_rows(module)
+                    module.forward = product
 
 
-def few_rows(layer: Linear) -> Callable[[Tensor], Tensor]:
-    """The layer's product, from weights that are laid out for few rows where there are few."""
-    weight, bias = layer.weight.detach(), layer.bias
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, None)
+def laid_out(layer: Linear) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The layer's weights as oneDNN wants them, and the product with them."""
+    packed, bias = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None), layer.bias
 
     def product(rows: Tensor) -> Tensor:
-        if rows.numel() > FEW * rows.shape[-1]:
-            return linear(rows, weight, bias)
         found: Tensor = torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], "")
         return found
 
-    return product
+    return packed, product

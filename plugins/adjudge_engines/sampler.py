@@ -15,7 +15,7 @@ from transformers import LogitsProcessor
 
 from .tally import sampled_tokens
 
-LIKELIEST = (4, 32, 1024)
+LIKELIEST = (32, 1024)
 """K: of how many tokens the choice is tried first, and of how many then for the rows where that was too few, before all are sorted."""
 
 
@@ -51,21 +51,26 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
 
         It nearly always is among a few, and sorting a vocabulary takes longer than a small model does.
         """
-        odds_BV = logprob_BV.double().sub_(logprob_BV.amax(-1, keepdim=True)).div_(self.temperature).exp_()
+        most_B1 = logprob_BV.amax(-1, keepdim=True)
+        total_B1 = (logprob_BV - most_B1).div_(self.temperature).exp_().sum(-1, keepdim=True).double()
         choice_B1 = torch.empty_like(uniform_B1, dtype=torch.long)
         left_R = torch.arange(len(choice_B1), device=choice_B1.device)
-        left = logprob_BV, odds_BV, odds_BV.sum(-1, keepdim=True), uniform_B1
+        left = logprob_BV, most_B1, total_B1, uniform_B1
         for size in LIKELIEST:
             found_R1, sure_R = self._of_the_likeliest(size, *left)
             choice_B1[left_R] = found_R1
             if not len(left_R := left_R[~sure_R]):
                 return choice_B1
             left = tuple(one[~sure_R] for one in left)
-        choice_B1[left_R] = self._of_all(*left[1:])
+        choice_B1[left_R] = self._of_all(*left)
         return choice_B1
 
+    def _odds(self, logprob_BK: Tensor, most_B1: Tensor) -> Tensor:
+        """How likely tokens are beside the likeliest, to the last digit."""
+        return logprob_BK.double().sub_(most_B1).div_(self.temperature).exp_()
+
     def _of_the_likeliest(
-        self, size: int, logprob_BV: Tensor, odds_BV: Tensor, total_B1: Tensor, uniform_B1: Tensor
+        self, size: int, logprob_BV: Tensor, most_B1: Tensor, total_B1: Tensor, uniform_B1: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The token if it is among the `size` likeliest, and whether it is; shapes (B, 1) and (B,)."""
         size = min(size, logprob_BV.shape[-1])
@@ -74,7 +79,7 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         token_BK = by_id_BK.gather(-1, order_BK)
         # Of tokens as likely as the last of these some may be missing, so none of them counts.
         known_B = (value_BK > value_BK[:, -1:]).sum(-1)
-        cumulative_BK = (odds_BV.gather(-1, token_BK) / total_B1).cumsum(-1)
+        cumulative_BK = (self._odds(value_BK, most_B1) / total_B1).cumsum(-1)
         mass_B1 = torch.ones_like(total_B1)
         if self.top_p < 1:
             nucleus_B1 = (cumulative_BK < self.top_p).sum(-1, keepdim=True).clamp_(max=size - 1)
@@ -83,8 +88,8 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         place_B1 = torch.searchsorted(cumulative_BK, uniform_B1 * mass_B1, right=True)
         return token_BK.gather(-1, place_B1.clamp(max=size - 1)), place_B1.squeeze(-1) < known_B
 
-    def _of_all(self, odds_BV: Tensor, total_B1: Tensor, uniform_B1: Tensor) -> Tensor:
-        sorted_BV, token_BV = (odds_BV / total_B1).sort(stable=True, dim=-1, descending=True)
+    def _of_all(self, logprob_BV: Tensor, most_B1: Tensor, total_B1: Tensor, uniform_B1: Tensor) -> Tensor:
+        sorted_BV, token_BV = (self._odds(logprob_BV, most_B1) / total_B1).sort(stable=True, dim=-1, descending=True)
         cumulative_BV = sorted_BV.cumsum(-1)
         if self.top_p < 1:
             sorted_BV = sorted_BV.masked_fill(cumulative_BV - sorted_BV >= self.top_p, 0.0)

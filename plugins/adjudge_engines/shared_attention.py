@@ -1,7 +1,8 @@
 """Attention of rows of which some share a prompt on a CPU: the prompt's keys and values are read once for all of these rows.
 
 What a row attends to in the prompt and in what is its own are merged by the logarithms of their sums of exponentials.
-Shapes: B rows, R of them share a prompt, H heads of keys and values, G queries of such a head, L columns, P tokens, D dimension of a head.
+Shapes: B rows, S of them share prompts, R of these share one, H heads of keys and values, G queries of such a head, L columns,
+P tokens, D dimension of a head.
 """
 
 from __future__ import annotations
@@ -54,16 +55,19 @@ def shared_attention(
     rows, heads = key.shape[:2]
     query_BHGD = query.reshape(rows, heads, -1, query.shape[-1])
     own_BHGD, own_sum_BHG = attend(query_BHGD, key, value, scaling, attention_mask)
-    trunk_BHGD, trunk_sum_BHG = torch.zeros_like(own_BHGD), torch.full_like(own_sum_BHG, float("-inf"))
-    for rows_R, trunk in sharing:
-        key_HPD, value_HPD = trunk[module.layer_idx]
-        query_HRGD = query_BHGD[rows_R].transpose(0, 1)
-        found_1HND, sum_1HN = attend(query_HRGD.reshape(1, heads, -1, query.shape[-1]), key_HPD[None], value_HPD[None], scaling)
-        trunk_BHGD[rows_R] = found_1HND.view(query_HRGD.shape).transpose(0, 1)
-        trunk_sum_BHG[rows_R] = sum_1HN.reshape(query_HRGD.shape[:-1]).transpose(0, 1)
-    share_BHG1 = torch.sigmoid(trunk_sum_BHG - own_sum_BHG).unsqueeze(-1)
-    merged_BHGD = own_BHGD.float().lerp(trunk_BHGD.float(), share_BHG1.float()).to(query.dtype)
-    return merged_BHGD.reshape(rows, 1, -1, value.shape[-1]), None
+    if sharing:
+        rows_S = torch.cat([rows_R for rows_R, _ in sharing])
+        query_HSGD = query_BHGD.transpose(0, 1).index_select(1, rows_S)
+        found, sums = [], []
+        for (_, trunk), query_HRGD in zip(sharing, query_HSGD.split([len(rows_R) for rows_R, _ in sharing], 1), strict=True):
+            key_HPD, value_HPD = trunk[module.layer_idx]
+            found_1HND, sum_1HN = attend(query_HRGD.reshape(1, heads, -1, query.shape[-1]), key_HPD[None], value_HPD[None], scaling)
+            found.append(found_1HND.view(query_HRGD.shape))
+            sums.append(sum_1HN.view(query_HRGD.shape[:-1]))
+        trunk_SHGD, trunk_sum_SHG = torch.cat(found, 1).transpose(0, 1), torch.cat(sums, 1).transpose(0, 1)
+        share_SHG1 = torch.sigmoid(trunk_sum_SHG - own_sum_BHG[rows_S]).unsqueeze(-1).float()
+        own_BHGD[rows_S] = own_BHGD[rows_S].float().lerp(trunk_SHGD.float(), share_SHG1).to(query.dtype)
+    return own_BHGD.reshape(rows, 1, -1, value.shape[-1]), None
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:

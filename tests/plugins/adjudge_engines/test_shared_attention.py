@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="torch is absent: the hf engine needs it")
 import torch
 
 from adjudge_arithmetic import ArithmeticDataset
-from adjudge_engines import HfEngine, continuous, hf
-from adjudge_engines.packed_linear import FEW, few_rows
+from adjudge_engines import HfEngine, continuous, hf, packed_linear
+from adjudge_engines.packed_linear import laid_out
 from adjudge_engines.shared_attention import NAME, attention_of, can_share, shared_attention
 from adjudge_engines.slots import START, Slots
 from adjudge_judges import ArithmeticJudge
@@ -97,22 +97,41 @@ def test_a_shared_prompt_takes_no_room_in_slots() -> None:
     assert [slots.shares(trunk, 1), slots.shares(trunk, 2)] == [False, True], "a row that was moved is as it was before"
 
 
-def test_weights_laid_out_once_give_the_same_products(embedded: FilePath) -> None:
+@pytest.mark.parametrize(("dtype", "error"), [(torch.bfloat16, 0.02), (torch.float32, 1e-5)])
+def test_weights_laid_out_once_give_the_same_products(dtype: torch.dtype, error: float) -> None:
     torch.manual_seed(0)
-    layer = torch.nn.Linear(96, 200).to(torch.bfloat16)
-    product = few_rows(layer)
+    layer = torch.nn.Linear(96, 200).to(dtype)
+    _, product = laid_out(layer)
     with torch.inference_mode():
-        for count in (1, 24, FEW + 1):
-            rows = torch.randn(count, 1, 96, dtype=torch.bfloat16)
-            torch.testing.assert_close(product(rows), layer(rows), atol=0.02, rtol=0)
-    with HfEngine(device="cpu", dtype="bfloat16").open(embedded) as session, torch.inference_mode():
+        for count in (1, 24, 300):
+            rows = torch.randn(count, 1, 96, dtype=dtype)
+            torch.testing.assert_close(product(rows), layer(rows), atol=error, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("bfloat16", 0.25), ("float32", 1e-4)])
+def test_a_model_with_weights_laid_out_says_what_it_said_before(
+    embedded: FilePath, monkeypatch: pytest.MonkeyPatch, dtype: Any, error: float
+) -> None:
+    monkeypatch.setattr(packed_linear, "GAINS", 1000)
+    with HfEngine(device="cpu", dtype=dtype).open(embedded) as session, torch.inference_mode():
         own: Any = session
         ids = torch.tensor([own.encode(PROMPTS[0])])
-        before = own.model(ids).logits
+        before, held = own.model(ids).logits, sum(parameter.numel() for parameter in own.model.parameters())
         made = dict(own.sample(PROMPTS, seeds=list(range(len(PROMPTS))), temperature=1.0, top_p=1.0, max_new_tokens=8))
         layers = [module for module in own.model.modules() if isinstance(module, torch.nn.Linear)]
         assert all("forward" in vars(module) for module in layers), "the head too"
-        torch.testing.assert_close(own.model(ids).logits, before, atol=0.25, rtol=0)
+        assert all(module.weight.is_mkldnn for module in layers if module is not own.model.get_output_embeddings()), "no second copy"
+        assert sum(parameter.numel() for parameter in own.model.parameters()) == held
+        torch.testing.assert_close(own.model(ids).logits, before, atol=error, rtol=0)
         for index, chat in enumerate(PROMPTS):
             [scored] = own.logprobs(chat, [made[index].token_ids])
-            assert made[index].logprobs == pytest.approx(scored, abs=0.25)
+            assert made[index].logprobs == pytest.approx(scored, abs=error)
+
+
+def test_a_small_model_in_float32_keeps_its_bits(embedded: FilePath) -> None:
+    with HfEngine(device="cpu", dtype="float32").open(embedded) as session, torch.inference_mode():
+        own: Any = session
+        ids = torch.tensor([own.encode(PROMPTS[0])])
+        before = own.model(ids).logits
+        list(own.sample(PROMPTS[:2], seeds=[0, 1], temperature=1.0, top_p=1.0, max_new_tokens=2))
+        assert torch.equal(own.model(ids).logits, before)
