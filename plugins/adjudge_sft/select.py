@@ -46,7 +46,7 @@ class Pool:
     @classmethod
     def of(cls, problems: Sequence[Problem], paths: Sequence[ReasoningPath], told: Sequence[bool] | None = None) -> Pool:
         """A pool of which the paths that are `told` may be chosen, those that reached the right answer where nothing is said."""
-        pool = cls(problems, paths, Counter(), array("L"))
+        pool = cls(problems, paths, Counter(), array("I"))
         for place, path in enumerate(texts_of(paths)):
             pool.outcomes[path.outcome.value] += 1
             if path.right(pool.problem_of(place)) if told is None else told[place]:
@@ -131,7 +131,7 @@ def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> S
             siblings = {problem.id: pool.siblings(places[0]) for (problem, _), places in zip(groups, window, strict=True)}
             _score(options, stage, session, pool, groups, siblings, scores, selected)
     texts = texts_of(pool.paths)
-    chosen = array("L")
+    chosen = array("I")
     for places in pool.by_problem():
         paths = {texts[place].id: place for place in places}
         best = best_of([texts[place] for place in places], list(scores.read(Scored, paths)), options.keep)
@@ -146,7 +146,7 @@ def choose(options: Sft, stage: StageContext, pool: Pool, session: Session) -> S
 
 def _mine(stage: StageContext, pool: Pool) -> Iterator[list[int]]:
     """Places of the eligible paths of every problem that this process scores."""
-    mine = iter(stage.shard(array("L", (places[0] for places in pool.by_problem()))))
+    mine = iter(stage.shard(array("I", (places[0] for places in pool.by_problem()))))
     first = next(mine, None)
     for places in pool.by_problem():
         if places[0] == first:

@@ -6,9 +6,11 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +142,8 @@ def test_the_index_is_made_again_where_it_is_lost_cut_or_of_another_file(tmp_pat
 
 def test_many_records_are_found_by_id_and_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_index, "FEW", 8)
-    monkeypatch.setattr(record_index, "_hash", lambda ident: (len(ident), hash(ident) & 0xFFFFFFFF))  # few keys, so that many are equal
+    few = lambda ident: struct.pack("<QQ", len(ident), hash(ident) & 0xFFFFFFFF)  # noqa: E731 - few keys, so that many are equal
+    monkeypatch.setattr(record_index, "_hash", few)
     records = Records(tmp_path / "many.jsonl")
     for number in range(100):
         records.append({"id": f"é{number}", "value": number})
@@ -150,6 +153,49 @@ def test_many_records_are_found_by_id_and_by_number(tmp_path: Path, monkeypatch:
         assert [found.ids.number(f"é{number}") for number in range(101)] == [*range(100), None]
         assert [found.ids.row(number)["value"] for number in range(100)] == [*range(100)]
         found.close()
+
+
+def test_ten_bytes_a_record_are_held_of_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_index, "FEW", 500)
+    index, held = record_index.RecordIndex(tmp_path / "many.jsonl", tmp_path / "many.index"), []
+    tracemalloc.start()
+    for start in (0, 20_000, 40_000):
+        for number in range(start, start + 20_000):
+            index.add(f"record-{number}", 100 * number, 100, False)
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.reset_peak()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held[2] - held[1] < 10 * 20_000
+    assert peak < held[2] + 100_000  # and no more while they are sorted in
+    assert index.number("record-59999") == 59_999
+
+
+def test_another_index_of_the_same_file_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    first, second = Records(tmp_path / "a.jsonl"), Records(tmp_path / "a.jsonl")
+    for number in range(300):
+        first.append({"id": f"first-{number}"})
+    second.append({"id": "second"})
+    second.close()
+    first.append({"id": "first-300"})
+    first.close()
+    assert first.ids == {f"first-{number}" for number in range(301)}
+    assert [first.ids.row(number)["id"] for number in (0, 299, 300)] == ["first-0", "first-299", "first-300"]
+    assert Records(tmp_path / "a.jsonl").ids == {*first.ids, "second"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
+def test_few_files_of_many_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FULL", 300)
+    monkeypatch.setattr(files, "KEPT", 3)
+    records = Records(tmp_path / "paths.jsonl")
+    for number in range(40):
+        records.append(path_of(number))
+    records.close()
+    assert len(list((tmp_path / "paths.tokens").iterdir())) > 15
+    assert list(records.read(ReasoningPath, [f"path-{number}" for number in range(40)])) == [path_of(number) for number in range(40)]
+    opened = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.exists()]
+    assert sum(one.startswith(str(tmp_path)) and one.endswith(".arrow") for one in opened) <= 4
 
 
 def test_files_of_earlier_versions_are_read_and_gone_on_with(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Set
 from functools import lru_cache
 from io import BufferedReader
@@ -15,82 +18,101 @@ import numpy as np
 
 from adjudge.api.values import Json
 
+from .files import append_whole, told_if_full
+
 ENTRY = np.dtype([("key", "<u8"), ("rest", "<u8"), ("offset", "<i8"), ("size", "<u4"), ("failed", "<u4")])
 """A hash of the id in two halves, where the line begins and how long it is, in bytes, and whether its call failed."""
-PACKED = struct.Struct("<QQqII")
-KNOWN = np.dtype([("offset", "<i8"), ("size", "<u4"), ("rest", "<u4")])
-"""What is held of a record, beside its key and its number: where its line is, and a quarter of the hash."""
-PLACE = struct.Struct("<qII")
-FEW = 1 << 14
+PACKED, LOW = struct.Struct("<16sqII"), 0xFFFFFFFF
+FEW = 1 << 13
 """Entries in a dictionary before they are sorted in among the others, which take a tenth of the memory."""
+INDEXED = 256
+"""Entries that are written together: no more lines than that are read again when a file is opened, as long as nobody changes it by hand."""
 in_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class RecordIndex(Set[Json]):
-    """The ids of a record file, and where their records stand, which have numbers in the order of the file."""
+    """The ids of a record file, and where their records stand, which have numbers in the order of the file.
 
-    def __init__(self, file: FilePath, index: FilePath) -> None:
-        self.file, self.index = file, index
-        self.useless = False
-        """Whether the index's file says something else than its record file, and is to be written anew."""
-        self.failed = 0
-        """Records whose call failed."""
-        self._new: dict[tuple[int, int], int] = {}
-        self._keys: Any = np.empty(0, "<u8")  # sorted, and the number of each one's record
-        self._numbers: Any = np.empty(0, "<u4")
-        self._known = bytearray()
+    Of each record 8 bytes are held, half of its key and its number; its entry is read from the index's file where it is written there."""
+
+    def __init__(self, file: FilePath, index: FilePath, *, write: bool = True) -> None:
+        self.file, self.index, self._writes = file, index, write
+        self.failed = 0  # records whose call failed
+        self.end = 0  # bytes of the file that are indexed
+        self._new: dict[bytes, int] = {}
+        self._sorted = array("Q")
+        self._entries: Any = None  # the index's file stays open: another one may be put in its place
+        self._written = 0
+        self._waiting = bytearray()  # entries that are not written
         self._lines: BufferedReader | None = None
-        self.end = 0
-        """Bytes of the file that are indexed."""
         if index.exists():
             self._load()
 
     def _load(self) -> None:
-        entries = np.fromfile(self.index, ENTRY, self.index.stat().st_size // ENTRY.itemsize)
+        entries = np.fromfile(self.index, ENTRY, self.index.stat().st_size // PACKED.size)
         ends = np.cumsum(entries["size"], dtype="<i8")
-        self._known = bytearray(entries[["offset", "size", "rest"]].astype(KNOWN).tobytes())
+        self._entries, self._written = self.index.open("ab+" if self._writes else "rb", buffering=0), len(entries)
         # Every line up to the last one has its entry, and the last one is where it should be: else the file was changed by hand.
-        if (entries["offset"] == ends - entries["size"]).all() and self._last_is(entries[-1:]):
+        if (entries["offset"] == ends - entries["size"]).all() and self._last_is(entries[-1:].tobytes()):
             self._sort(entries["key"])
             self.failed, self.end = int(entries["failed"].sum()), int(ends[-1])
         else:
-            self.useless, self._known = True, bytearray()
+            self._entries, self._written = None, 0
+            if self._writes:
+                self.index.unlink()
 
-    def _last_is(self, entry: Any) -> bool:
+    def _last_is(self, entry: bytes) -> bool:
         try:
-            return bool([_hash(in_line(self.row(len(self) - 1)["id"]))] == entry[["key", "rest"]].tolist())
+            return _hash(in_line(self.row(len(self) - 1)["id"])) == entry[:16]
         except (OSError, ValueError, KeyError, TypeError, struct.error):
             return False
 
     def _sort(self, keys: Any) -> None:
-        """Sort in the keys of the newest records."""
-        numbers = np.concatenate([self._numbers, np.arange(len(self) - len(keys), len(self), dtype="<u4")])
-        order = np.argsort(keys := np.concatenate([self._keys, keys]))
-        self._keys, self._numbers, self._new = keys[order], numbers[order], {}
+        """Sort in the keys of the newest records, in place."""
+        numbers: Any = np.arange(len(self._sorted), len(self), dtype="<u8")
+        self._sorted.frombytes((keys >> np.uint64(32) << np.uint64(32) | numbers).tobytes())
+        np.frombuffer(self._sorted, "<u8").sort()
+        self._new = {}
 
-    def add(self, ident: Json, offset: int, size: int, failed: bool) -> bytes:
-        """Know of a record; returns its entry, to be appended to the index's file."""
-        key, rest = _hash(in_line(ident))
-        self._new[key, rest] = len(self)
-        self._known += PLACE.pack(offset, size, rest & 0xFFFFFFFF)
-        self.failed += failed
-        self.end = offset + size
+    def add(self, ident: Json, offset: int, size: int, failed: bool) -> None:
+        """Know of a record; its entry is written together with others."""
+        self._new[key := _hash(in_line(ident))] = len(self)
+        self._waiting += PACKED.pack(key, offset, size, failed)
+        self.failed, self.end = self.failed + failed, offset + size
         if len(self._new) >= FEW:
-            self._sort(np.array([key for key, _ in self._new], "<u8"))
-        return PACKED.pack(key, rest, offset, size, failed)
+            self._sort(np.frombuffer(b"".join(self._new), "<u8")[::2])
+        if len(self._waiting) >= INDEXED * PACKED.size:
+            self.write()
+
+    def write(self) -> None:
+        """Write down the entries that wait; those that a killed process could not are made again from the lines behind the last one."""
+        if not (self._writes and self._waiting):
+            return
+        with told_if_full(self.index):
+            self._entries = self._entries or self.index.open("ab+", buffering=0)
+            self._writes = self._entries.seek(0, os.SEEK_END) < (self._written + 1) * PACKED.size  # else another one writes it, too
+            if self._writes:
+                append_whole(self._entries, bytes(self._waiting), self._entries.truncate(self._written * PACKED.size))
+                self._written, self._waiting = len(self), bytearray()
 
     def number(self, ident: Json) -> int | None:
         """The record's number; None where there is none."""
-        key, rest = _hash(in_line(ident))
-        if (found := self._new.get((key, rest))) is not None:
+        key = _hash(in_line(ident))
+        if (found := self._new.get(key)) is not None:
             return found
-        start, end = (self._keys.searchsorted(np.uint64(key), side) for side in ("left", "right"))
-        numbers = map(int, self._numbers[start:end])
-        return next((one for one in numbers if PLACE.unpack_from(self._known, PLACE.size * one)[2] == rest & 0xFFFFFFFF), None)
+        first = int.from_bytes(key[4:8], "little")
+        start, end = (bisect_left(self._sorted, one << 32) for one in (first, first + 1))
+        return next((one & LOW for one in self._sorted[start:end] if self._entry(one & LOW)[:16] == key), None)
+
+    def _entry(self, number: int) -> bytes:
+        if (place := (number - self._written) * PACKED.size) >= 0:
+            return bytes(self._waiting[place : place + PACKED.size])
+        self._entries.seek(number * PACKED.size)
+        return bytes(self._entries.read(PACKED.size))
 
     def row(self, number: int) -> dict[str, Json]:
         """The record of this number, as its line has it."""
-        offset, size, _ = PLACE.unpack_from(self._known, PLACE.size * number)
+        _, offset, size, _ = PACKED.unpack(self._entry(number))
         self._lines = self._lines or self.file.open("rb")
         self._lines.seek(offset)
         return json.loads(self._lines.read(size))  # type: ignore[no-any-return]
@@ -99,14 +121,13 @@ class RecordIndex(Set[Json]):
         return self.number(ident) is not None
 
     def __len__(self) -> int:
-        return len(self._known) // PLACE.size
+        return self._written + len(self._waiting) // PACKED.size
 
     def __iter__(self) -> Iterator[Json]:
         return (self.row(number)["id"] for number in range(len(self)))
 
 
 @lru_cache(2)
-def _hash(ident: str) -> tuple[int, int]:
+def _hash(ident: str) -> bytes:
     """Of the id's JSON; asked twice for each record, once whether it is there and once where it goes."""
-    digest = hashlib.blake2b(ident.encode(errors="surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+    return hashlib.blake2b(ident.encode(errors="surrogatepass"), digest_size=16).digest()

@@ -14,19 +14,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from adjudge.api.values import Json
 from adjudge.errors import ConfigError
 
 from .files import append_whole, told_if_full, written_whole
-from .record_index import ENTRY, RecordIndex, in_line
+from .record_index import RecordIndex, in_line
 from .token_files import TokenFiles, can_keep_tokens, put_back, taken_out
 
 Record = TypeVar("Record")
 WRITTEN = {"token_ends": "ends"}
 """Fields that have another name in record files, which keep the names that they began with."""
-INDEXED = 256
-"""Records behind the index that opening a file reads at most, as long as nobody changes it by hand."""
 EMPTY: dict[str, Any] = {"opened": "", "statistics": {}, "probability": None, "told": {}}
 PLAIN = frozenset({str, int, float, bool, tuple, dict, type(None)})
 READ = {written: name for name, written in WRITTEN.items()}
@@ -34,7 +33,8 @@ READ = {written: name for name, written in WRITTEN.items()}
 
 def succeeded(record: Mapping[str, Json]) -> bool:
     """Whether the call that a record is about came back; `Records.keep` answers this one from its index, without reading the file."""
-    return not _failed(record)
+    made = record.get("completion")
+    return (made if isinstance(made, dict) else record).get("error") is None
 
 
 class Records:
@@ -54,24 +54,12 @@ class Records:
     def open(self, *, write: bool = True) -> None:
         """See what is there; one that does not `write` leaves the index as it is."""
         self.tokens = token_files(self.file)
-        self._unwritten: list[bytes] = []
         self._out: io.FileIO | None = None
-        self.ids = RecordIndex(self.file, beside(self.file, "index"))
-        if write and self.ids.useless:
-            self.ids.index.unlink()
-        if self.file.exists():
-            added = [
-                self.ids.add(row["id"], *place, _failed(row)) for row, place in _rows(self.file, self.ids.end) if row["id"] not in self.ids
-            ]
-            self._index(added if write else [])
-
-    def _index(self, entries: list[bytes]) -> None:
-        """Write entries down; those that a killed process could not are made again from the lines behind the last one."""
-        if entries:
-            with told_if_full(self.ids.index), self.ids.index.open("ab") as out:
-                out.truncate(out.tell() // ENTRY.itemsize * ENTRY.itemsize)
-                out.write(b"".join(entries))
-            entries.clear()
+        self.ids = RecordIndex(self.file, beside(self.file, "index"), write=write)
+        for row, place in _rows(self.file, self.ids.end):
+            if row["id"] not in self.ids:
+                self.ids.add(row["id"], *place, not succeeded(row))
+        self.ids.write()
 
     def __iter__(self) -> Iterator[dict[str, Json]]:
         """Every record as its line has it: of tokens their count alone."""
@@ -89,28 +77,24 @@ class Records:
         with told_if_full(self.file):
             if columns:
                 told["completion"]["row"] = self.tokens.append(str(row["id"]), columns)
-            line = (in_line(told) + "\n").encode()
-            offset = self._write(line)
-        self._unwritten.append(self.ids.add(row["id"], offset, len(line), _failed(row)))
-        if len(self._unwritten) >= INDEXED:
-            self._index(self._unwritten)
+            line = to_json(told) + b"\n"
+            if b"NaN" in line or b"Infinity" in line:
+                in_line(told)  # raises, unless a text says so
+            self.ids.add(row["id"], self._write(line), len(line), not succeeded(row))
         self._written(told)
 
     def _write(self, line: bytes) -> int:
         """Append a line, and return where it begins; the file stays open, unless somebody has put another one in its place."""
-        there = os.stat(self.file) if os.path.lexists(self.file) else None
-        if self._out is None or there is None or not os.path.samestat(self._opened, there):
+        if self._out is None or not os.fstat(self._out.fileno()).st_nlink:
             self._out = self.file.open("ab", buffering=0)
-            self._opened: os.stat_result = os.fstat(self._out.fileno())
-            there = self._opened
-        return append_whole(self._out, line, there.st_size)
+        return append_whole(self._out, line, os.fstat(self._out.fileno()).st_size)
 
     def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
         """Drop the records that are not wanted, all at once or not at all."""
         if wanted is bool or (wanted is succeeded and not self.ids.failed) or all(map(wanted, self)):
             return
         with written_whole(self.file) as out:
-            out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in self if wanted(record))
+            out.writelines(to_json(record).decode() + "\n" for record in self if wanted(record))
             self.ids.index.unlink(missing_ok=True)
         self.open()
 
@@ -125,7 +109,7 @@ class Records:
     def close(self) -> None:
         """Make an Arrow file of the newest tokens, and bring the index up to date."""
         self.tokens.close()
-        self._index(self._unwritten)
+        self.ids.write()
 
 
 class RecordSequence(Sequence[Record]):
@@ -158,7 +142,8 @@ def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without what is in `EMPTY` where it is empty; `asdict` would copy every token, too."""
     if type(value) in PLAIN or not (fields := getattr(value, "__dataclass_fields__", None)):
         return value
-    return {WRITTEN.get(one, one): as_row(made) for one in fields if (made := getattr(value, one)) != EMPTY.get(one, ...)}
+    found = {WRITTEN.get(one, one): made for one in fields if (made := getattr(value, one)) != EMPTY.get(one, ...)}
+    return {name: made if type(made) in PLAIN else as_row(made) for name, made in found.items()}
 
 
 def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[Mapping[str, Any]], Record]:
@@ -168,20 +153,16 @@ def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[
     adapter, names = TypeAdapter(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
 
     def read(row: Mapping[str, Any]) -> Record:
-        named = {name: value for name, value in _by_field(row).items() if name in names}
+        named = {name: value for written, value in row.items() if (name := READ.get(written, written)) in names}
         if not isinstance(completion := named.get("completion"), Mapping):
             return adapter.validate_python(named)
-        named["completion"] = {name: value for name, value in _by_field(completion).items() if name not in ("tokens", "row")}
+        named["completion"] = {READ.get(name, name): value for name, value in completion.items() if name not in ("tokens", "row")}
         made: Any = adapter.validate_python(named)
         if tokens is not None and (number := completion.get("row")) is not None:
             made = replace(made, completion=replace(made.completion, **put_back(tokens.read(number))))
         return made  # type: ignore[no-any-return]
 
     return read
-
-
-def _by_field(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {READ.get(name, name): value for name, value in row.items()}
 
 
 def _rows(file: FilePath, start: int = 0) -> Iterator[tuple[dict[str, Json], tuple[int, int]]]:
@@ -200,11 +181,6 @@ def _rows(file: FilePath, start: int = 0) -> Iterator[tuple[dict[str, Json], tup
                 told = f"{file}: line {number} is damaged ({error})"
                 raise ConfigError(f"{told}.\n  Remedy: delete that line and run again.") from None
             start += len(line)
-
-
-def _failed(record: Mapping[str, Json]) -> bool:
-    made = record.get("completion")
-    return (made if isinstance(made, dict) else record).get("error") is not None
 
 
 def beside(file: FilePath, kind: str) -> FilePath:

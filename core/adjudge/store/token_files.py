@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from adjudge.api.values import Json
 from adjudge.errors import ConfigError
@@ -26,8 +27,8 @@ FULL = 1 << 23
 BATCH = 1 << 16
 """Tokens of a file's record batch, which is what reading one row costs."""
 KEPT = 64
-"""Record batches that a reader keeps."""
-FIELDS = {"token_ids": "<i4", "ends": "<i4", "logprobs": "<f4"}
+"""Record batches, and open files, that a reader keeps."""
+FIELDS = {"token_ids": np.dtype("<i4"), "ends": np.dtype("<i4"), "logprobs": (SINGLE := np.dtype("<f4"))}
 
 
 @cache
@@ -38,19 +39,17 @@ def can_keep_tokens() -> bool:
 
 def taken_out(completion: dict[str, Json]) -> Columns:
     """Take its token numbers out of a completion's row, and leave their count; nothing is taken that would not come back the same."""
-    numbers = {name: completion.get(name) for name in FIELDS} | {
-        f"statistics.{k}": v for k, v in (completion.get("statistics") or {}).items()
-    }
+    numbers = {name: completion.get(name) for name in FIELDS}
+    numbers |= {f"statistics.{name}": values for name, values in (completion.get("statistics") or {}).items()}
     try:
-        found = {name: _numbers(name, values) for name, values in numbers.items() if values is not None and len(values)}
+        found = {name: _numbers(values, FIELDS.get(name, SINGLE)) for name, values in numbers.items() if values is not None and len(values)}
     except (OverflowError, struct.error):
         return {}
     if "ends" in found and (ends := _differences(found["ends"])) is None:
         return {}
-    count = len(completion.get("token_ids") or ())
+    completion["tokens"] = len(completion.get("token_ids") or ())
     for name in (*FIELDS, "statistics"):
         completion.pop(name, None)
-    completion["tokens"] = count
     return found | ({"ends": ends} if "ends" in found else {})
 
 
@@ -66,10 +65,9 @@ def put_back(columns: Columns) -> dict[str, Any]:
     return found
 
 
-def _numbers(name: str, values: Any) -> Any:
-    kind = FIELDS.get(name, "<f4")
+def _numbers(values: Any, kind: Any) -> Any:
     if isinstance(values, tuple | list):  # twice as fast as numpy's own way
-        values = np.frombuffer(struct.pack(f"{len(values)}{kind[1]}", *values), kind[1:])
+        return np.frombuffer(struct.pack(f"<{len(values)}{kind.char}", *values), kind)
     return np.asarray(values, kind)
 
 
@@ -106,7 +104,7 @@ class TokenFiles:
         """The number of the tail's first row, and the tail's bytes."""
         self._tail: list[tuple[str, Columns]] = []
         self._out: io.FileIO | None = None
-        self._file = cache(lambda start: _File(folder / f"{start:012}.arrow"))
+        self._file = lru_cache(KEPT)(lambda start: _File(folder / f"{start:012}.arrow"))
         self._batch = lru_cache(KEPT)(lambda start, number: self._file(start).batch(number))
         self._look()
 
@@ -124,8 +122,8 @@ class TokenFiles:
 
     def append(self, ident: str, columns: Columns) -> int:
         """The number of the row that these columns are now."""
-        head = json.dumps({"id": ident, "columns": [(name, values.dtype.str, len(values)) for name, values in columns.items()]})
-        data = head.encode() + b"\n" + b"".join(values.tobytes() for values in columns.values())
+        head = to_json({"id": ident, "columns": [(name, values.dtype.str, len(values)) for name, values in columns.items()]})
+        data = b"".join([head, b"\n", *columns.values()])
         if self._out is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._out = self._tail_file().open("ab", buffering=0)
@@ -194,7 +192,12 @@ class _File:
         batch = self._opened.get_batch(number)
         columns = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
         ids = columns.pop("id").to_pylist()
-        return ids, {name: (one.values.to_numpy(), one.offsets.to_numpy(), one.is_null().to_pylist()) for name, one in columns.items()}
+        return ids, {name: (_seen(one.values), _seen(one.offsets), one.is_null().to_pylist()) for name, one in columns.items()}
+
+
+def _seen(array: Any) -> Any:
+    """An Arrow array of numbers as numpy's, without pyarrow's own way, which would import pandas where there is one."""
+    return np.frombuffer(array.buffers()[1] or b"", array.type.to_pandas_dtype(), len(array), array.offset * array.type.byte_width)
 
 
 def _row_of(batch: tuple[list[str], Mapping[str, tuple[Any, Any, Any]]], index: int) -> Columns:
@@ -221,24 +224,23 @@ def _write(file: FilePath, rows: Sequence[tuple[str, Columns]]) -> None:
     import pyarrow as pa
 
     names = sorted({name for _, columns in rows for name in columns}, key=lambda name: (name not in FIELDS, name))
-    kinds = {name: pa.int32() if name in ("token_ids", "ends") else pa.float32() for name in names}
-    starts, tokens = [0], 0
-    for index, (_, columns) in enumerate(rows):
-        if tokens >= BATCH:
-            starts, tokens = [*starts, index], 0
-        tokens += max((len(values) for values in columns.values()), default=0)
-    fields = [pa.field("id", pa.string()), *(pa.field(name, pa.list_(kinds[name])) for name in names)]
-    schema = pa.schema(fields, metadata={"adjudge": json.dumps({"starts": starts, "rows": len(rows)})})
+    tokens = np.cumsum([max(map(len, columns.values()), default=0) for _, columns in rows])
+    starts = [0, *(np.flatnonzero(np.diff(tokens // BATCH)) + 1).tolist()]
+    lists = [_list_array(pa, name, [columns.get(name) for _, columns in rows]) for name in names]
+    ids = [ident.encode() for ident, _ in rows]
+    buffers = [None, *map(pa.py_buffer, (np.cumsum([0, *map(len, ids)], dtype="<i4"), b"".join(ids)))]
+    batch = pa.record_batch([pa.Array.from_buffers(pa.string(), len(ids), buffers), *lists], ["id", *names])
+    schema = batch.schema.with_metadata({"adjudge": json.dumps({"starts": starts, "rows": len(rows)})})
     with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-            part = rows[start:end]
-            lists = [_list_array(pa, kinds[name], [columns.get(name) for _, columns in part]) for name in names]
-            writer.write_batch(pa.record_batch([pa.array([ident for ident, _ in part], pa.string()), *lists], schema=schema))
+            writer.write_batch(batch.slice(start, end - start))
 
 
-def _list_array(pa: Any, kind: Any, values: Sequence[Any]) -> Any:
-    sizes = [0 if one is None else len(one) for one in values]
-    offsets = np.cumsum([0, *sizes]).astype(np.int32)
-    flat = np.concatenate([one for one in values if one is not None] or [np.empty(0)]).astype(kind.to_pandas_dtype())
-    mask = pa.array([one is None for one in values])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat), mask=mask)
+def _list_array(pa: Any, name: str, values: Sequence[Any]) -> Any:
+    """A column; where every token of these rows ends within 2 ** 15 characters of the one before, half the room says so."""
+    flat = np.concatenate([one for one in values if one is not None])
+    flat = flat.astype("<i2") if name == "ends" and flat.max(initial=0) < 1 << 15 else flat
+    numbers = pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
+    there = pa.py_buffer(np.packbits([one is not None for one in values], bitorder="little"))
+    offsets = pa.py_buffer(np.cumsum([0, *(0 if one is None else len(one) for one in values)], dtype="<i4"))
+    return pa.Array.from_buffers(pa.list_(numbers.type), len(values), [there, offsets], children=[numbers])
