@@ -104,6 +104,11 @@ class Grpo(StageTrainer):
 
     def check_judge(self, judge: Judge, field: str) -> None:
         self.rollout_temperature(judge, field)
+        if judge.stop and self.trl.get("mask_truncated_completions"):
+            raise ConfigError(
+                f"{field}.trl.mask_truncated_completions: TRL takes a judgement that ends with one of the judge's stop strings for cut off,"
+                " and would train on none.\n  Remedy: leave it out, or leave out judge.stop."
+            )
         check_orders(self.eligible, judge, f"{field}.eligible")
 
     def rollout_temperature(self, judge: Judge, field: str) -> float:

@@ -34,6 +34,8 @@ OURS = {
     "hub_token": "set HF_TOKEN in the environment, for a run file is kept and shared",
 }
 """TRL's options that no stage passes on, with what to write or to know in their place."""
+ENDS = ("eos_token_id", "stop_strings")
+"""Settings of sampling that say where a completion ends."""
 
 
 def checked_table(config: str, ours: Mapping[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -51,6 +53,11 @@ def checked_table(config: str, ours: Mapping[str, str]) -> Callable[[dict[str, A
     def check(table: dict[str, Any]) -> dict[str, Any]:
         if isinstance(table.get("model_init_kwargs"), str):  # TRL's own command line takes text there
             raise ValueError("model_init_kwargs: write a mapping, for example {dtype: bfloat16}")
+        if isinstance(more := table.get("generation_kwargs"), dict) and not more.keys().isdisjoint(ENDS):
+            # trl 1.16 looks for the model's own ends alone
+            raise ValueError(
+                "generation_kwargs: TRL trains on the padding behind such ends; leave these out (a judge's ends are judge.stop)"
+            )
         return check_foreign_options(table, settings, {**OURS, **ours})
 
     return check

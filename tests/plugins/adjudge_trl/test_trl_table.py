@@ -41,6 +41,21 @@ def test_settings_of_the_model_are_no_text(plugins: Plugins) -> None:
         run({"use": "grpo", "trl": {"model_init_kwargs": '{"dtype": "bfloat16"}'}}, plugins)
 
 
+def test_ends_of_completions_that_trl_does_not_know_of_are_refused(plugins: Plugins) -> None:
+    """TRL stops sampling there, and trains on the padding behind them; see findings/trl-trains-on-padding.sh."""
+    assert run({"use": "grpo", "trl": {"generation_kwargs": {"suppress_tokens": [3]}}}, plugins)
+    for kwargs in ({"eos_token_id": 7}, {"stop_strings": ["</verdict>"]}):
+        with pytest.raises(ConfigError, match=r"stages\.0\.trl: .*generation_kwargs: TRL trains on the padding .*judge\.stop"):
+            run({"use": "grpo", "trl": {"generation_kwargs": kwargs}}, plugins)
+
+
+def test_judgements_that_end_with_a_stop_string_are_not_cut_off(plugins: Plugins) -> None:
+    stage = Grpo(trl={"mask_truncated_completions": True})
+    stage.check_judge(ArithmeticJudge(), "stages.0")
+    with pytest.raises(ConfigError, match=r"^stages\.0\.trl\.mask_truncated_completions: TRL takes .* for cut off"):
+        stage.check_judge(ArithmeticJudge(stop=("}",)), "stages.0")
+
+
 def test_each_stage_is_checked_against_its_own_settings(plugins: Plugins) -> None:
     assert run({"use": "sft", "scorer": "random", "trl": {"pad_to_multiple_of": 8}}, plugins)
     with pytest.raises(ConfigError, match=r"trl.use_vllm: SFTConfig has no such field"):
