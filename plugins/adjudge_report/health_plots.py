@@ -19,7 +19,7 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> str:
         plot.axes.plot([50, 100], [50, 100], **LEVEL)
         _with_intervals(plot, shares, [one["accuracy"] for one in filled])
         for share, one in zip(shares, filled, strict=True):
-            plot.axes.annotate(str(one["n"]), (share, 100 * one["accuracy"]["value"]), (4, -9), textcoords="offset points", fontsize=7)
+            _count(plot, share, 100 * one["accuracy"]["value"], one["n"])
         plot.axes.set_xlabel("share of the votes for the majority, %")
         plot.axes.set_ylabel("majority right, %")
         plot.axes.set_ylim(-2, 102)
@@ -35,9 +35,7 @@ def calibration_plot(told: Sequence[Mapping[str, Any]], calibrated: Sequence[Map
                 found = [{"value": one["right"], "interval": one["interval"]} for one in bins]
                 _with_intervals(plot, [100 * one["confidence"] for one in bins], found, series, marker, label)
         for one in told:
-            plot.axes.annotate(
-                str(one["n"]), (100 * one["confidence"], 100 * one["right"]), (4, -9), textcoords="offset points", fontsize=7
-            )
+            _count(plot, 100 * one["confidence"], 100 * one["right"], one["n"])
         if calibrated:
             plot.axes.legend(frameon=False, loc="upper left", fontsize=7)
         plot.axes.set_xlabel("probability of the answer that was named, %")
@@ -45,6 +43,11 @@ def calibration_plot(told: Sequence[Mapping[str, Any]], calibrated: Sequence[Map
         plot.axes.set_xlim(48, 102)
         plot.axes.set_ylim(-2, 102)
     return plot.svg
+
+
+def _count(plot: Plot, place: float, value: float, count: int) -> None:
+    """The number that a mark rests on, beside it and never on the axis below."""
+    plot.axes.annotate(str(count), (place, value), (5, 4 if value < 12 else -9), textcoords="offset points", fontsize=7)
 
 
 def _with_intervals(
@@ -64,6 +67,7 @@ def length_plot(points: Sequence[tuple[float, float]]) -> str:
         ratios, liked = [ratio for ratio, _ in points], [100 * share for _, share in points]
         plot.axes.scatter(ratios, liked, color=COLOUR["s0"], s=10, alpha=0.4, linewidths=0)
         plot.axes.axvline(0, **LEVEL)
+        plot.axes.locator_params(axis="x", nbins=5)  # such labels are long: −0.025
         plot.axes.set_xlabel("log of the first answer's length over the second's")
         plot.axes.set_ylabel("verdicts for the first, %")
         plot.axes.set_ylim(-4, 104)
@@ -87,6 +91,7 @@ def attack_plot(title: str, found: Mapping[str, Mapping[str, Any]], level: float
         plot.axes.set_yticks(range(len(found)), [seen if len(seen) <= 30 else seen[:29] + "…" for seen in map(visible, found)])
         plot.axes.invert_yaxis()
         plot.axes.set_xlim(-2, 102)
+        plot.axes.set_xticks(range(0, 101, 25))
         plot.axes.set_xlabel("% of judgements")
         plot.axes.set_title(title)
     return plot.svg

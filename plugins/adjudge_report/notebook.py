@@ -80,9 +80,11 @@ def ranking_html(result: TournamentResult) -> str:
     """The ladder of a group, best first, and the matches that it was made from."""
     ranking = result.ranking
     rows = []
-    for place, candidate in enumerate(ranking.order, start=1):
+    for candidate in ranking.order:
+        mine = ranking.ratings[candidate]
+        place = f"{1 + sum(rating > mine for rating in ranking.ratings)}{'=' if ranking.ratings.count(mine) > 1 else ''}"
         ends = "" if ranking.intervals is None else "{:.2f} to {:.2f}".format(*ranking.intervals[candidate])
-        rows.append((str(place), f"{ranking.ratings[candidate]:.2f}", ends, escape(snippet(result.problem.answers[candidate], 120))))
+        rows.append((place, f"{mine:.2f}", ends, escape(snippet(result.problem.answers[candidate], 120))))
     played = ((f"{one.match.first} – {one.match.second}", escape(one.outcome.value)) for one in result.played)
     told = f"{len(result.played)} matches" + (f", stopped by its budget of {result.stopped}" if result.stopped else "")
     matches = f"<details><summary>{told}</summary>{_table(('candidates', 'outcome'), played)}</details>"

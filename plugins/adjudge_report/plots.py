@@ -47,6 +47,7 @@ STYLE: dict[str, Any] = {
     "ytick.labelcolor": COLOUR["muted"],
     "ytick.major.size": 0,
     "xtick.major.size": 0,
+    "xtick.major.pad": 6,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
 }
@@ -185,6 +186,7 @@ def histogram(title: str, kept: Sequence[float], dropped: Sequence[float]) -> st
                 plot.axes.hist(values, histtype="stepfilled", alpha=0.28, **look)
                 plot.axes.hist(values, histtype="step", linewidth=1.4, **look)
         plot.axes.set_title(title)
+        plot.axes.locator_params(axis="x", nbins=5)
         plot.axes.set_ylabel("% of paths")
     return plot.svg
 

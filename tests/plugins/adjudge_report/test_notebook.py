@@ -44,6 +44,13 @@ def test_a_ranking_has_its_ladder_best_first() -> None:
     assert "3 matches" in shown
 
 
+def test_candidates_with_the_same_rating_share_a_place() -> None:
+    with open_judge("adjudge_arithmetic:model", cache=False) as judge:
+        result = judge.rank({"prompt": "37+48", "answers": ["75", "85", "86", "95", "84"]}, "knockout")
+    places = re.findall(r"<tr><td[^>]*>(\d=?)</td>", result._repr_html_())
+    assert places == ["1", "2", "3", "4=", "4="], "3, 2, 1, 0 and 0 rounds survived"
+
+
 def test_a_run_that_has_only_begun_shows_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("{seed: 0, stages: [{use: sft}]}")
     assert "<table>" in ShownRun(tmp_path)._repr_html_()

@@ -5,6 +5,7 @@ The pictures lie in the test's own folder, or where the environment variable ADJ
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from adjudge import JobError, Run
+from adjudge import JobError, Plugins, Run
+from adjudge.cli.app import app_of
 from adjudge_report import Html
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so no browser can be driven")
@@ -21,6 +24,15 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-p
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
+OVERLAPPING = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+  const texts = [...svg.querySelectorAll('text')].filter(one => one.textContent.trim());
+  const boxes = texts.map(one => one.getBoundingClientRect());
+  const shared = (a, b, from, to) => Math.min(a[to], b[to]) - Math.max(a[from], b[from]);
+  const meet = (a, b) => shared(a, b, 'left', 'right') > 1 && shared(a, b, 'top', 'bottom') > 2;
+  return boxes.flatMap((a, one) => boxes.slice(one + 1).flatMap((b, more) =>
+    meet(a, b) ? [`${svg.getAttribute('aria-label')}: ${texts[one].textContent} / ${texts[one + 1 + more].textContent}`] : []));
+})"""
+"""Pairs of texts of a plot that lie on each other."""
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
 
@@ -43,6 +55,7 @@ def look_at(browser: Any, file: FilePath, pictures: FilePath) -> None:
         page.screenshot(path=pictures / f"{file.stem}-{width}-{scheme}.png", full_page=True)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+        assert not page.evaluate(OVERLAPPING)
         tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
         found = axe.Axe().run(page, options=tags).response["violations"]
         assert not [(one["id"], node["target"], node["failureSummary"]) for one in found for node in one["nodes"]]
@@ -70,6 +83,22 @@ def test_the_page_of_an_unfinished_run_and_one_of_both(
     page = Html().write(run.folder)
     look_at(browser, page.rename(page.with_name("unfinished.html")), pictures)
     look_at(browser, Html().write_several([finished.folder, run.folder], run.folder / "compared.html"), pictures)
+
+
+def test_the_page_of_a_judges_health(browser: Any, pictures: FilePath, tmp_path: FilePath) -> None:
+    page, pairs = tmp_path / "health.html", tmp_path / "pairs.jsonl"
+    sums = [(number, 3 * number + 8) for number in range(15, 95, 10)]
+    wrong = [(one + other) * 10 ** (place % 4 - 1) for place, (one, other) in enumerate(sums)]  # some shorter, some longer
+    rows = [
+        {"id": str(one), "prompt": f"{one}+{other}", "answers": [str(one + other), str(int(false) + 1)], "label": 0}
+        for (one, other), false in zip(sums, wrong, strict=True)
+    ]
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    words = ["--data", f"{{use: jsonl, file: {pairs}}}", "--samples", "3", "--attacked", "3", "--out", str(page)]
+    done = CliRunner().invoke(app_of(Plugins.load(autoload=False)), ["health", *words])
+    assert done.exit_code == 0, done.output
+    assert page.read_text(encoding="utf-8").count("<svg") == 4, "votes, lengths, openers, markup"
+    look_at(browser, page, pictures)
 
 
 def test_a_wide_table_says_that_it_scrolls_and_keeps_its_first_column(finished: Run, browser: Any) -> None:
