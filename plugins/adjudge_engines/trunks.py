@@ -14,6 +14,8 @@ from transformers import DynamicCache
 from .shared_attention import Trunk
 
 Ids = tuple[int, ...]
+LONG = 256
+"""Tokens of a prompt above which an eighth of it or less is read again with each: attention to what was read before takes a mask."""
 
 
 def shared(prompts: Sequence[Ids]) -> int:
@@ -39,6 +41,8 @@ def together(prompts: Sequence[Ids], budget: int) -> int:
 def read_trunks(model: Any, prompts: Sequence[Ids], pad: int) -> list[Trunk]:
     """Keys and values of each prompt but for its last token, which the first step of sampling reads."""
     alike = shared(prompts) if len(prompts) > 1 else 0
+    if max(map(len, prompts)) > max(LONG, alike * 8):
+        alike = 0
     decoder, device = model.get_decoder(), model.device
     cache = DynamicCache()
     if alike:

@@ -48,6 +48,22 @@ def test_a_trunk_is_what_the_model_reads_alone(session: Any) -> None:
                 torch.testing.assert_close(value, own_value, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("alike", "calls"), [(9, 1), (90, 2)])
+def test_long_prompts_are_read_whole_where_they_share_little(session: Any, alike: int, calls: int) -> None:
+    import torch
+
+    prompts = [tuple(range(alike)) + tuple((place + row) % 200 for place in range(300)) for row in (1, 2)]
+    decoder, seen = session.model.get_decoder(), list[int]()
+    hook = decoder.register_forward_pre_hook(lambda *args: seen.append(1))
+    with torch.inference_mode():
+        joined = read_trunks(session.model, prompts, session.pad)
+        hook.remove()
+        assert len(seen) == calls
+        for prompt, trunk in zip(prompts, joined, strict=True):
+            [alone] = read_trunks(session.model, [prompt], session.pad)
+            torch.testing.assert_close(trunk[-1], alone[-1], atol=1e-3, rtol=1e-3)
+
+
 def test_rows_that_come_and_go_say_what_whole_batches_say(session: Any, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session._can_share(200)
     found = {}
