@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path as FilePath
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -46,92 +46,32 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     monkeypatch.setenv("ADJUDGE_CACHE", str(tmp_path_factory.getbasetemp() / "caches" / uuid4().hex))
 
 
-IMPORTED = """
-import atexit, gc, json, os, sys
-import torch, trl, adjudge_engines
-from adjudge.cli.app import main
-from adjudge_grpo import train as grpo
-from adjudge_sft import train as sft
+@pytest.fixture(scope="session")
+def forks_of() -> Iterator[Callable[..., type[subprocess.Popen[Any]]]]:
+    """Makes a `subprocess.Popen` whose processes are forks of one that has imported these modules."""
+    from .fork_server import forks
 
-gc.freeze()  # what is imported is not looked through, and so not copied, in every fork
-for line in sys.stdin:
-    asked = json.loads(line)
-    if "words" not in asked:
-        pid, status = os.waitpid(asked["pid"], asked["flags"])
-        print(os.waitstatus_to_exitcode(status) if pid else "", flush=True)
-        continue
-    if pid := os.fork():
-        print(pid, flush=True)
-        continue
-    os.environ.clear()
-    os.environ.update(asked["environment"])
-    for number, file in enumerate(asked["files"]):
-        os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
-    os.chdir(asked["folder"])
-    sys.argv = ["adjudge", *asked["words"]]
-    exec(asked["before"])
-    try:
-        main()
-        status = 0
-    except SystemExit as end:
-        status = end.code
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # taking down what is imported would take longer than most of these calls
-"""
-"""Imports what a training imports, once; every line it is told is a call of ``adjudge``, for which it forks, or a process to wait for."""
-
-
-class Forked:
-    """A call of ``adjudge`` in a process of its own, to be used as a `subprocess.Popen`; it begins where imports have ended."""
-
-    def __init__(self, ask: Callable[..., str], folder: FilePath, words: tuple[str, ...], before: str) -> None:
-        self._ask, self._told = ask, [folder / name for name in ("out", "err")]
-        self.returncode: int | None = None
-        files = ["/dev/null", *map(str, self._told)]
-        self.pid = int(ask(words=words, environment=dict(os.environ), files=files, folder=os.getcwd(), before=before))
-
-    def poll(self, flags: int = os.WNOHANG) -> int | None:
-        if self.returncode is None and (said := self._ask(pid=self.pid, flags=flags)):
-            self.returncode = int(said)
-        return self.returncode
-
-    def communicate(self, timeout: float) -> tuple[str, str]:
-        until = time.monotonic() + timeout
-        while self.poll() is None:
-            assert time.monotonic() < until, "it does not end"
-            time.sleep(0.01)
-        out, err = (file.read_text(encoding="utf-8") for file in self._told)
-        return out, err
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def wait(self) -> None:
-        self.poll(0)
+    with ExitStack() as stack:
+        yield lambda *modules: stack.enter_context(forks(*modules))
 
 
 @pytest.fixture(scope="session")
-def fork_adjudge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Forked]]:
-    """Calls ``adjudge`` with these words in a process that need not import for seconds what trainings import: a fork of one that has.
+def forked(forks_of: Callable[..., type[subprocess.Popen[Any]]]) -> type[subprocess.Popen[Any]]:
+    """Starts, as `subprocess.Popen` does, a process that need not import for seconds what trainings import.
 
     `before` is Python that the process runs first. A test of what a fresh process does starts one.
     """
-    started: list[subprocess.Popen[str]] = []
+    from .fork_server import TRAINING
 
-    def ask(**line: object) -> str:
-        if not started:
-            started.append(subprocess.Popen([sys.executable, "-c", IMPORTED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stdin, stdout = started[0].stdin, started[0].stdout
-        assert stdin is not None
-        assert stdout is not None
-        print(json.dumps(line), file=stdin, flush=True)
-        return stdout.readline().strip()
+    return forks_of(*TRAINING)
 
-    yield lambda *words, before="": Forked(ask, tmp_path_factory.mktemp("forked"), words, before)
-    for process in started:
-        process.communicate()
+
+@pytest.fixture(scope="session")
+def fork_adjudge(forked: type[subprocess.Popen[Any]]) -> Callable[..., subprocess.Popen[str]]:
+    """Calls ``adjudge`` with these words in such a process."""
+
+    def call(*words: str, before: str = "") -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return forked([sys.executable, "-m", "adjudge", *words], stdout=pipe, stderr=pipe, text=True, before=before)  # type: ignore[call-overload]
+
+    return call

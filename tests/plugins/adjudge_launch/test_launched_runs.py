@@ -1,6 +1,7 @@
 """Runs over two processes for real: the same paths as with one, GRPO's groups across processes, kills and stops, two machines.
 
-A launch costs what its processes import, several times what they do; so a run that goes on after one end is ended once more on its way.
+A launch costs what its processes import, several times what they do; so they are forks, but for a test in `test_sharded_runs`, and a run
+that goes on after one end is ended once more on its way.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 from adjudge import Plugins, ReasoningPath, Records
 from adjudge.cli.app import app_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_launches")]
 
 RUN_FILE = """
 out: {out}
@@ -47,9 +48,13 @@ def written(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out
     return str(file)
 
 
-def start(file: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "adjudge", "run", file, "--json"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+Start = Callable[[str], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(fork_adjudge: Callable[..., subprocess.Popen[str]]) -> Start:
+    """Begins a run."""
+    return lambda file: fork_adjudge("run", file, "--json")
 
 
 def finish(file: str) -> tuple[list[dict[str, Any]], str]:
@@ -92,7 +97,7 @@ def ended(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
+def two(tmp_path_factory: pytest.TempPathFactory, forked_launches: None) -> tuple[Path, list[dict[str, Any]], str]:
     """A run over two processes, once for all tests that look at it."""
     folder = tmp_path_factory.mktemp("launched") / "two"
     return folder, *finish(written(folder, "{processes: 2}", *BOTH))
@@ -146,7 +151,7 @@ def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
         assert told["skipped_groups"] == pytest.approx(uniform / 5)
 
 
-def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_a_checkpoint(tmp_path: Path, start: Start) -> None:
     file = written(tmp_path, "{processes: 2}", GRPO.replace("steps: 12", "steps: 20"))
     process = start(file)
     wait_for(process, tmp_path, "1-grpo-steps", 3)
@@ -178,7 +183,7 @@ def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_
     assert stages[1]["metrics"]["steps"] == 20
 
 
-def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path) -> None:
+def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path, start: Start) -> None:
     """The kill is of the first process itself, without a word to the others; the stop ends all of them."""
     folder, made = tmp_path / "run" / "records", set[str]()
     for number, part, enough in ((signal.SIGKILL, 0, 4), (signal.SIGINT, 1, 2)):
@@ -219,7 +224,7 @@ def two_machines(port: int) -> str:
     return f"processes: 2, machines: 2, main_process_ip: 127.0.0.1, main_process_port: {port}"
 
 
-def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path, free_port: int) -> None:
+def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path, free_port: int, start: Start) -> None:
     where = two_machines(free_port)
     second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
     first = start(written(tmp_path / "first", f"{{{where}}}"))
@@ -242,7 +247,7 @@ def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp
     assert second.returncode == 143
 
 
-def test_two_machines_work_on_one_run(tmp_path: Path, free_port: int) -> None:
+def test_two_machines_work_on_one_run(tmp_path: Path, free_port: int, start: Start) -> None:
     where = two_machines(free_port)
     second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
     stages, _ = finish(written(tmp_path / "first", f"{{{where}}}"))

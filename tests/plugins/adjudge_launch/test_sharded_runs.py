@@ -2,7 +2,7 @@
 
 accelerate uses FSDP on accelerators alone. `BELIEF`, which every process imports, has it take a CPU for one and notes what each process
 holds; the rest is as on a node, with gloo in the place of NCCL. DeepSpeed knows CPUs, and is tried where it is installed. A launch mostly
-costs what its processes import: none is started that another one of these, or a fork, can stand for.
+costs what its processes import: one has fresh processes, and those of the others are forks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ reporters: []
 stages: [{{use: grpo, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1, {more}}}]
 """
 STEPS = "steps: 3"
+Begin = Callable[..., subprocess.Popen[str]]
 UNSHARDED = """
 import os, sys
 from pathlib import Path
@@ -81,13 +83,13 @@ if os.environ.get("ACCELERATE_USE_FSDP") == "true":
 """
 
 
-def start(folder: Path, config: dict[str, Any], more: str = STEPS) -> subprocess.Popen[str]:
+def start(begin: Begin, folder: Path, config: dict[str, Any], more: str = STEPS) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(BELIEF)
     (folder / "fsdp.yaml").write_text(yaml.safe_dump(config))
     (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config=f", config_file: {folder / 'fsdp.yaml'}", more=more))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen(
+    return begin(
         [sys.executable, "-m", "adjudge", "run", str(folder / "run.yaml")],
         env={**os.environ, "PYTHONPATH": path, "DS_ACCELERATOR": "cpu"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
@@ -132,19 +134,16 @@ def assert_shared_out(folder: Path, kind: str) -> None:
         assert list((folder / "run").rglob("zero_pp_rank_1_*_optim_states.pt")), "each process saves its own part"
 
 
-def unsharded(folder: Path, port: int) -> None:
-    """The same run with whole weights in each of two processes, forked from one that has imported what they need.
+def unsharded(begin: Begin, folder: Path, port: int) -> None:
+    """The same run with whole weights in each of two processes.
 
     TRL samples here too, as it does from sharded weights.
     """
     folder.mkdir()
     more = f"{STEPS}, trl: {{generation_kwargs: {{do_sample: true}}}}"
     (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config="", more=more))
-    done = subprocess.run(
-        [sys.executable, "-c", UNSHARDED, str(folder), str(port)], check=False, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    command, environment = [sys.executable, "-c", UNSHARDED, str(folder), str(port)], {**os.environ, "OMP_NUM_THREADS": "1"}
+    finish(begin(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 
 
 class Malicious:
@@ -157,7 +156,7 @@ class Malicious:
         return Path.touch, (self.sign,)
 
 
-def assert_code_is_not_run(stopped: Path, folder: Path, config: dict[str, Any]) -> None:
+def assert_code_is_not_run(begin: Begin, stopped: Path, folder: Path, config: dict[str, Any]) -> None:
     """A copy of the stopped run, in whose checkpoints the second process's part holds code as well, ends with a message."""
     import torch
 
@@ -165,7 +164,7 @@ def assert_code_is_not_run(stopped: Path, folder: Path, config: dict[str, Any]) 
     for file in (folder / "run").rglob("zero_pp_rank_1_*_optim_states.pt"):
         states = torch.load(file, weights_only=False)
         torch.save({**states, "more": Malicious(folder / "it-ran")}, file)
-    process = start(folder, config)
+    process = start(begin, folder, config)
     told, _ = process.communicate(timeout=100)
     assert (process.returncode, "Traceback" in told) == (1, False), told
     assert "is damaged, or holds something else than numbers, and is not read. It names " in told
@@ -176,11 +175,13 @@ def assert_code_is_not_run(stopped: Path, folder: Path, config: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tmp_path: Path, free_port: int, kind: str) -> None:
+def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(
+    tmp_path: Path, free_port: int, forked: Begin, kind: str
+) -> None:
     """In full precision, with checkpoints that are sharded too. What FSDP's may hold is tested where they are read, without a launch."""
     one, other = tmp_path / "sharded", tmp_path / "whole"
     config = config_of(kind, mixed_precision="no", fsdp_state_dict_type="SHARDED_STATE_DICT")
-    process = start(one, config)
+    process = start(forked, one, config)
     while len(steps(one)) < 2:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
@@ -190,10 +191,10 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tm
     assert (process.returncode, "process 1 of 2 ended without a word" in told) == (1, True), told
     assert_shared_out(one, kind)
     if kind == "deepspeed":
-        assert_code_is_not_run(one, tmp_path / "spoilt", config)
+        assert_code_is_not_run(forked, one, tmp_path / "spoilt", config)
     before = steps(one)[0]
-    finish(start(one, config))
-    unsharded(other, free_port)
+    finish(start(forked, one, config))
+    unsharded(forked, other, free_port)
     assert steps(one)[0] == before, "it went on from a checkpoint"
     assert [step["loss"] for step in steps(one)] == pytest.approx([step["loss"] for step in steps(other)], abs=1e-5)
     same = weights(other)
@@ -202,6 +203,6 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(tm
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str) -> None:
-    """With the configuration as it is shipped."""
-    finish(start(tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
+    """With the configuration as it is shipped, in fresh processes."""
+    finish(start(subprocess.Popen, tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
     weights(tmp_path / "run")

@@ -1,4 +1,7 @@
-"""What launched processes say and how they end: for real through accelerate, with a trainer that does what each test is about."""
+"""What launched processes say and how they end: for real through accelerate, with a trainer that does what each test is about.
+
+They are forks, but for those of the test of what they log.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def acts(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> FilePath:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: adjudge-acts\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[adjudge]\nacts = adjudge_acts\n")
     (info.parent / "adjudge_acts.py").write_text(PLUGIN)
-    monkeypatch.setenv("PYTHONPATH", str(info.parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(info.parent), *filter(None, [os.environ.get("PYTHONPATH")])]))
     return tmp_path
 
 
@@ -161,7 +164,7 @@ def ended(folder: FilePath) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("at_most_two_minutes")
+@pytest.mark.usefixtures("at_most_two_minutes", "forked_launches")
 @pytest.mark.parametrize(
     ("act", "stop"), [("collective", KeyboardInterrupt), ("collective", Terminated), ("put_off", Terminated), ("deaf", Terminated)]
 )
@@ -177,7 +180,7 @@ def test_a_stop_ends_also_who_waits_for_one_that_has_left(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("at_most_two_minutes")
+@pytest.mark.usefixtures("at_most_two_minutes", "forked_launches")
 def test_a_checkpoint_has_the_time_that_it_takes_also_where_others_are_done(acts: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adjudge_launch.workers.GRACE", 0.5)
     with pytest.raises(Terminated):
@@ -199,7 +202,7 @@ def test_what_workers_log_is_in_the_runs_log_with_who_said_it(acts: FilePath) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("at_most_two_minutes")
+@pytest.mark.usefixtures("at_most_two_minutes", "forked_launches")
 def test_the_launch_that_a_run_was_started_in_is_none_of_its_processes(acts: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     outer = {
         "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "GROUP_RANK": "1", "ROLE_RANK": "1",
@@ -212,7 +215,7 @@ def test_the_launch_that_a_run_was_started_in_is_none_of_its_processes(acts: Fil
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("at_most_two_minutes")
+@pytest.mark.usefixtures("at_most_two_minutes", "forked_launches")
 def test_an_error_that_nobody_expected_is_told_with_its_type_and_the_end_of_the_log(acts: FilePath) -> None:
     with pytest.raises(JobError) as error:
         launch(acts, "logs", without="trained")
