@@ -1,4 +1,7 @@
-"""Real servers on this machine, each a process of its own, and what it takes to ask them."""
+"""Real servers on this machine, each a process of its own, and what it takes to ask them.
+
+The processes are forks of one that has imported what servers import, but for that of the fixture `server`.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ class Server:
 
     folder: Path
     arguments: list[str]
+    popen: type[subprocess.Popen[str]] = subprocess.Popen
     port: int = 0
     token: str | None = None
     started: str = ""
@@ -49,7 +53,7 @@ class Server:
         command = [sys.executable, "-m", "adjudge", "serve", "reward.yaml", "--port", str(self.port), *self.arguments]
         path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
         with (self.folder / "errors").open("a") as errors:
-            self.process = subprocess.Popen(
+            self.process = self.popen(
                 command, cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "PYTHONPATH": path}
             )
         assert self.process.stdout is not None
@@ -144,13 +148,20 @@ def _make(folder: Path, arguments: tuple[str, ...], **engine: Any) -> Server:
     return Server(folder, list(arguments))
 
 
+@pytest.fixture(scope="session")
+def forked_server(forks_of: Callable[..., type[subprocess.Popen[str]]]) -> type[subprocess.Popen[str]]:
+    """Processes that begin where the imports of ``adjudge serve`` have ended."""
+    return forks_of("adjudge.cli.app", "adjudge_serve.app", "adjudge_serve.run", "prometheus_client", "uvicorn")
+
+
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Make]:
+def make_server(tmp_path: Path, forked_server: type[subprocess.Popen[str]]) -> Iterator[Make]:
     """Starts a server with these arguments and options of its engine; it ends with the test."""
     made: list[Server] = []
 
     def make(*arguments: str, **engine: Any) -> Server:
         made.append(_make(tmp_path, arguments, **engine))
+        made[-1].popen = forked_server
         made[-1].start()
         return made[-1]
 
