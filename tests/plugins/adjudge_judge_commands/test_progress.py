@@ -103,16 +103,20 @@ def call_of(folder: Path, command: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("command", "done"), [("judge", "judged"), ("eval", "judged"), ("rank", "judged")])
-def test_a_pipe_is_told_of_tokens_while_no_judgement_is_done_and_never_the_same_twice(tmp_path: Path, command: str, done: str) -> None:
+def test_a_pipe_is_told_of_tokens_while_no_judgement_is_done_and_never_the_same_twice(
+    tmp_path: Path, forked: type[subprocess.Popen[str]], command: str, done: str
+) -> None:
     pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
-    lines = subprocess.run(call_of(tmp_path, command), capture_output=True, text=True, check=True).stderr.splitlines()
+    process = forked(call_of(tmp_path, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 0, lines
     told = [line for line in lines if line.startswith(done)]
     assert any(re.match(rf"{done} 0 of \d+, [\d,]+ tokens/s", line) for line in told), told
     assert all(one != other for one, other in pairwise(told))
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path: Path) -> None:
+def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path: Path, forked: type[subprocess.Popen[str]]) -> None:
     pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
     ours, theirs = pty.openpty()
     shown: list[bytes] = []
@@ -127,7 +131,7 @@ def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path:
     reader = Thread(target=read)
     reader.start()
     terminal = {**os.environ, "TERM": "xterm", "COLUMNS": "140"}
-    subprocess.run(call_of(tmp_path, "judge"), stderr=theirs, stdout=subprocess.DEVNULL, env=terminal, check=True)
+    assert forked(call_of(tmp_path, "judge"), stderr=theirs, stdout=subprocess.DEVNULL, env=terminal).wait(timeout=120) == 0
     os.close(theirs)
     reader.join()
     os.close(ours)

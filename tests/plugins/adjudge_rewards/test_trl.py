@@ -63,19 +63,24 @@ def reward_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def train(tmp_path: Path, embedded: Path, reward_file: Path) -> Callable[..., list[Any]]:
-    """Trains the embedded model for two steps in processes of its own; returns what the reward function saw and gave."""
+def train(tmp_path: Path, embedded: Path, reward_file: Path, forked: type[subprocess.Popen[str]]) -> Callable[..., list[Any]]:
+    """Trains the embedded model for two steps in processes of its own; returns what the reward function saw and gave.
+
+    GRPO's single process is a fresh one; the others are forks, which need not import TRL once more.
+    """
 
     def call(kind: str, processes: int = 1) -> list[Any]:
         script = tmp_path / "training.py"
         script.write_text(TRAINING)
         launch = [sys.executable] if processes == 1 else [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": "0", "ACCELERATE_USE_CPU": "true"}
-        done = subprocess.run(
+        start = subprocess.Popen if (kind, processes) == ("grpo", 1) else forked
+        process = start(
             [*launch, *(["--standalone"] if processes > 1 else []), str(script), kind, str(embedded), str(reward_file), str(tmp_path)],
-            capture_output=True, text=True, check=False, timeout=300, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors[-3000:]
         return [[json.loads(line) for line in file.read_text().splitlines()] for file in sorted(tmp_path.glob("seen-*.jsonl"))]
 
     return call
