@@ -5,11 +5,12 @@
 # Exit code 0: still so. 1: it behaves otherwise now, or raises. 2: other versions than the pinned ones, or none could be installed.
 set -eu
 pins="torch==2.13.0 transformers==5.23.0 areal==1.0.4"
-# Its pins of torch and transformers are older and not needed here, so its own needs are named.
-bare="aiofiles==25.1.0 aiohappyeyeballs==2.7.1 aiohttp==3.14.5 aiosignal==1.4.0 antlr4-python3-runtime==4.9.3 areal==1.0.4 blinker==1.9.0
-colorlog==6.12.0 einops==0.8.2 Flask==3.1.3 frozenlist==1.8.0 httpx==0.28.1 hydra-core==1.3.8 itsdangerous==2.2.0 lark==1.3.1
-llvmlite==0.50.0 msgpack==1.2.4 multidict==7.2.1 numba==0.68.1 omegaconf==2.4.0 orjson==3.13.0 propcache==0.5.4 ray==2.60.0
-torchdata==0.11.0 yarl==1.25.1 httpcore==1.0.9 h11==0.16.0"
+# Its pins of torch and transformers are older than what it runs with, so its needs are named.
+bare="aiofiles==25.1.0 aiohappyeyeballs==2.7.1 aiohttp==3.14.5 aiosignal==1.4.0 blinker==1.9.0
+colorlog==6.12.0 einops==0.8.2 Flask==3.1.3 frozenlist==1.8.0 httpx==0.28.1 itsdangerous==2.2.0 lark==1.3.1
+llvmlite==0.50.0 msgpack==1.2.4 multidict==7.2.1 numba==0.68.1 orjson==3.13.0 propcache==0.5.4 ray==2.60.0
+torchdata==0.11.0 yarl==1.25.1 httpcore==1.0.9 h11==0.16.0
+accelerate==1.15.0 openai==3.54.0 pillow==13.0.0 tenacity==9.2.1 uvloop==0.23.0"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 2' INT TERM
@@ -20,7 +21,8 @@ if [ -z "$python" ]; then
     # torch first and by itself; TORCH_ARGS may name an index with CPU builds. Whatever asks for torch later is then content.
     "$python" -m pip install --quiet --disable-pip-version-check ${TORCH_ARGS:-} torch==2.13.0 || exit 2
     "$python" -m pip install --quiet --disable-pip-version-check transformers==5.23.0 datasets==5.2.0 pydantic psutil rich || exit 2
-    "$python" -m pip install --quiet --disable-pip-version-check --no-deps $bare || exit 2
+    "$python" -m pip install --quiet --disable-pip-version-check $bare || exit 2
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps areal==1.0.4 hydra-core==1.3.8 omegaconf==2.4.0 antlr4-python3-runtime==4.9.3 || exit 2
 fi
 case $python in /*) ;; */*) python=$PWD/$python ;; esac
 cd "$folder"
