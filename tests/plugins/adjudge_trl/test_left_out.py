@@ -22,6 +22,10 @@ SIZES = {
 }  # fmt: skip
 PASSED_BY = [f"model.layers.{place}.{name}_proj" for place in ("0.mlp", "1.mlp.shared_experts") for name in ("down", "gate", "up")]
 
+OF_0_21 = pytest.mark.skipif(
+    tuple(map(int, peft.__version__.split(".")[:2])) < (0, 21), reason="peft before 0.21 passes other layers by, which are named likewise"
+)
+
 
 def adapted(family: str) -> Any:
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM
@@ -34,8 +38,8 @@ def adapted(family: str) -> Any:
     ("family", "left_out", "total"),
     [
         ("qwen3", [], 14),
-        ("qwen3_moe", [], 10),
-        ("glm4_moe", PASSED_BY, 15),
+        pytest.param("qwen3_moe", [], 10, marks=OF_0_21),
+        pytest.param("glm4_moe", PASSED_BY, 15, marks=OF_0_21),
         ("gpt_oss", ["model.layers.0.mlp.experts", "model.layers.1.mlp.experts"], 10),
     ],
 )
@@ -43,6 +47,7 @@ def test_what_peft_leaves_out_is_found(family: str, left_out: list[str], total: 
     assert without_adapters(adapted(family)) == (left_out, total)
 
 
+@OF_0_21
 def test_it_is_told_once_with_names_and_numbers(tmp_path: FilePath, caplog: pytest.LogCaptureFixture) -> None:
     problems = list(ArithmeticDataset(size=1).load())
     stage = Stage(1, "sft", tmp_path, tmp_path / "records", tmp_path, tmp_path, ArithmeticJudge(), HfEngine(), problems)
