@@ -49,13 +49,13 @@ class Options(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
-        fields = type(self).model_fields
-        unset = {name for name in self.later if getattr(self, name) == fields[name].default}
+        unset = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
         return {name: value for name, value in handler(self).items() if name not in unset}
 
     @model_validator(mode="wrap")
     @classmethod
     def _name_what_exists(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        cls.model_rebuild(raise_errors=False)  # pydantic before 2.14 writes no value of a class that only another's schema has built
         try:
             return handler(data)
         except ValidationError as error:
