@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # threads that share a core with anothe
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+gc.set_threshold(100_000)  # as the command line does: most of what is made is imported, and was looked through time and again
+
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast a machine is, is no property
 settings.load_profile("untimed")
 
@@ -38,6 +41,13 @@ def embedded() -> FilePath:
 def plugins() -> Plugins:
     """The built-in plugins alone, in an object of this test's own."""
     return Plugins.load(autoload=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _circles_are_collected() -> Iterator[None]:
+    """What a file's tests made, such as trainers and their models, is let go of with it."""
+    yield
+    gc.collect(1)
 
 
 @pytest.fixture(autouse=True)

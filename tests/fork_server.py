@@ -107,8 +107,10 @@ def forks(*modules: str) -> Iterator[type[Forked]]:
 
 def serve(address: str, modules: Sequence[str]) -> None:
     """Fork for everybody who asks, until standard input ends."""
+    gc.disable()  # while it imports, there is nothing to collect
     for name in modules:
         importlib.import_module(name)
+    gc.enable()
     Forked.address = address
     if "torch" in sys.modules:
         from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
