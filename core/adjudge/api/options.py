@@ -4,6 +4,7 @@ A field annotated with a kind (``scorer: PathScorer``) picks its own class by `u
 """
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -22,19 +23,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+@cache
 def field_docs(cls: type[BaseModel]) -> dict[str, str]:
     """The docstring below each field of a class of options, inherited ones included; read from its source, when it is asked for."""
     import ast
     import inspect
     from textwrap import dedent
 
-    found = {}
-    for base in (base for base in reversed(cls.__mro__) if issubclass(base, Options)):
-        [tree] = ast.parse(dedent(inspect.getsource(base))).body
-        for field, below in pairwise(getattr(tree, "body", [])):
-            match field, below:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    found[name] = inspect.cleandoc(text)
+    if not issubclass(cls, Options):
+        return {}
+    found = {name: text for base in reversed(cls.__mro__[1:]) if issubclass(base, Options) for name, text in field_docs(base).items()}
+    [tree] = ast.parse(dedent(inspect.getsource(cls))).body
+    for field, below in pairwise(getattr(tree, "body", [])):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
     return found
 
 
