@@ -38,13 +38,14 @@ def dawid_skene(votes: Sequence[Sequence[Outcome | None]], *, rounds: int = 200)
     they are. A tie is half a vote each way, and what was not decided is none."""
     judges = len(votes[0]) if votes else 0
     right = [0.8] * judges
+    times = Counter(map(tuple, votes))  # few judges give the same votes about many items, and an item more only counts
     for _ in range(rounds):
-        firsts = [_first(item, right) for item in votes]
+        firsts = [_first(item, right) for item in times]
         found = []
         for judge in range(judges):
-            said = [(item[judge], share) for item, share in zip(votes, firsts, strict=True) if item[judge] is not None]
-            agrees = math.fsum(share * vote.points + (1 - share) * (1 - vote.points) for vote, share in said if vote is not None)
-            found.append(min(0.99, max(0.5, agrees / len(said))) if said else 0.5)
+            said = [(vote, times[item], share) for item, share in zip(times, firsts, strict=True) if (vote := item[judge]) is not None]
+            agrees = math.fsum(count * (share * vote.points + (1 - share) * (1 - vote.points)) for vote, count, share in said)
+            found.append(min(0.99, max(0.5, agrees / sum(count for _, count, _ in said))) if said else 0.5)
         if max(map(abs, (new - old for new, old in zip(found, right, strict=True))), default=0) < 1e-9:
             break
         right = found
