@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from adjudge import Span
 
@@ -33,28 +35,35 @@ _OTHER = {"【": "[", "】": "]", "〔": "[", "〕": "]", "〖": "[", "〗": "]"
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """What a person sees, and for each of its characters where that stood."""
+    """What a person sees, and where it stood: `begins` says at which character each of its pieces does."""
 
     text: str
-    places: list[Span]
+    begins: list[int]
+    places: list[tuple[int, int, bool]]
+    """Where each piece stood, and whether it is kept as it was; one that is not stands for the whole of its place."""
 
     @classmethod
     def of(cls, text: str, start: int = 0, *, markup: bool = False) -> PlainText:
         """The text from `start` on, its markup left as it is where that is wanted; places are those of the whole text."""
-        pieces, places, seen = [], list[Span](), start
+        pieces, places, seen = list[str](), list[tuple[int, int, bool]](), start
         for found in () if markup else _MARKUP.finditer(text, start):
-            piece = _shown(found)
-            pieces += [text[seen : found.start()], piece]
-            places += [(at, at + 1) for at in range(seen, found.start())]
-            places += [found.span()] * len(piece)
+            pieces += (text[seen : found.start()], _shown(found))
+            places += ((seen, found.start(), True), (*found.span(), False))
             seen = found.end()
         pieces.append(text[seen:])
-        places += [(at, at + 1) for at in range(seen, len(text))]
-        return cls("".join(pieces), places)
+        places.append((seen, len(text), True))
+        return cls("".join(pieces), [0, *accumulate(map(len, pieces[:-1]))], places)
 
     def span(self, start: int, stop: int) -> Span:
         """Where characters of this text, at least one, stood."""
-        return self.places[start][0], self.places[stop - 1][1]
+        return self._place(start)[0], self._place(stop - 1)[1]
+
+    def _place(self, at: int) -> Span:
+        """Where one character stood; pieces of none begin where the next one does, which is found."""
+        piece = bisect_right(self.begins, at) - 1
+        start, stop, kept = self.places[piece]
+        first = start + at - self.begins[piece]
+        return (first, first + 1) if kept else (start, stop)
 
 
 def _shown(found: re.Match[str]) -> str:
