@@ -18,6 +18,8 @@ _WRAPPERS = (
 )
 _MARKUP = re.compile(
     rf"""
+    (?=[\r\t<*_\\~&\u00a0\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff\uff01-\uff5e【】〔〕〖〗≫≪≻≺]|\ [\ \t]) # few begin anything
+    (?:
     (?P<line>\r\n?|<br\ ?/?>)                                           # an end of line
   | (?P<nothing>\*+|(?<!\w)_+|_+(?!\w)                                  # bold and italic
       |</?(?:b|strong|i|em|u|mark|span|p|div|center|big|font)(?:\s[^<>\n]{{0,80}})?>
@@ -26,7 +28,7 @@ _MARKUP = re.compile(
   | (?P<space>\\[ ,;:!](?=\S)|\\q?quad\b|(?<!~)~(?!~)|[\ \t]{{2,}}|\t|[\u00a0\u2000-\u200a\u202f\u205f\u3000]|&nbsp;)
   | (?P<more>&gt;|&lt;|&amp;|&quot;|\\gg\b|\\ll\b|\\succ\b|\\prec\b)
   | (?P<other>[\uff01-\uff5e【】〔〕〖〗≫≪≻≺])                            # what stands for another character
-    """,
+    )""",
     re.VERBOSE,
 )
 _MORE = {"&gt;": ">", "&lt;": "<", "&amp;": "&", "&quot;": '"', r"\gg": ">>", r"\ll": "<<", r"\succ": ">", r"\prec": "<"}
