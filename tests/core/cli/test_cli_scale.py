@@ -91,6 +91,8 @@ def test_no_command_holds_what_it_judged(
 def test_scoring_holds_what_is_asked_together_and_tells_rows_as_they_come(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("transformers.models.qwen2.modeling_qwen2", reason="transformers is absent: the embedded judge needs it")
+    gc.freeze()  # with what was just imported
     held = Held(monkeypatch, (PathRow,), (score, "score_row"))
     file, problems, each = tmp_path / "paths.jsonl", 100, 3
     text = "<think>a</think>\\boxed{Assistant 1}"
