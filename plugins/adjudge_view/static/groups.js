@@ -114,7 +114,7 @@
       judged ? "right or wrong" : null,
       ...shown.map((name) => term(name)),
       judged ? "prefers" : null,
-      ...parts.map((name) => name.replaceAll("_", " ")),
+      ...parts.map((name) => `rule ${name.replaceAll("_", " ")}`),
       "tokens",
       "from lowest to highest",
     ];

@@ -46,6 +46,7 @@
     const made = h(
       "dialog",
       { "aria-labelledby": "help-title" },
+      h("p", { class: "between" }, close),
       h("h2", { id: "help-title" }, "Keys and words"),
       h(
         "dl",
@@ -56,7 +57,6 @@
       h("p", { class: "caption" }, "Every view, filter and open judgement is in the address: copy it to share what you see."),
       h("h3", {}, "Words"),
       allTerms(),
-      close,
     );
     return made;
   }
