@@ -177,7 +177,7 @@
       size: 26,
       gap: 4,
     };
-    const values = (_, ticks) => ticks.map((value) => number(value, 3));
+    const values = (_, ticks) => apart(ticks, 3);
     const made = new window.uPlot(
       {
         width: box.clientWidth,
@@ -201,6 +201,12 @@
     byKeys(box, made, told);
     drawn.add(made);
     return made;
+  }
+
+  /** Labels of an axis, with as many digits as tell them apart. */
+  function apart(ticks, digits) {
+    const labels = ticks.map((value) => number(value, digits));
+    return digits < 6 && new Set(labels).size < labels.length ? apart(ticks, digits + 1) : labels;
   }
 
   function tell(self, curves, shown, told, alone) {

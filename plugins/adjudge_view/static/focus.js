@@ -21,7 +21,8 @@
   /** The row that the Tab key stops at: this one or, without it, the focused, the open or the first one. */
   function stopAt(items, row) {
     const rows = [...items.querySelectorAll("a.row")];
-    const stop = row || rows.find((one) => one === document.activeElement) || rows.find((one) => one.ariaCurrent === "true") || rows[0];
+    const open = (one) => one.hasAttribute("aria-current");
+    const stop = row || rows.find((one) => one === document.activeElement) || rows.find(open) || rows[0];
     for (const one of rows) one.tabIndex = one === stop ? 0 : -1;
   }
 
