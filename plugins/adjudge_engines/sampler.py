@@ -66,7 +66,7 @@ class SeededSampler(LogitsProcessor):  # type: ignore[misc]
         return choice_B1
 
     def _odds(self, logprob_BK: Tensor, most_B1: Tensor) -> Tensor:
-        """How likely tokens are beside the likeliest, to the last digit."""
+        """How likely tokens are beside the likeliest, in double precision."""
         return logprob_BK.double().sub_(most_B1).div_(self.temperature).exp_()
 
     def _of_the_likeliest(
