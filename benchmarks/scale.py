@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--written", type=int, default=10_000, help="paths to write and scan")
     parser.add_argument("--records", type=int, default=1_000_000, help="records of a file to open")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("speed", "selection"), help="measure this alone, and keep what is known of the other")
     parser.add_argument("--kills", action="store_true")
     given = parser.parse_args()
     file = RESULTS / "scale.json"
@@ -140,9 +141,11 @@ def main() -> None:
         data["kills"] = kills(20)
     else:
         builds = {"now": ROOT, **({"before": given.before.resolve()} if given.before else {})}
-        data["speed"] = speed(builds, given.written, given.records, given.rounds)
-        save("scale", data)
-        data["selection"] = selection(builds, [given.paths, 2 * given.paths])
+        if given.only != "selection":
+            data["speed"] = speed(builds, given.written, given.records, given.rounds)
+            save("scale", data)
+        if given.only != "speed":
+            data["selection"] = selection(builds, [given.paths, 2 * given.paths])
     save("scale", data)
     (RESULTS / "scale.md").write_text(shown(data), encoding="utf-8")
     print(shown(data))
