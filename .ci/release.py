@@ -1,7 +1,7 @@
 """The release checklist: ``python .ci/release.py`` runs every line of it and says which hold; ends with 1 where one does not.
 
-Builds sdist and wheel into ``dist/``, builds the wheel once more from the sdist, and installs it into fresh environments: bare, with
-``[openai]`` against an endpoint on loopback, and with ``[train]``, which trains the demo. ``--quick`` leaves out what takes minutes.
+Builds sdist and wheel into ``dist/``, builds the wheel once more from the sdist, and installs it into fresh environments: bare, also
+against an endpoint on loopback, and with ``[train]``, which trains the demo. ``--quick`` leaves out what takes minutes.
 cffconvert, pip-licenses and pip-audit, which check citation, licences and known vulnerabilities, have environments of their own.
 """
 
@@ -143,30 +143,21 @@ class Judge(http.server.BaseHTTPRequestHandler):
 
 
 def bare() -> str:
-    """Without extras: the commands start, a group is ranked from recorded texts, and what an endpoint wants is told."""
+    """Without extras: a group is ranked from recorded texts and through an endpoint."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Judge)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     with installed("") as programs, tempfile.TemporaryDirectory() as folder:
         texts = Path(folder) / "texts.jsonl"
         said([programs / "python", "-c", RECORDED, texts, GROUP])
         rank = [programs / "adjudge", "rank", "--json", "--judge", "rrm", "--engine"]
-        ranked = json.loads(said([*rank, f"{{use: replay, file: {texts}}}"], input=GROUP, cwd=folder))
-        refused = subprocess.run([str(one) for one in [*rank, "{use: openai, base_url: 'http://127.0.0.1:9/v1', model: judge}"]],
-                                 input=GROUP, capture_output=True, text=True, check=False, cwd=folder, env=BARE)  # fmt: skip
-        if refused.returncode != 2 or "adjudge[openai]" not in refused.stderr:
-            raise Missed(f"an endpoint without its extra: {refused.returncode}, {refused.stderr[-500:]}")
-        return f"order {ranked['order']}; an endpoint is refused with its remedy"
-
-
-def endpoint() -> str:
-    """With [openai]: a group is ranked through an endpoint."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Judge)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with installed("[openai]") as programs, tempfile.TemporaryDirectory() as folder:
-        engine = f"{{use: openai, base_url: 'http://127.0.0.1:{server.server_port}/v1', model: judge}}"
-        ranked = json.loads(said([programs / "adjudge", "rank", "--json", "--judge", "rrm", "--engine", engine], input=GROUP, cwd=folder))
+        served = f"{{use: openai, base_url: 'http://127.0.0.1:{server.server_port}/v1', model: judge}}"
+        orders = [
+            json.loads(said([*rank, engine], input=GROUP, cwd=folder))["order"] for engine in (f"{{use: replay, file: {texts}}}", served)
+        ]
     server.shutdown()
-    if sorted(ranked["order"]) != [0, 1, 2]:
-        raise Missed(f"no ranking: {ranked}")
-    return f"order {ranked['order']}"
+    if any(sorted(order) != [0, 1, 2] for order in orders):
+        raise Missed(f"no ranking: {orders}")
+    return f"order {orders[0]}; through an endpoint {orders[1]}"
 
 
 def demo() -> str:
@@ -183,7 +174,7 @@ def lowest() -> str:
     """The lower ends of the version ranges: with the oldest release that each allows, the fast tests of some plugins pass."""
     with environment(["uv"]) as programs:
         chosen = programs.parent / "lowest.txt"
-        extras = [word for extra in ("train", "openai", "peft", "gguf", "serve", "view", "data") for word in ("--extra", extra)]
+        extras = [word for extra in ("train", "peft", "gguf", "serve", "view", "data") for word in ("--extra", extra)]
         compiled = ["pip", "compile", "--quiet", "--resolution", "lowest-direct", *extras, "pyproject.toml", "-o", chosen]
         said([programs / "uv", *compiled], cwd=ROOT)
         install = [programs / "uv", "pip", "install", "--quiet", "--python", programs / "python", "-c", chosen]
@@ -202,7 +193,7 @@ def free(licence: str) -> bool:
 
 def licences() -> str:
     """The licence of every package that the extras bring may be taken along; all stand in ``dist/licences.json``."""
-    with installed("[train,openai,serve,view,peft,gguf]", "torch", "pip-licenses") as programs:
+    with installed("[train,serve,view,peft,gguf]", "torch", "pip-licenses") as programs:
         found = json.loads(said([programs / "pip-licenses", "--format", "json"]))
     (DIST / "licences.json").write_text(json.dumps(found, indent=1) + "\n")
     if odd := [f"{one['Name']} ({one['License']})" for one in found if not free(one["License"])]:
@@ -229,7 +220,7 @@ def audit() -> str:
 
 
 LINES: tuple[tuple[Callable[[], str], bool], ...] = (
-    (version, False), (cited, False), (clean, False), (built, False), (bare, False), (endpoint, False), (demo, True), (lowest, True),
+    (version, False), (cited, False), (clean, False), (built, False), (bare, False), (demo, True), (lowest, True),
     (licences, True), (audit, True),
 )  # fmt: skip
 """The checklist; the second says whether a line takes minutes."""

@@ -52,7 +52,7 @@ def engine_of(cell: dict[str, Any]) -> Any:
     if cell.get("vllm"):
         from adjudge_engines import VllmEngine
 
-        return VllmEngine(dtype=cell["dtype"], max_model_len=LIMIT)
+        return VllmEngine(dtype=cell["dtype"], max_model_len=LIMIT, gpu_memory_utilization=0.5)  # of a CPU's memory, which others use, too
     from adjudge_engines import HfEngine
 
     return HfEngine(dtype=cell["dtype"], device="cpu")

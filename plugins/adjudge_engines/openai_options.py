@@ -18,7 +18,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import ConfigError, Engine, Json, Judge, Message, Session
 
-from .installed import require
 from .limits import check_scores_given_tokens, check_temperature
 
 NO_ANSWER = frozenset({"key_variable", "header_variables", "concurrency", "requests_per_minute", "tries", "first_wait", "longest_wait",
@@ -140,7 +139,6 @@ class OpenAiEngine(Engine):
 
     @contextmanager
     def open(self, model: FilePath) -> Iterator[Session]:
-        require("openai", "openai", "tenacity")
         key = self.key()
         from .openai import OpenAiSession
 
