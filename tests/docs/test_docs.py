@@ -336,7 +336,7 @@ def calls(page: Path) -> Iterator[list[str]]:
     for _, text in blocks(page, "sh", ""):
         for line in text.splitlines():
             words = shlex.split(line, comments=True)
-            starts = [index for index, word in enumerate(words) if word == "adjudge"]
+            starts = [index for index, word in enumerate(words) if word == "adjudge" and words[index - 1 : index] != ["install"]]
             for start in starts:
                 rest = words[start + 1 :]
                 yield rest[: next((index for index, word in enumerate(rest) if word in ("&&", "|")), len(rest))]

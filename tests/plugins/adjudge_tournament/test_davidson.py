@@ -34,6 +34,11 @@ FIRST, SECOND, TIE = Outcome.FIRST, Outcome.SECOND, Outcome.TIE
 NU = 0.6
 
 
+def figures(found: Ratings) -> tuple[float, ...]:
+    """Ratings and the ends of their intervals; how they are rounded depends on the machine's products of matrices."""
+    return (*found.values, *sum(found.intervals, ()))
+
+
 def soft(points: float, tie: float = 0.0) -> Outcome:
     return cast("Outcome", SoftOutcome(points, tie))
 
@@ -92,9 +97,7 @@ def penalised(skills: list[float], results: Any) -> float:
 
 def test_without_a_tie_it_is_bradley_terry_and_with_nothing_else_all_are_equal() -> None:
     decided = [(Match(0, 1), FIRST), (Match(1, 2), soft(0.7)), (Match(2, 0), SECOND)]
-    found, expected = davidson(3, decided), bradley_terry(3, decided)
-    assert found.values == pytest.approx(expected.values)
-    assert sum(found.intervals, ()) == pytest.approx(sum(expected.intervals, ()))
+    assert figures(davidson(3, decided)) == pytest.approx(figures(bradley_terry(3, decided)))
     ties = davidson(3, [(Match(0, 1), TIE), (Match(1, 2), TIE)])
     assert ties.values == (1000.0, 1000.0, 1000.0)
     assert all(low < 1000 < high for low, high in ties.intervals)
@@ -134,7 +137,7 @@ def test_an_unknown_spread_finds_the_same_lead_and_is_bradley_terry_without_ties
     alone, found = bradley_terry(2, decided, prior=None), davidson(2, tied, prior=None)
     assert apart(found) == pytest.approx(apart(alone), abs=2)
     assert apart(bradley_terry(2, tied, prior=None)) < apart(alone) - 50, "half wins draw them together"
-    assert davidson(2, decided, prior=None) == alone
+    assert figures(davidson(2, decided, prior=None)) == pytest.approx(figures(alone))
 
 
 def test_its_intervals_hold_where_results_chose_the_pairs() -> None:
