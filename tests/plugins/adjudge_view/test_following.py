@@ -52,11 +52,11 @@ def test_a_line_that_is_being_written_waits_until_it_is_whole(run: Path) -> None
     row = {"id": "late", "problem_id": of.id, "order": "given", "index": 0, "completion": {"text": "hence", "error": None, "tokens": 2},
            "verdict": {"outcome": "first"}, "outcome": "first", "right": True, **of.shown("given")}  # fmt: skip
     line = json.dumps(row) + "\n"
-    for start, end in ((0, 20), (20, len(line) - 1), (len(line) - 1, len(line))):
-        assert "0-base-evaluation-standard/late" not in ids(library)
+    for start, end, shown in ((0, 20, 0), (20, len(line) - 2, 0), (len(line) - 2, len(line) - 1, 1), (len(line) - 1, len(line), 1)):
         with file.open("a") as out:
             out.write(line[start:end])
         library.read_all()
+        assert ids(library).count("0-base-evaluation-standard/late") == shown
     assert ids(library, stage=["0-base"])[-1] == "0-base-evaluation-standard/late"
     assert not library.runs()["runs"][0]["missing"]
 

@@ -190,7 +190,8 @@ def test_a_ranking_opens_its_matches_votes_and_texts(kept: Library) -> None:
             whole = kept.tournament(run, item["id"])
             assert whole["bracket"]
             assert [one["text"] for one in sorted(whole["candidates"], key=lambda one: one["index"])] == row["answers"]
-            assert [one["place"] for one in whole["candidates"]] == list(range(1, len(row["answers"]) + 1))
+            ratings = [one["rating"] for one in whole["candidates"]]
+            assert [one["place"] for one in whole["candidates"]] == [1 + sum(more > own for more in ratings) for own in ratings]
             matches = [match for one in whole["rounds"] for match in one["matches"]]
             assert len(matches) == item["matches"] == len(row["answers"]) - 1
             assert sum(len(match["votes"]) for match in matches) == item["votes"]
