@@ -1,4 +1,5 @@
-"""How fast the engine `hf` samples, beside an earlier commit of this repository and vLLM; writes benchmarks/results/sampling.{json,md}.
+"""How fast the engine `hf` samples, beside an earlier commit of this repository and vLLM; writes benchmarks/results/sampling.{json,md},
+or sampling_without_bf16.{json,md} on a CPU that does not multiply bfloat16 by itself, where everything but float32 is slow.
 
     python benchmarks/sampling.py --model FOLDER [--against 08e505a] [--rounds 2]
 
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import RESULTS, ROOT, save, table
+
+from adjudge_engines import fast_bfloat16
 
 VLLM = ROOT / ".venv-vllm" / "bin" / "python"
 LONG: dict[str, Any] = {"length": 512, "problems": 3, "new": 96}
@@ -116,8 +119,9 @@ def main() -> None:
         finally:
             subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
     if not options.only and not options.tiny:
-        save("sampling", {**found, "cells": cells})
-        (RESULTS / "sampling.md").write_text(shown({**found, "cells": cells}), encoding="utf-8")
+        name = "sampling" if fast_bfloat16() else "sampling_without_bf16"
+        save(name, {**found, "cells": cells})
+        (RESULTS / f"{name}.md").write_text(shown({**found, "cells": cells}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from torch import Tensor
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 
 from adjudge import Problem, coin, held_out
+from adjudge_engines import fast_bfloat16
 from adjudge_judges import ArithmeticJudge
 
 from .tokenizer import END, build_tokenizer
@@ -111,9 +112,9 @@ def make_batch(texts: list[tuple[str, str]], tokenizer: Any) -> tuple[Tensor, Te
 
 
 def trace_loss(model: Any, ids_BT: Tensor, label_BT: Tensor) -> Tensor:
-    """Mean cross-entropy over the traces' tokens, in nats."""
+    """Mean cross-entropy over the traces' tokens, in nats; products are of bfloat16 where the CPU multiplies it by itself."""
     kept = label_BT[:, 1:] != IGNORED
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
         hidden = model.model(ids_BT).last_hidden_state[:, :-1][kept]
         logits = model.lm_head(hidden)
     return torch.nn.functional.cross_entropy(logits.float(), label_BT[:, 1:][kept])
