@@ -16,7 +16,7 @@ from adjudge import Problem, find_model, load_judge
 from adjudge_arithmetic import END, Draw, Schedule, save, train_phase
 from adjudge_judges import verdict_texts
 
-STEPS, BATCH, RATE = 300, 64, 2e-3
+STEPS, BATCH, RATE = 1200, 64, 2e-3
 """Steps of the training that the judge itself was made by, labelled pairs of a step, each seen once, and peak learning rate."""
 SEEDS, AT_ONCE = 1000, 1000
 """The first seed of the pairs' data sets, so that they are drawn apart from those of other parts, and pairs of one data set."""
