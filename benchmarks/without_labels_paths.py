@@ -1,6 +1,6 @@
 """What many paths cost: accuracy and soundness after fine-tuning on the best of G paths, beside tokens and seconds, for G from 1 to 32.
 
-One pool grows: the paths of a smaller G are the first ones of a larger. Seconds of sampling are those of the machine that the result names;
+One pool grows: the paths of a smaller G are the first ones of a larger. Seconds are processor time of the machine that the result names;
 seconds of scoring are told twice, for R⋆ by log-probabilities that came with the paths, and for a scorer that has to read every path again.
 """
 
@@ -35,10 +35,10 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     for paths in sizes:
         stage = pool.stage("pool")
         with stage.open(stage.model) as session:
-            start = time.perf_counter()
+            start = time.process_time()
             made = stage.sample(session, stage.problems, "paths", samples=paths)
             fresh = [path for path in made if path.id not in known]
-            seconds += time.perf_counter() - start
+            seconds += time.process_time() - start
         known |= {path.id for path in fresh}
         tokens += sum(len(path.completion.token_ids) for path in fresh)
         scoring = {scorer: before + scored(pool, fresh, scorer) for scorer, before in scoring.items()}
@@ -60,14 +60,14 @@ def scored(pool: Pool, paths: Sequence[ReasoningPath], scorer: str) -> float:
             groups.setdefault(path.problem_id, []).append(path)
     rows = [(by_id[name], some) for name, some in groups.items()]
     with open_judge(pool.world.model, cache=False) as judge:
-        start = time.perf_counter()
+        start = time.process_time()
         if scorer == READ_AGAIN:
             for _ in judge.score_each(rows, scorer):
                 pass
         else:
             for problem, some in rows:
                 score_paths(validate(PathScorer, scorer, PLUGINS, "scorer"), problem, some, judge.session)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
 
 def trained(pool: Pool, paths: int, by_id: dict[str, ReasoningPath]) -> dict[str, Any]:
@@ -96,8 +96,8 @@ def shown(results: dict[str, list[dict[str, Any]]]) -> str:
     rows = [row for name, some in runs.items() for row in rows_of(name, some)]
     stops = [[field, paying(runs["all"], key)] for field, key in (("accuracy", "right"), ("soundness", "sound"))]
     return "\n\n".join([
-        f"Means, with Student's 95% interval where there are three runs or more; {PROBLEMS} problems a run, {TESTS} to try it on. G"
-        " = 0: the judge as it ships.", table(head, rows), "The last doubling of G whose gain, over all runs, has an interval above 0:",
+        f"Means, with Student's 95% interval where there are three runs or more; {PROBLEMS} problems a run, {TESTS} to try it on. Seconds are those"
+        " of one thread. G = 0: the judge as it ships.", table(head, rows), "The last doubling of G whose gain, over all runs, has an interval above 0:",
         table(["of", "doubling"], stops),
     ])  # fmt: skip
 
