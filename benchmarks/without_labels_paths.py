@@ -96,8 +96,10 @@ def shown(results: dict[str, list[dict[str, Any]]]) -> str:
     rows = [row for name, some in runs.items() for row in rows_of(name, some)]
     stops = [[field, paying(runs["all"], key)] for field, key in (("accuracy", "right"), ("soundness", "sound"))]
     return "\n\n".join([
-        f"Means, with Student's 95% interval where there are three runs or more; {PROBLEMS} problems a run, {TESTS} to try it on. Seconds are those"
-        " of one thread. G = 0: the judge as it ships.", table(head, rows), "The last doubling of G whose gain, over all runs, has an interval above 0:",
+        f"Means, with Student's 95% interval where there are three runs or more; {PROBLEMS} problems a run, {TESTS} to try it on. Seconds"
+        " are those of one thread. G = 0: the judge as it ships.",
+        table(head, rows),
+        "The last doubling of G whose gain, over all runs, has an interval above 0:",
         table(["of", "doubling"], stops),
     ])  # fmt: skip
 
