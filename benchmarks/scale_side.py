@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from adjudge import Completion, Engine, Outcome, Plugins, Problem, ReasoningPath, Records, Stage, Verdict, validate
+from adjudge import Completion, Engine, Outcome, Plugins, ReasoningPath, Records, Stage, Verdict, validate
 from adjudge import Judge as JudgeKind
 
 TOKENS = 500
@@ -69,13 +69,18 @@ class _Session:
 
 def select(folder: Path, count: int) -> dict[str, Any]:
     """What the stage `sft` does before it trains: sampling, R⋆, the best path of every problem."""
-    from adjudge import StageTrainer
+    from adjudge import Dataset, StageTrainer, load_set
     from adjudge_sft.select import select as chosen_of
 
     plugins = Plugins.load(autoload=False)
     judge: Any = validate(JudgeKind, {"use": "rrm", "order": "fixed", "max_new_tokens": 600}, plugins, "judge")
     options: Any = validate(StageTrainer, {"use": "sft", "scorer": {"use": "rstar"}, "paths": 8, "keep": 1}, plugins, "stage")
-    problems = [Problem(f"problem-{number}", f"Which of both is right, number {number}?", ("12", "13"), 0) for number in range(count // 8)]
+    with (folder / "problems.jsonl").open("w") as rows:
+        for number in range(count // 8):
+            row = {"id": f"problem-{number}", "prompt": f"Which of both is right, number {number}?", "answers": ["12", "13"], "label": 0}
+            rows.write(json.dumps(row) + "\n")
+    dataset: Any = validate(Dataset, {"use": "jsonl", "file": str(folder / "problems.jsonl")}, plugins, "data")
+    problems = load_set(dataset, "data")  # as a run has them
     stage = Stage(2, "sft", folder / "stage", folder / "records", folder, folder, judge, Replay(), problems)
     chosen, metrics = chosen_of(options, stage)  # type: ignore[arg-type]
     return {"chosen": len(chosen), "right": metrics["right"]}

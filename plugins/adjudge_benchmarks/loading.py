@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adjudge import DataError, Outcome, Problem, boundary, unique_ids
-from adjudge_data import Spool
+from adjudge import Outcome, Problem, boundary, unique_ids
+from adjudge_data import Spool, spooled
 
 if TYPE_CHECKING:
     from .benchmark import Benchmark
@@ -42,9 +42,7 @@ class Loaded:
 def loaded(benchmark: Benchmark) -> Loaded:
     """All problems of a benchmark; what is unusual about them is told on standard error."""
     with boundary(benchmark, "load"):
-        found = Spool(benchmark.everything())
-    if not found:
-        raise DataError(f"{benchmark.source}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+        found = spooled(benchmark.everything(), benchmark.source)
     given = [one.id for one in found]
     found.renamed = {place: new for place, (new, old) in enumerate(zip(unique_ids(given), given, strict=True)) if new != old}
     if renamed := [f"{new!r} (problem {place + 1})" for place, new in found.renamed.items()]:

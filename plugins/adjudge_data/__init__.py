@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from adjudge import Dataset
 
     from .chat import Turn, conversation_text, shown, turns_in
+    from .chosen import ById, Chosen
     from .hub import hub_splits
     from .ids import free_id, held_out, unique_ids
     from .json_lines import not_empty, object_in, problem_in, read_rows, text_field
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from .row_errors import IdenticalAnswersError, RowError
     from .shapes import Columns, Compared, compared, named
     from .skywork import Skywork80k
-    from .spool import Spool
+    from .spool import Spool, problems_of, spooled
     from .texts import open_lines
 
 __all__ = [
-    "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k", "Spool", "Turn",
-    "compared", "conversation_text", "files_of", "free_id", "held_out", "hub_splits", "named", "not_empty", "object_in", "open_lines",
-    "problem_in", "read_rows", "rows_of_file", "shown", "text_field", "turns_in", "unique_ids",
+    "ById", "Chosen", "Columns", "Compared", "IdenticalAnswersError", "Jsonl", "Mix", "MixPart", "Preference", "RowError", "Skywork80k",
+    "Spool", "Turn", "compared", "conversation_text", "files_of", "free_id", "held_out", "hub_splits", "named", "not_empty",
+    "object_in", "open_lines", "problem_in", "problems_of", "read_rows", "rows_of_file", "shown", "spooled", "text_field", "turns_in",
+    "unique_ids",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

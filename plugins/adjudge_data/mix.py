@@ -8,11 +8,14 @@ No pair is drawn twice, so without a `size` the mix is as large as the part that
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from adjudge import ConfigError, Dataset, Options, Problem, not_empty, stable_seed
+from adjudge import ConfigError, Dataset, Options, Problem, stable_seed
+
+from .spool import problems_of, spooled
 
 
 class MixPart(Options):
@@ -35,13 +38,13 @@ class Mix(Dataset):
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides which problems of a part are drawn, and their order."""
 
-    def load(self) -> list[Problem]:
+    def load(self) -> Sequence[Problem]:
         """The mix; raises `ConfigError` where a part has fewer problems than its share of `size`."""
-        loaded = {name: not_empty(part.data.load(), f"parts.{name}") for name, part in self.parts.items()}
+        loaded = {name: problems_of(part.data, f"parts.{name}") for name, part in self.parts.items()}
         counts = self._counts({name: len(problems) for name, problems in loaded.items()})
         rng = random.Random(stable_seed("mix", self.seed))
-        drawn = [_named(name, problem) for name, problems in loaded.items() for problem in rng.sample(problems, counts[name])]
-        return not_empty(rng.sample(drawn, len(drawn)), "the mix")
+        drawn = [(name, place) for name, problems in loaded.items() for place in rng.sample(range(len(problems)), counts[name])]
+        return spooled((_named(name, loaded[name][place]) for name, place in rng.sample(drawn, len(drawn))), "the mix")
 
     def tolerant(self) -> Self:
         """The mix of the same parts, each of them leaving out the rows that cannot be used."""

@@ -16,9 +16,10 @@ from pydantic import Field
 from adjudge import Dataset, Problem, stable_id
 
 from .ids import free_id, held_out
-from .json_lines import not_empty, read_rows
+from .json_lines import read_rows
 from .row_errors import IdenticalAnswersError, RowError
 from .shapes import named
+from .spool import spooled
 
 
 class RowSet(Dataset):
@@ -31,14 +32,10 @@ class RowSet(Dataset):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Expected share of prompts in the test part; which those are is decided by each prompt's hash, so no prompt is on both sides."""
 
-    def load(self) -> list[Problem]:
-        """The problems, in the order of the rows; raises `DataError` for missing, broken or empty data."""
+    def load(self) -> Sequence[Problem]:
+        """The problems, in the order of the rows, in a temporary file; raises `DataError` for missing, broken or empty data."""
         where = self._where() if self.part == "all" else f"{self._where()}, part {self.part}"
-        return not_empty(self.stream(), where)
-
-    def stream(self) -> Iterator[Problem]:
-        ids: set[str] = set()
-        return islice(self._of_part(self._problems(ids)), self.limit)
+        return spooled(islice(self._of_part(self._problems(set())), self.limit), where)
 
     def _of_part(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         return (problem for problem in problems if self.part == "all" or held_out(problem.prompt, self.test_share) == (self.part == "test"))

@@ -79,7 +79,8 @@ def doctor(
 
 
 def _problems(data: str | None, limit: int | None, plugins: Plugins) -> Sequence[Problem]:
-    from adjudge import Dataset, boundary, check_pairs, validate
+    from adjudge import Dataset, check_pairs, validate
+    from adjudge_data import problems_of
     from adjudge_judge_commands import data_set, is_rows, read_problems, some_of
 
     from .pairs import PAIRS
@@ -89,8 +90,7 @@ def _problems(data: str | None, limit: int | None, plugins: Plugins) -> Sequence
     if is_rows(data):
         return some_of(read_problems(FilePath(data), pairs=True, skip_bad_lines=None), limit)
     source = validate(Dataset, data_set(data), plugins, "--data")
-    with boundary(source, "load"):
-        found = some_of(list(source.load()), limit)
+    found = some_of(problems_of(source, "--data"), limit)
     check_pairs(found, "--data", labelled=False)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from accelerate.utils import gather_object
@@ -26,7 +27,7 @@ class RolloutRewards:
 
     __name__ = "adjudge"
 
-    def __init__(self, options: Grpo, stage: StageContext, problems: list[Problem], done: int) -> None:
+    def __init__(self, options: Grpo, stage: StageContext, problems: Sequence[Problem], done: int) -> None:
         self.rules, self.group = options.rules, options.group
         self.judge, self.problems, self.process_group = stage.judge, problems, stage.process_group
         self.rollouts = after_resume(stage.records("rollouts", options.steps * options.prompts_per_step * options.group), done)

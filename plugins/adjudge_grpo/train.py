@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from adjudge import JobError, Order, Outcome, Problem, StageContext, StageResult, coin, escape_special_tokens, stable_seed
+from adjudge_data import ById, Chosen
 from adjudge_eligibility import Label, eligible_paths, tally, texts_of
 from adjudge_engines import TokenOffsets, in_bfloat16, load_tokenizer
 from adjudge_judges import opened_by_template
@@ -44,13 +46,13 @@ def train(options: Grpo, stage: StageContext) -> StageResult:
     check_machine(stage, stage.model, options.lora, options.trl)
     tokenizer = load_tokenizer(stage.model, trust_remote_code=stage.trust_remote_code, chat=stage.engine)
     check_chat_template(stage, tokenizer)
-    problems, found = (list(stage.problems), {}) if options.only == "all" else hard_problems(options, stage)
+    problems, found = (stage.problems, {}) if options.only == "all" else hard_problems(options, stage)
     result = reinforce(options, stage, tokenizer, problems)
     give_back_memory()
     return StageResult(result.model, {**result.metrics, **found})
 
 
-def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: list[Problem]) -> StageResult:
+def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: Sequence[Problem]) -> StageResult:
     """Train the stage's model on these problems, from the last checkpoint where there is one."""
     last, done = newest_checkpoint(stage)
     rewards = RolloutRewards(options, stage, problems, done)
@@ -112,12 +114,12 @@ def has_reference(options: Grpo) -> bool:
     return options.beta > 0 and options.lora is None
 
 
-def hard_problems(options: Grpo, stage: StageContext) -> tuple[list[Problem], dict[str, Any]]:
+def hard_problems(options: Grpo, stage: StageContext) -> tuple[Sequence[Problem], dict[str, Any]]:
     """Problems of which not every one of N judgements by the stage's first model is right (ReasonGRM, stage 3), or eligible without labels.
 
     A call that failed says nothing about its problem and is left out. Also what a rule without labels came to, for the metrics.
     """
-    by_id = {problem.id: problem for problem in stage.problems}
+    by_id = ById(stage.problems)
     with stage.open(stage.model) as session:
         paths = stage.sample(session, stage.problems, "probe", samples=options.probe_samples)
         eligible = eligible_paths(options.eligible, by_id, paths, session, stage.judge)
@@ -131,10 +133,10 @@ def hard_problems(options: Grpo, stage: StageContext) -> tuple[list[Problem], di
             "  Remedy: use harder problems, more probe_samples, or drop this stage."
         )
     found = {} if isinstance(options.eligible, Label) else {"eligibility": tally(options.eligible, by_id, paths, eligible)}
-    return [problem for problem in stage.problems if problem.id in hard], found
+    return Chosen(stage.problems, [place for place, ident in enumerate(by_id) if ident in hard]), found
 
 
-def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, count: int) -> Rows:
+def prompts_of(problems: Sequence[Problem], stage: StageContext, tokenizer: Any, count: int) -> Rows:
     """As many prompts as the stage takes, going through the problems in one seeded order after another.
 
     A group shares one prompt, so a judge that asks in both orders is trained, like one that asks in random order, on a coin's choice.
@@ -142,14 +144,14 @@ def prompts_of(problems: list[Problem], stage: StageContext, tokenizer: Any, cou
     rng = random.Random(stable_seed("grpo order", stage.name, stage.seed))
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
-        for index in rng.sample(range(len(problems)), len(problems)):
+        for index in rng.sample(range(len(problems)), len(problems))[: count - len(rows)]:
             order: Order = "swapped" if stage.judge.order != "fixed" and coin(rng) else "given"
             prompt = escape_special_tokens(stage.judge.render(problems[index], order), tokenizer)
             rows.append({"prompt": prompt, "problem": index, "order": order})
-    for row in rows[:count]:
+    for row in rows:
         row["tokens"] = len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False))
-    check_lengths(stage, ((problems[row["problem"]], row["tokens"]) for row in rows[:count]))
-    return Rows.from_list(rows[:count])
+    check_lengths(stage, ((problems[row["problem"]], row["tokens"]) for row in rows))
+    return Rows.from_list(rows)
 
 
 def trl_config(options: Grpo, stage: StageContext) -> GRPOConfig:
@@ -188,7 +190,7 @@ class SkippingGRPOTrainer(StopsWhenNotFinite, ScoresTaughtRows, SamplesRollouts,
         return batch
 
 
-def summary(problems: list[Problem], stage: StageContext, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(problems: Sequence[Problem], stage: StageContext, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """What the stage did, for the tables: means over its last tenth of steps, and over all of them for skipped groups."""
     tail: dict[str, list[float]] = defaultdict(list)
     for step in steps[-max(1, len(steps) // 10) :]:

@@ -14,7 +14,6 @@ from pydantic import Field
 from adjudge import (
     Completion,
     ConfigError,
-    DataError,
     Dataset,
     Engine,
     Judge,
@@ -29,7 +28,6 @@ from adjudge import (
     ReasoningPath,
     RecordSequence,
     Verdict,
-    boundary,
     build_requests,
     check_pairs,
     dump,
@@ -38,7 +36,7 @@ from adjudge import (
     validate,
 )  # fmt: skip
 from adjudge_benchmarks import Benchmark, Judgement, evenly, join, loaded, read_recorded, recordings
-from adjudge_data import Spool
+from adjudge_data import problems_of
 from adjudge_judge_commands import AT_ONCE, answered_by, configured, data_set, judged_records, keep, opened
 
 from .report import report_on, requests_of
@@ -179,11 +177,7 @@ def path_of(one: Judgement) -> ReasoningPath:
 
 
 def _pairs(data: Dataset) -> Sequence[Problem]:
-    with boundary(data, "load"):
-        found = Spool(data.stream())
-    if not found:
-        raise DataError("data: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
-    return _checked(found)
+    return _checked(problems_of(data, "data"))
 
 
 def _checked(problems: Sequence[Problem]) -> Sequence[Problem]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 
-from adjudge import ConfigError, DataError, Dataset, Problem, boundary, check_pairs, problem_in, read_rows, unique_ids
-from adjudge_data import Spool
+from adjudge import ConfigError, Dataset, Problem, check_pairs, problem_in, read_rows, unique_ids
+from adjudge_data import problems_of, spooled
 
 
 def read_problems(
@@ -26,18 +26,9 @@ def read_problems(
     return problems
 
 
-def spooled(problems: Iterable[Problem], where: str) -> Spool[Problem]:
-    """The problems, read once and all of them checked, in a temporary file; `DataError` when there is none."""
-    found = Spool(problems)
-    if not found:
-        raise DataError(f"{where}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
-    return found
-
-
 def labelled_problems(dataset: Dataset) -> Sequence[Problem]:
     """The pairs of a data set, of which one at least has a label."""
-    with boundary(dataset, "load"):
-        problems = spooled(dataset.stream(), "data")
+    problems = problems_of(dataset, "data")
     check_pairs(problems, "data", labelled=False)
     if all(problem.label is None for problem in problems):
         raise ConfigError("data: none of the problems has a label, so nothing can be right.\n  Remedy: use 'adjudge judge' for verdicts.")

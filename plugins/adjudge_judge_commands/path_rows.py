@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from adjudge import (
     Completion,
-    DataError,
     Judge,
     Order,
     Problem,
@@ -26,7 +25,7 @@ from adjudge import (
     text_field,
     tokens_back,
 )
-from adjudge_data import Columns, IdenticalAnswersError, Spool, named
+from adjudge_data import Columns, IdenticalAnswersError, Spool, named, spooled
 
 from .input_rows import name_of, own_ids
 
@@ -71,9 +70,7 @@ def read_path_rows(
     """All judgements of a file, each with an id of its own, held by no list; rows without a prompt are about one of these problems."""
     joined = tokens_back(file)
     rows = read_rows(file, skip_bad_lines=skip_bad_lines, parse=lambda row: list(_judgements(joined(named(row, columns or {})), problems)))
-    found = Spool((one for row in rows for one in row), part=1)
-    if not found:
-        raise DataError(f"{name_of(file)}: the data set is empty.\n  Remedy: check the file and the options that choose rows.")
+    found = spooled((one for row in rows for one in row), name_of(file))
     found.renamed = own_ids([one.id for one in found], name_of(file))
     return found
 

@@ -113,14 +113,14 @@ def _print_plan(groups: Sequence[Places], config: ScoreConfig, as_json: bool) ->
 
 def _problems(dataset: Dataset | None) -> Mapping[str, Problem]:
     """The problems of ``--data`` by id."""
-    from adjudge import boundary, check_pairs
+    from adjudge import check_pairs
+    from adjudge_data import ById, problems_of
 
     if dataset is None:
         return {}
-    with boundary(dataset, "load"):
-        problems = list(dataset.load())
+    problems = problems_of(dataset, "--data")
     check_pairs(problems, "--data", labelled=False)
-    return {problem.id: problem for problem in problems}
+    return ById(problems)
 
 
 @contextmanager

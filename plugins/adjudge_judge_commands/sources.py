@@ -66,15 +66,14 @@ def asked_problems(
     columns: Mapping[str, str | list[str] | None] | None = None,
 ) -> Sequence[Problem]:  # fmt: skip
     """The problems of a call: those of the data set where there is one, else rows; with a limit evenly some of them."""
-    from adjudge import boundary, check_pairs
+    from adjudge import check_pairs
+    from adjudge_data import problems_of
 
-    from .input_rows import read_problems, spooled
+    from .input_rows import read_problems
 
     if data is None:
         return some_of(read_problems(rows, pairs=pairs, skip_bad_lines=skip_bad_lines, columns=columns), limit)
-    data = data.tolerant() if skip_bad_lines else data
-    with boundary(data, "load"):
-        found = spooled(data.stream(), "--data")
+    found = problems_of(data.tolerant() if skip_bad_lines else data, "--data")
     if pairs:
         check_pairs(found, "--data", labelled=False)
     return some_of(found, limit)

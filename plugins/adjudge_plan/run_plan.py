@@ -63,13 +63,13 @@ def _size(problems: Sequence[Problem] | None) -> int | None:
     return None if problems is None else len(problems)
 
 
-def find_problems(run: Run) -> tuple[list[Problem] | None, dict[str, list[Problem] | None], dict[str, str]]:
+def find_problems(run: Run) -> tuple[Sequence[Problem] | None, dict[str, Sequence[Problem] | None], dict[str, str]]:
     """Training problems and evaluation sets; where the model is absent data sets may be too: None, and by their fields why."""
     if not run.absent:
         train, tests = run.load_problems()
         return train, dict(tests), {}
     sets = {"data": run.config.data, **{f"evaluation.sets.{name}": dataset for name, dataset in run.config.evaluation.sets.items()}}
-    found: dict[str, list[Problem] | None] = {}
+    found: dict[str, Sequence[Problem] | None] = {}
     missing: dict[str, str] = {}
     for field, dataset in sets.items():
         try:

@@ -22,6 +22,7 @@ from adjudge import (
     score_paths,
     with_logprobs,
 )
+from adjudge_data import ById, Chosen
 from adjudge_eligibility import Label, eligible_paths, tally, texts_of
 from adjudge_rstar import ask_together, windows
 
@@ -78,24 +79,11 @@ def select(options: Sft, stage: StageContext) -> tuple[Sequence[ReasoningPath], 
         pool = Pool.of(stage.problems, paths, told)
         chosen = choose(options, stage, pool, session)
     metrics = describe(options, stage, pool, chosen)
-    return Places(pool.paths, chosen), metrics
+    return Chosen(pool.paths, chosen), metrics
 
 
 def _eligible(options: Sft, stage: StageContext, paths: Sequence[ReasoningPath], session: Session) -> Sequence[bool]:
-    return eligible_paths(options.eligible, {problem.id: problem for problem in stage.problems}, paths, session, stage.judge)
-
-
-class Places(Sequence[ReasoningPath]):
-    """Some of a sequence's paths, by their places in it."""
-
-    def __init__(self, paths: Sequence[ReasoningPath], places: Sequence[int]) -> None:
-        self.paths, self.places = paths, places
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.paths[self.places[index]] if isinstance(index, int) else Places(self.paths, self.places[index])
+    return eligible_paths(options.eligible, ById(stage.problems), paths, session, stage.judge)
 
 
 def _told(
@@ -178,7 +166,7 @@ def _score(
         else:
             missing.append((problem, paths))
     for problem, paths in _told(options, stage, session, missing):
-        others = Places(pool.paths, siblings[problem.id])
+        others = Chosen(pool.paths, siblings[problem.id])
         _record(options, problem, paths, score_paths(options.scorer, problem, paths, session, stage.judge, others), scores, selected)
 
 
@@ -233,12 +221,12 @@ def describe(options: Sft, stage: StageContext, pool: Pool, chosen: Sequence[int
     """Counts, every measure over all paths, the eligible ones and the chosen ones, and how far a rule without labels agrees with them."""
     kind, problems = _called(options), sum(1 for _ in pool.by_problem())
     found: dict[str, Any] = {"paths": len(pool.paths), kind: len(pool.eligible), "problems": problems, "selected": len(chosen)}
-    by_id = {problem.id: problem for problem in pool.problems} if stage.measures or kind == "eligible" else {}
+    by_id = ById(pool.problems if stage.measures or kind == "eligible" else ())
     for rule in stage.measures:
         found[rule.use] = {
             "paths": mean_reward(rule, by_id, pool.paths),
-            kind: mean_reward(rule, by_id, Places(pool.paths, pool.eligible)),
-            "selected": mean_reward(rule, by_id, Places(pool.paths, chosen)),
+            kind: mean_reward(rule, by_id, Chosen(pool.paths, pool.eligible)),
+            "selected": mean_reward(rule, by_id, Chosen(pool.paths, chosen)),
         }
     if kind == "eligible":
         told = [False] * len(pool.paths)

@@ -14,6 +14,7 @@ from transformers import TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from adjudge import Problem, ReasoningPath, RecordFile, StageContext, StageResult, escape_special_tokens, stable_seed
+from adjudge_data import ById
 from adjudge_engines import load_tokenizer
 from adjudge_trl import (
     StopsWhenNotFinite,
@@ -90,7 +91,7 @@ def rows_of(chosen: Sequence[ReasoningPath], stage: StageContext, tokenizer: Any
     """
     file = stage.folder / f"rows-{stage.process_group.rank}.arrow"
     file.parent.mkdir(parents=True, exist_ok=True)
-    by_id = {problem.id: problem for problem in stage.problems}
+    by_id = ById(stage.problems)
     with ArrowWriter(path=str(file), features=FEATURES, writer_batch_size=AT_ONCE) as writer:
         for path in chosen:
             row = _row_of(by_id[path.problem_id], path, stage, tokenizer)

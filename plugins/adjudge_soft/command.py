@@ -35,7 +35,8 @@ def fit(
     Take pairs that nothing is measured on later. A panel needs no labels; with neither --accuracy nor --tokens a cascade is to be as
     accurate as its last judge.
     """
-    from adjudge import boundary, check_pairs
+    from adjudge import check_pairs
+    from adjudge_data import problems_of
     from adjudge_judge_commands import configured, data_set, opened, some_of
 
     from .fit_config import FitConfig
@@ -47,8 +48,7 @@ def fit(
         raise typer.BadParameter("give an accuracy or a budget, and not both", param_hint="--tokens")
     more = {"data": data_set(data), "limit": limit}
     config, folder = configured(FitConfig, model=model, engine=engine, order=order, judge=judge, sets=sets, seed=seed, more=more)
-    with boundary(config.data, "load"):
-        problems = some_of(list(config.data.stream()), config.limit)
+    problems = some_of(problems_of(config.data, "--data"), config.limit)
     check_pairs(problems, "--data", labelled=False)
     with opened(config, folder, cache=not no_cache) as open_judge:
         found = fitted(config.judge, problems, open_judge.session, seed=config.seed, accuracy=accuracy, tokens=tokens)

@@ -205,12 +205,8 @@ class Dataset(Component):
     hook = "register_datasets"
 
     def load(self) -> Iterable[Problem]:
-        """The problems, in a fixed order."""
+        """The problems, in a fixed order; a `Sequence` is used as it is, and may read each when it is asked for."""
         raise NotImplementedError
-
-    def stream(self) -> Iterable[Problem]:
-        """The same one by one, where a data set need not hold them all, for a caller that does not either."""
-        return self.load()
 
     def tolerant(self) -> Self:
         """The same, leaving out the rows that cannot be used, where it has an option `skip_bad_lines` for that."""

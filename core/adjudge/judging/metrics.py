@@ -12,6 +12,8 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from adjudge.api.kinds import RewardRule
 from adjudge.api.values import Interval, Json, Outcome, Problem, ReasoningPath
@@ -108,18 +110,13 @@ class Summary:
 
 
 def summarise(problems: Sequence[Problem], paths: Sequence[ReasoningPath], measures: Sequence[RewardRule] = ()) -> Metrics:
-    """Accuracy with its interval, outcome rates, mean tokens, and the mean of every measure where it applies."""
+    """Accuracy with its interval, outcome rates, mean tokens, and the mean of every measure where it applies.
+
+    A list of paths may be in any order; others stand sample by sample, as a stage's do, and are read one by one."""
     by_id = {problem.id: problem for problem in problems}
-    summary, sample = Summary(), list[ReasoningPath]()
-    if isinstance(paths, list):  # in any order; a stage's stand problem by problem, and are read one by one
-        paths = sorted(paths, key=lambda path: (path.problem_id, path.index))
-    for path in paths:
-        if sample and (sample[0].problem_id, sample[0].index) != (path.problem_id, path.index):
-            summary.add(by_id[sample[0].problem_id], sample)
-            sample = []
-        sample.append(path)
-    if sample:
-        summary.add(by_id[sample[0].problem_id], sample)
+    summary, sampled = Summary(), attrgetter("problem_id", "index")
+    for (problem_id, _), sample in groupby(sorted(paths, key=sampled) if isinstance(paths, list) else paths, key=sampled):
+        summary.add(by_id[problem_id], list(sample))
     metrics = summary.metrics()
     for rule in measures:
         check_measure(rule)

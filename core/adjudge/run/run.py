@@ -90,13 +90,13 @@ class Run:
         stage.written = lambda stage, name, record: self.tell("record_written", stage=stage, name=name, record=record)
         return stage
 
-    def load_problems(self) -> tuple[list[Problem], dict[str, list[Problem]]]:
+    def load_problems(self) -> tuple[Sequence[Problem], dict[str, Sequence[Problem]]]:
         """Training problems and evaluation sets; raises `ConfigError` for an empty one, a prompt on both sides, what a stage refuses."""
         train = load_set(self.config.data, "data", self.labelled)
         tests = {name: load_set(dataset, f"evaluation.sets.{name}", self.labelled) for name, dataset in self.config.evaluation.sets.items()}
-        trained_on = {problem.prompt for problem in train}
+        trained_on = {hash(problem.prompt) for problem in train}  # prompts may be long
         for name, problems in tests.items():
-            if shared := [problem.prompt for problem in problems if problem.prompt in trained_on]:
+            if shared := [problem.prompt for problem in problems if hash(problem.prompt) in trained_on]:
                 raise ConfigError(
                     f"evaluation.sets.{name}: {len(shared)} of its {len(problems)} prompts are also in data, for example"
                     f" {shared[0][:80]!r}.\n  Remedy: give data 'part: train' and this set 'part: test' with the same test_share."
@@ -143,7 +143,7 @@ class Run:
         names = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["stages"]
         return [json.loads((self.folder / "stages" / name / "result.json").read_text(encoding="utf-8")) for name in names]
 
-    def _do(self, stage: Stage, train: list[Problem], tests: dict[str, list[Problem]]) -> FilePath:
+    def _do(self, stage: Stage, train: Sequence[Problem], tests: Mapping[str, Sequence[Problem]]) -> FilePath:
         """One stage, unless it is complete; returns its model."""
         file = stage.folder / "result.json"
         before: dict[str, Json] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
@@ -200,7 +200,7 @@ class Run:
             json.dumps(dict(result.metrics), allow_nan=False)  # now, while it is clear whose they are
             return result
 
-    def _evaluate(self, stage: Stage, model: FilePath, tests: dict[str, list[Problem]]) -> dict[str, Metrics]:
+    def _evaluate(self, stage: Stage, model: FilePath, tests: Mapping[str, Sequence[Problem]]) -> dict[str, Metrics]:
         if tests and self.config.launch and (self.config.engine.per_process or self.config.launch.spreads_engines):
             return self._launched(stage, tests, model)  # type: ignore[no-any-return]
         return self.evaluate(stage, model, tests) if tests else {}
@@ -224,7 +224,7 @@ class Run:
         with boundary(self.config.launch, "launch"):
             return self.config.launch.launch(stage, task, written)
 
-    def evaluate(self, stage: Stage, model: FilePath, tests: Mapping[str, list[Problem]]) -> dict[str, Metrics]:
+    def evaluate(self, stage: Stage, model: FilePath, tests: Mapping[str, Sequence[Problem]]) -> dict[str, Metrics]:
         """Measure a stage's model in this process; failed calls are left out of its numbers, however many."""
         stage.max_failed = 1
         with stage.open(model) as session:
@@ -256,11 +256,11 @@ def failed_calls(result: Mapping[str, Json]) -> int:
     return sum(round(metrics["outcomes"]["failed"] * metrics["judgements"]) - metrics.get("skipped", 0) for metrics in found)
 
 
-def load_set(dataset: Dataset, field: str, labelled: bool = True) -> list[Problem]:
+def load_set(dataset: Dataset, field: str, labelled: bool = True) -> Sequence[Problem]:
     """A data set's problems, all of them pairs, `labelled` or not; a mistake is told with the field of the run file that names the data."""
     try:
         with boundary(dataset, "load"):
-            problems = list(dataset.load())
+            problems = found if isinstance(found := dataset.load(), Sequence) else list(found)
     except DataError as error:
         raise DataError(f"{field}: {error}") from None
     if not problems:
