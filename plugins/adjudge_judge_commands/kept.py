@@ -45,7 +45,10 @@ def judged_records(out: FilePath | None, name: str, config: Options, model: File
     with kept_records(out, name, config, model, problems) as kept, TemporaryDirectory() as folder:
         records = kept or Records(FilePath(folder) / f"{name}.jsonl")
         records.keep(succeeded)
-        yield records
+        try:
+            yield records
+        finally:
+            records.close()  # before its folder goes
 
 
 def keep(records: Records | None, problem: Problem, path: ReasoningPath) -> None:

@@ -56,6 +56,7 @@ class SharedRecords(ReadRecords):
 
     def join(self) -> None:
         """Make one file of all parts, once every process is done with its own."""
+        self._own.close()
         self.process_group.barrier()
         if self.process_group.is_main_process:
             join_parts(self.file)

@@ -18,7 +18,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion, ConfigError, Outcome, ReasoningPath, Records, Verdict, join_parts, succeeded, token_files, tokens_back
+from adjudge import (
+    Completion,
+    ConfigError,
+    JobError,
+    Outcome,
+    ReasoningPath,
+    Records,
+    Verdict,
+    join_parts,
+    succeeded,
+    token_files,
+    tokens_back,
+)
 from adjudge.store import record_index
 from adjudge.store import token_files as files
 
@@ -100,9 +112,18 @@ def test_whatever_tokens_an_engine_tells_come_back(tmp_path_factory: Any, rows: 
 
 def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     records = Records(tmp_path / "paths.jsonl")
-    with pytest.raises(ValueError, match="not finite"):
-        records.append(ReasoningPath("a", "p", "given", 0, Completion("t", (1,), (1,), (float("nan"),)), Verdict(Outcome.FIRST)))
+    for number in (float("nan"), float("-inf")):
+        with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+            records.append(ReasoningPath("a", "p", "given", 0, Completion("t", (1,), (1,), (number,)), Verdict(Outcome.FIRST)))
     assert not list(records)
+
+
+def test_a_number_too_large_for_single_precision_stays_in_its_line(tmp_path: Path) -> None:
+    made = Completion("t", (1, 2), (1, 1), (-0.5, -1.0), statistics={"perplexity": (1e60, 2.0)})
+    path = ReasoningPath("a", "p", "given", 0, made, Verdict(Outcome.FIRST))
+    Records(tmp_path / "paths.jsonl").append(path)
+    assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == [path]
+    assert not (tmp_path / "paths.tokens").exists()
 
 
 def test_full_tails_become_files_and_rows_of_all_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,12 +134,66 @@ def test_full_tails_become_files_and_rows_of_all_are_found(tmp_path: Path, monke
     paths = [path_of(number, size=15) for number in range(80)]
     for path in paths:
         records.append(path)
-    names = sorted(file.suffix for file in (tmp_path / "paths.tokens").iterdir())
-    assert names.count(".tail") <= 1
-    assert names.count(".arrow") > 5
+    assert list(Records(tmp_path / "paths.jsonl").read(ReasoningPath, [path.id for path in paths])) == paths, "also while files are made"
+    records.close()
+    assert {file.suffix for file in (tmp_path / "paths.tokens").iterdir()} == {".arrow"}
+    assert len(list((tmp_path / "paths.tokens").iterdir())) > 5
     order = random.Random(0).sample(paths, len(paths))
     assert list(Records(tmp_path / "paths.jsonl").read(ReasoningPath, [path.id for path in order])) == order
     assert [ident for ident, _ in token_files(tmp_path / "paths.jsonl")] == [path.id for path in paths]
+
+
+def test_tails_count_until_an_arrow_file_has_their_rows(tmp_path: Path) -> None:
+    """As kills leave them: several tails, a torn row at the end of each, tails of rows that have their Arrow file."""
+    file, folder = tmp_path / "paths.jsonl", tmp_path / "paths.tokens"
+    paths = [path_of(number) for number in range(12)]
+    for start in range(0, 9, 3):
+        records = Records(file)
+        for path in paths[start : start + 3]:
+            records.append(path)
+        assert Records(file).load(ReasoningPath) == paths[: start + 3]
+        newest = max(folder.glob("*.tail"))
+        newest.write_bytes(newest.read_bytes() + b'{"id":"torn","columns":[["token_ids","<i4",7]]}\n1234')
+    assert sorted(one.name for one in folder.iterdir()) == [f"{start:012}.tail" for start in (0, 3, 6)]
+    tails = {one: one.read_bytes() for one in folder.iterdir()}
+    Records(file).close()
+    assert [one.name for one in folder.iterdir()] == ["000000000000.arrow"]
+    for one, data in tails.items():
+        one.write_bytes(data)
+    records = Records(file)
+    for path in paths[9:]:
+        records.append(path)
+    assert Records(file).load(ReasoningPath) == paths
+    records.close()
+    assert sorted(one.suffix for one in folder.iterdir()) == [".arrow", ".arrow"]
+    assert Records(file).load(ReasoningPath) == paths
+
+
+def test_two_that_write_by_turns_and_read_what_the_other_wrote_lose_nothing(tmp_path: Path) -> None:
+    one, other = (Records(tmp_path / "paths.jsonl") for _ in range(2))
+    made = [path_of(number) for number in range(6)]
+    for number, path in enumerate(made):
+        (one if number % 2 else other).append(path)
+        assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == made[: number + 1]
+        for records in (one, other):
+            assert [ident for ident, _ in records.tokens] == [path.id for path in made[: number + 1]]
+    one.close()
+    assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == made
+
+
+def test_what_keeps_an_arrow_file_from_being_made_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    records = Records(tmp_path / "paths.jsonl")
+    for number in range(4):
+        records.append(path_of(number))
+    (in_the_way := tmp_path / "paths.tokens" / "000000000000.partial").mkdir()
+    with pytest.raises(JobError, match=r"000000000000\.arrow cannot be written: .*\n  Remedy: make room"):
+        records.close()
+    assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == [path_of(number) for number in range(4)]
+    in_the_way.rmdir()
+    records.append(path_of(4))
+    records.close()
+    assert [one.name for one in (tmp_path / "paths.tokens").iterdir()] == ["000000000000.arrow"]
+    assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == [path_of(number) for number in range(5)]
 
 
 def test_the_index_is_made_again_where_it_is_lost_cut_or_of_another_file(tmp_path: Path) -> None:
@@ -213,6 +288,48 @@ def test_files_of_earlier_versions_are_read_and_gone_on_with(tmp_path: Path) -> 
     records.append(new)
     assert Records(file).load(ReasoningPath) == [old, new]
     assert tokens_back(file)(row) == row
+
+
+def test_token_files_of_earlier_versions_are_read_and_gone_on_with(tmp_path: Path) -> None:
+    """Their ends are the characters that each token writes, -1 for none, in Arrow files and in tails."""
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow comes with the extras data and train")
+    file, folder, made = tmp_path / "paths.jsonl", tmp_path / "paths.tokens", [path_of(number, 30) for number in range(6)]
+    records = Records(file)
+    for path in made[:4]:
+        records.append(path)
+    records.close()
+    written = []
+    for path in made[:4]:
+        end, row = 0, []
+        for one in path.completion.token_ends:
+            row.append(-1 if one < 0 else one - end)
+            end = max(end, one)
+        written.append(row)
+    assert any(-1 in row for row in written)
+    whole = arrow.ipc.open_file(str(folder / "000000000000.arrow")).read_all()
+    columns = {
+        "id": whole.column("id").to_pylist()[:2],
+        "token_ids": arrow.array([path.completion.token_ids for path in made[:2]], arrow.list_(arrow.int32())),
+        "ends": arrow.array(written[:2], arrow.list_(arrow.int16())),
+        "logprobs": arrow.array([path.completion.logprobs for path in made[:2]], arrow.list_(arrow.float32())),
+    }
+    table = arrow.table(columns).replace_schema_metadata({"adjudge": json.dumps({"starts": [0], "rows": 2})})
+    with arrow.ipc.new_file(str(folder / "000000000000.arrow"), table.schema) as out:
+        out.write_table(table)
+    with (folder / "000000000002.tail").open("wb") as tail:
+        for path, row in zip(made[2:4], written[2:], strict=True):
+            head = {"id": path.id, "columns": [["token_ids", "<i4", 30], ["ends", "<i4", 30], ["logprobs", "<f4", 30]]}
+            numbers = (path.completion.token_ids, row, path.completion.logprobs or ())
+            packed = [struct.pack(kind, *some) for kind, some in zip(("<30i", "<30i", "<30f"), numbers, strict=True)]
+            tail.write(b"\n".join([json.dumps(head).encode(), b"".join(packed)]))
+    assert Records(file).load(ReasoningPath) == made[:4]
+    records = Records(file)
+    for path in made[4:]:
+        records.append(path)
+    assert Records(file).load(ReasoningPath) == made
+    records.close()
+    assert sorted(one.suffix for one in folder.iterdir()) == [".arrow", ".arrow"]
+    assert Records(file).load(ReasoningPath) == made
 
 
 def test_failed_calls_are_dropped_and_their_siblings_keep_their_tokens(tmp_path: Path) -> None:

@@ -110,9 +110,7 @@ class Summary:
 
 
 def summarise(problems: Sequence[Problem], paths: Sequence[ReasoningPath], measures: Sequence[RewardRule] = ()) -> Metrics:
-    """Accuracy with its interval, outcome rates, mean tokens, and the mean of every measure where it applies.
-
-    A list of paths may be in any order; others stand sample by sample, as a stage's do, and are read one by one."""
+    """Accuracy with its interval, outcome rates, mean tokens, and every measure's mean where it applies; lists may be in any order."""
     by_id = {problem.id: problem for problem in problems}
     summary, sampled = Summary(), attrgetter("problem_id", "index")
     for (problem_id, _), sample in groupby(sorted(paths, key=sampled) if isinstance(paths, list) else paths, key=sampled):

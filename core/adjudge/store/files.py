@@ -47,13 +47,12 @@ def write_json(file: FilePath, data: Json) -> None:
     write_whole(file, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def append_whole(out: FileIO, data: bytes, start: int) -> int:
-    """Append to a file that is open without a buffer and ends at `start`, all or nothing; returns where the data begins."""
+def append_whole(out: FileIO, data: bytes) -> None:
+    """Append to a file that is open without a buffer, all or nothing."""
     left = memoryview(data)
     try:
         while left:
             left = left[out.write(left) :]
     except OSError:
-        out.truncate(start)
+        out.truncate(os.fstat(out.fileno()).st_size - len(data) + len(left))
         raise
-    return start

@@ -92,7 +92,8 @@ class RecordIndex(Set[Json]):
             self._entries = self._entries or self.index.open("ab+", buffering=0)
             self._writes = self._entries.seek(0, os.SEEK_END) < (self._written + 1) * PACKED.size  # else another one writes it, too
             if self._writes:
-                append_whole(self._entries, bytes(self._waiting), self._entries.truncate(self._written * PACKED.size))
+                self._entries.truncate(self._written * PACKED.size)
+                append_whole(self._entries, bytes(self._waiting))
                 self._written, self._waiting = len(self), bytearray()
 
     def number(self, ident: Json) -> int | None:
@@ -101,8 +102,12 @@ class RecordIndex(Set[Json]):
         if (found := self._new.get(key)) is not None:
             return found
         first = int.from_bytes(key[4:8], "little")
-        start, end = (bisect_left(self._sorted, one << 32) for one in (first, first + 1))
-        return next((one & LOW for one in self._sorted[start:end] if self._entry(one & LOW)[:16] == key), None)
+        for place in range(bisect_left(self._sorted, first << 32), len(self._sorted)):
+            if (one := self._sorted[place]) >> 32 != first:
+                break
+            if self._entry(one & LOW)[:16] == key:
+                return one & LOW
+        return None
 
     def _entry(self, number: int) -> bytes:
         if (place := (number - self._written) * PACKED.size) >= 0:

@@ -8,11 +8,12 @@ import os
 import shutil
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
-import numpy as np
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
@@ -29,6 +30,11 @@ WRITTEN = {"token_ends": "ends"}
 EMPTY: dict[str, Any] = {"opened": "", "statistics": {}, "probability": None, "told": {}}
 PLAIN = frozenset({str, int, float, bool, tuple, dict, type(None)})
 READ = {written: name for name, written in WRITTEN.items()}
+adapter_of: Callable[[Any], Any] = cache(TypeAdapter)
+fields_of: Callable[[type], list[tuple[str, str, Json]]] = cache(
+    lambda cls: [(name, WRITTEN.get(name, name), EMPTY.get(name, ...)) for name in getattr(cls, "__dataclass_fields__", ())]
+)
+"""A dataclass's fields, what they are called in record files, and when they are left out."""
 
 
 def succeeded(record: Mapping[str, Json]) -> bool:
@@ -72,8 +78,6 @@ class Records:
             return
         told = {**row, "completion": {**row["completion"]}} if isinstance(row.get("completion"), dict) else row
         columns = taken_out(told["completion"]) if told is not row and can_keep_tokens() else {}
-        if not all(np.isfinite(values).all() for values in columns.values() if values.dtype.kind == "f"):
-            raise ValueError(f"record {row['id']}: a token has a number that is not finite")
         with told_if_full(self.file):
             if columns:
                 told["completion"]["row"] = self.tokens.append(str(row["id"]), columns)
@@ -85,9 +89,11 @@ class Records:
 
     def _write(self, line: bytes) -> int:
         """Append a line, and return where it begins; the file stays open, unless somebody has put another one in its place."""
-        if self._out is None or not os.fstat(self._out.fileno()).st_nlink:
+        if self._out is None or not (there := os.fstat(self._out.fileno())).st_nlink:
             self._out = self.file.open("ab", buffering=0)
-        return append_whole(self._out, line, os.fstat(self._out.fileno()).st_size)
+            there = os.fstat(self._out.fileno())
+        append_whole(self._out, line)
+        return there.st_size
 
     def keep(self, wanted: Callable[[dict[str, Json]], bool]) -> None:
         """Drop the records that are not wanted, all at once or not at all."""
@@ -96,6 +102,7 @@ class Records:
         with written_whole(self.file) as out:
             out.writelines(to_json(record).decode() + "\n" for record in self if wanted(record))
             self.ids.index.unlink(missing_ok=True)
+        self.tokens.close()
         self.open()
 
     def read(self, cls: type[Record], ids: Iterable[Json]) -> Iterator[Record]:
@@ -140,22 +147,23 @@ class RecordSequence(Sequence[Record]):
 
 def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without what is in `EMPTY` where it is empty; `asdict` would copy every token, too."""
-    if type(value) in PLAIN or not (fields := getattr(value, "__dataclass_fields__", None)):
+    if (kind := type(value)) in PLAIN or not (fields := fields_of(kind)):
         return value
-    found = {WRITTEN.get(one, one): made for one in fields if (made := getattr(value, one)) != EMPTY.get(one, ...)}
-    return {name: made if type(made) in PLAIN else as_row(made) for name, made in found.items()}
+    return {
+        name: made if type(made) in PLAIN else as_row(made) for field, name, empty in fields if (made := getattr(value, field)) != empty
+    }
 
 
 def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[Mapping[str, Any]], Record]:
     """Reads a row as this dataclass, fields that it does not have left out; raises pydantic's `ValidationError`.
 
     With `tokens`, a row whose completion has its numbers there gets them back."""
-    adapter, names = TypeAdapter(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    adapter, names = adapter_of(cls), set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
 
     def read(row: Mapping[str, Any]) -> Record:
         named = {name: value for written, value in row.items() if (name := READ.get(written, written)) in names}
         if not isinstance(completion := named.get("completion"), Mapping):
-            return adapter.validate_python(named)
+            return adapter.validate_python(named)  # type: ignore[no-any-return]
         named["completion"] = {READ.get(name, name): value for name, value in completion.items() if name not in ("tokens", "row")}
         made: Any = adapter.validate_python(named)
         if tokens is not None and (number := completion.get("row")) is not None:
@@ -167,9 +175,7 @@ def reader_of(cls: type[Record], tokens: TokenFiles | None = None) -> Callable[[
 
 def _rows(file: FilePath, start: int = 0) -> Iterator[tuple[dict[str, Json], tuple[int, int]]]:
     """The records of a file from a place on, each with where its line begins and how long it is."""
-    if not file.exists():
-        return
-    with file.open("rb") as lines:
+    with suppress(FileNotFoundError), file.open("rb") as lines:
         lines.seek(start)
         for line in lines:
             if not line.endswith(b"\n"):  # somebody is writing it
@@ -208,9 +214,7 @@ def tokens_back(file: FilePath) -> Callable[[Mapping[str, Json]], dict[str, Json
 
 def _cut_torn_line(file: FilePath) -> None:
     """Drop what follows the last newline: the line that a killed process did not finish."""
-    if not file.exists():
-        return
-    with file.open("rb+") as data:
+    with suppress(FileNotFoundError), file.open("rb+") as data:
         end = size = data.seek(0, os.SEEK_END)
         while end and (data.seek(end - 1), data.read(1))[1] != b"\n":
             end -= 1
