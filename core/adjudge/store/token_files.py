@@ -213,7 +213,7 @@ def _write(folder: FilePath, first: int, rows: Sequence[tuple[str, Columns]]) ->
     import pyarrow as pa
 
     names = sorted({name for _, columns in rows for name in columns}, key=lambda name: (name not in FIELDS, name))
-    tokens = np.cumsum([max(map(len, columns.values()), default=0) for _, columns in rows])
+    tokens = np.cumsum([len(next(iter(columns.values()))) for _, columns in rows])
     starts = [0, *(np.flatnonzero(np.diff(tokens // BATCH)) + 1).tolist()]
     lists = dict(_list_array(pa, name, [columns.get(name) for _, columns in rows]) for name in names)
     ids = [ident.encode() for ident, _ in rows]
