@@ -75,7 +75,8 @@ def test_sixteen_bit_inputs(backend: str, dtype: torch.dtype) -> None:
 @every_backend
 @pytest.mark.parametrize(("tokens", "width", "vocabulary"), [(1, 1, 1), (1, 4, 3), (5, 7, 257), (17, 33, 256), (2, 16, 1025), (70, 8, 64)])
 def test_odd_sizes_down_to_the_whole_vocabulary(backend: str, tokens: int, width: int, vocabulary: int) -> None:
-    assert_close(*both(backend, *draw(tokens, width, vocabulary), top=min(vocabulary, 70)))
+    more = min(vocabulary, 70)
+    assert_close(*both(backend, *draw(tokens, width, vocabulary), top=more, ids=torch.arange(more, device=DEVICE)))
 
 
 def test_many_columns_at_once() -> None:
