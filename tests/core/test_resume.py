@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
-from adjudge import Plugins
-from adjudge.cli.app import app_of
 
 pytestmark = pytest.mark.slow
 
@@ -51,27 +45,26 @@ def run_file(folder: Path) -> str:
     return str(file)
 
 
-def finish(folder: Path) -> list[dict[str, Any]]:
-    """Here and not in a process of its own, which would import everything once more."""
-    done = CliRunner().invoke(app_of(Plugins.load()), ["run", run_file(folder), "--json"])
-    assert done.exit_code == 0, done.output
-    stages: list[dict[str, Any]] = json.loads(done.stdout)["stages"]
+Begin = Callable[..., Any]
+
+
+def finish(folder: Path, begin: Begin) -> list[dict[str, Any]]:
+    """What a run says of its stages."""
+    process = begin("run", run_file(folder), "--json")
+    told, errors = process.communicate()
+    assert process.returncode == 0, errors
+    stages: list[dict[str, Any]] = json.loads(told)["stages"]
     return stages
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+def whole(tmp_path_factory: pytest.TempPathFactory, fork_adjudge: Begin) -> tuple[Path, list[dict[str, Any]]]:
     """A run that nobody stopped, and what it said of its stages."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, finish(folder)
+    return folder, finish(folder, fork_adjudge)
 
 
-def fresh(*words: str) -> subprocess.Popen[bytes]:
-    """A process that imports everything itself."""
-    return subprocess.Popen([sys.executable, "-m", "adjudge", *words], stdout=subprocess.DEVNULL)
-
-
-def kill_in(folder: Path, name: str, begin: Callable[..., Any]) -> None:
+def kill_in(folder: Path, name: str, begin: Begin) -> None:
     """Run until a record file has two lines, then kill without warning."""
     process = begin("run", run_file(folder))
     file = folder / "run" / "records" / f"{name}.jsonl"
@@ -79,7 +72,7 @@ def kill_in(folder: Path, name: str, begin: Callable[..., Any]) -> None:
         assert process.poll() is None, f"the run ended before {name} had two records"
         time.sleep(0.002)
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def records(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -92,16 +85,16 @@ def numbers(stages: list[dict[str, Any]]) -> list[Any]:
     return [(stage["name"], stage["metrics"], stage["evaluation"]) for stage in stages]
 
 
-def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path, fork_adjudge: Callable[..., Any]) -> None:
+def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path, fork_adjudge: Begin) -> None:
     unstopped, expected = whole
     killed = tmp_path / "killed"
     seen: dict[Path, int] = {}
     for name in KILLED_IN:
-        kill_in(killed, name, fresh if name == KILLED_IN[0] else fork_adjudge)
+        kill_in(killed, name, fork_adjudge)
         done = [file for pattern in FINISHED for file in (killed / "run" / "stages").glob(pattern)]
         assert all(file.stat().st_mtime_ns == seen.get(file, file.stat().st_mtime_ns) for file in done), "finished work was redone"
         seen = {file: file.stat().st_mtime_ns for file in done}
-    stages = finish(killed)
+    stages = finish(killed, fork_adjudge)
     assert all(file.stat().st_mtime_ns == time_ns for file, time_ns in seen.items()), "finished work was redone"
     assert (killed / "run" / "done.json").exists()
     assert (killed / "run" / "report.html").stat().st_size > 10_000
@@ -116,8 +109,8 @@ def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path:
     assert numbers(stages) == numbers(expected)
 
 
-def test_a_complete_run_is_left_as_it_is(whole: tuple[Path, list[dict[str, Any]]]) -> None:
+def test_a_complete_run_is_left_as_it_is(whole: tuple[Path, list[dict[str, Any]]], fork_adjudge: Begin) -> None:
     folder, first = whole
     before = {file: file.stat().st_mtime_ns for file in (folder / "run").rglob("*") if file.is_file() and "records" in file.parts}
-    assert numbers(finish(folder)) == numbers(first)
+    assert numbers(finish(folder, fork_adjudge)) == numbers(first)
     assert before == {file: file.stat().st_mtime_ns for file in before}
