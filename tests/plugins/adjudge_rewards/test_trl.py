@@ -66,7 +66,7 @@ def reward_file(tmp_path: Path) -> Path:
 def train(tmp_path: Path, embedded: Path, reward_file: Path, forked: type[subprocess.Popen[str]]) -> Callable[..., list[Any]]:
     """Trains the embedded model for two steps in processes of its own; returns what the reward function saw and gave.
 
-    GRPO's single process is a fresh one; the others are forks, which need not import TRL once more.
+    They are forks, which need not import TRL once more.
     """
 
     def call(kind: str, processes: int = 1) -> list[Any]:
@@ -74,8 +74,7 @@ def train(tmp_path: Path, embedded: Path, reward_file: Path, forked: type[subpro
         script.write_text(TRAINING)
         launch = [sys.executable] if processes == 1 else [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": "0", "ACCELERATE_USE_CPU": "true"}
-        start = subprocess.Popen if (kind, processes) == ("grpo", 1) else forked
-        process = start(
+        process = forked(
             [*launch, *(["--standalone"] if processes > 1 else []), str(script), kind, str(embedded), str(reward_file), str(tmp_path)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
