@@ -80,8 +80,8 @@ def test_rankings_come_while_later_groups_have_not_begun() -> None:
 class Files:
     """Rows and recorded texts of one command, and calls of it."""
 
-    def __init__(self, folder: Path, command: str, rows: int) -> None:
-        self.command, self.rows, self.folder = command, rows, folder
+    def __init__(self, folder: Path, command: str, rows: int, start: type[subprocess.Popen[str]]) -> None:
+        self.command, self.rows, self.folder, self.start = command, rows, folder, start
         with (folder / "replay.jsonl").open("w") as out:
             out.writelines(json.dumps({"prompt": prompt, "texts": said}) + "\n" for prompt, said in texts().items())
         with (folder / "rows.jsonl").open("w") as out:
@@ -98,15 +98,15 @@ class Files:
         data = ["judgebench", "--data", "rows.jsonl"] if self.command == "bench" else ["rows.jsonl"]
         rest = ["--engine", "{use: replay, file: replay.jsonl}", "--no-cache", "--out", out, "--json"]
         words = [sys.executable, "-m", "adjudge", self.command, *data, *rest]
-        return subprocess.Popen(words, cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        return self.start(words, cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
     def records(self, out: str) -> Path:
         return self.folder / out / "records" / ("rankings.jsonl" if self.command == "rank" else "judgements.jsonl")
 
 
 @pytest.mark.parametrize("command", ["judge", "eval", "bench", "rank"])
-def test_a_killed_call_goes_on_and_says_the_same(tmp_path: Path, command: str) -> None:
-    files = Files(tmp_path, command, 3000)
+def test_a_killed_call_goes_on_and_says_the_same(tmp_path: Path, forked_command: type[subprocess.Popen[str]], command: str) -> None:
+    files = Files(tmp_path, command, 3000, forked_command)
     whole, errors = files.call("whole").communicate()
     assert whole, errors
     killed, kept = files.call("killed", subprocess.DEVNULL), files.records("killed")

@@ -104,10 +104,10 @@ def call_of(folder: Path, command: str) -> list[str]:
 
 @pytest.mark.parametrize(("command", "done"), [("judge", "judged"), ("eval", "judged"), ("rank", "judged")])
 def test_a_pipe_is_told_of_tokens_while_no_judgement_is_done_and_never_the_same_twice(
-    tmp_path: Path, forked: type[subprocess.Popen[str]], command: str, done: str
+    tmp_path: Path, forked_command: type[subprocess.Popen[str]], command: str, done: str
 ) -> None:
     pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
-    process = forked(call_of(tmp_path, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = forked_command(call_of(tmp_path, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = process.communicate(timeout=120)[1].splitlines()
     assert process.returncode == 0, lines
     told = [line for line in lines if line.startswith(done)]
@@ -116,7 +116,7 @@ def test_a_pipe_is_told_of_tokens_while_no_judgement_is_done_and_never_the_same_
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path: Path, forked: type[subprocess.Popen[str]]) -> None:
+def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path: Path, forked_command: type[subprocess.Popen[str]]) -> None:
     pytest.importorskip("torch", reason="torch is absent: the embedded judge needs it")
     ours, theirs = pty.openpty()
     shown: list[bytes] = []
@@ -131,7 +131,7 @@ def test_a_terminal_has_one_line_that_moves_while_no_judgement_is_done(tmp_path:
     reader = Thread(target=read)
     reader.start()
     terminal = {**os.environ, "TERM": "xterm", "COLUMNS": "140"}
-    assert forked(call_of(tmp_path, "judge"), stderr=theirs, stdout=subprocess.DEVNULL, env=terminal).wait(timeout=120) == 0
+    assert forked_command(call_of(tmp_path, "judge"), stderr=theirs, stdout=subprocess.DEVNULL, env=terminal).wait(timeout=120) == 0
     os.close(theirs)
     reader.join()
     os.close(ours)
