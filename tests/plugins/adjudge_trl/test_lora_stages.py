@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import adjudge_trl
-from adjudge import ConfigError, Stage
+from adjudge import ConfigError, Stage, StageResult
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
@@ -35,6 +35,12 @@ def grpo(**changes: Any) -> Grpo:
 
 
 QLORA = Lora(r=4, alpha=8, quantised=True)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, embedded: FilePath) -> StageResult:
+    """A stage whose adapters are kept beside the model below them."""
+    return grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path_factory.mktemp("kept"), embedded))
 
 
 def judged(folder: FilePath) -> list[str]:
@@ -98,11 +104,10 @@ def test_adapters_on_four_bits_are_added_to_the_whole_weights(tmp_path: FilePath
     assert judged(result.model) == plainly(result.model)
 
 
-def test_kept_adapters_are_loaded_with_the_model_below(tmp_path: FilePath, embedded: FilePath) -> None:
+def test_kept_adapters_are_loaded_with_the_model_below(tmp_path: FilePath, embedded: FilePath, kept: StageResult) -> None:
     from peft import AutoPeftModelForCausalLM
 
     merged = grpo(lora=Lora(r=4)).train(stage(tmp_path / "merged", embedded))
-    kept = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path / "kept", embedded))
     assert not (kept.model / "model.safetensors").exists()
     assert json.loads((kept.model / "adapter_config.json").read_text())["base_model_name_or_path"] == str(embedded.resolve())
     assert judged(kept.model) == judged(merged.model) == plainly(kept.model)
@@ -110,11 +115,10 @@ def test_kept_adapters_are_loaded_with_the_model_below(tmp_path: FilePath, embed
     assert (kept.model / "judge.json").exists()
 
 
-def test_a_stage_goes_on_from_kept_adapters(tmp_path: FilePath, embedded: FilePath) -> None:
-    first = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path, embedded))
-    second = Sft(scorer=Random(), paths=2, batch=8, learning_rate=1e-3, lora=Lora(r=2)).train(stage(tmp_path, first.model, 2, "sft"))
+def test_a_stage_goes_on_from_kept_adapters(tmp_path: FilePath, embedded: FilePath, kept: StageResult) -> None:
+    second = Sft(scorer=Random(), paths=2, batch=8, learning_rate=1e-3, lora=Lora(r=2)).train(stage(tmp_path, kept.model, 2, "sft"))
     with pytest.raises(ConfigError, match=r"stages\.1\.lora\.merge: this stage starts from adapters"):
-        Sft(scorer=Random(), paths=2, lora=Lora(merge=False)).train(stage(tmp_path / "again", first.model, 2, "sft"))
+        Sft(scorer=Random(), paths=2, lora=Lora(merge=False)).train(stage(tmp_path / "again", kept.model, 2, "sft"))
     base, after = load_file(embedded / "model.safetensors"), load_file(second.model / "model.safetensors")
     assert any(not value.equal(base[name]) for name, value in after.items())
     assert judged(second.model) == plainly(second.model)
@@ -129,9 +133,8 @@ def test_a_reference_model_is_the_one_without_adapters(tmp_path: FilePath, embed
     assert steps[1]["kl"] > 0
 
 
-def test_the_reference_model_of_a_stage_on_kept_adapters_has_them(tmp_path: FilePath, embedded: FilePath) -> None:
-    first = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path, embedded))
-    made = stage(tmp_path, first.model, 2)
+def test_the_reference_model_of_a_stage_on_kept_adapters_has_them(tmp_path: FilePath, kept: StageResult) -> None:
+    made = stage(tmp_path, kept.model, 2)
     result = grpo(beta=0.1).train(made)
     steps = [json.loads(line) for line in (made.records_folder / "2-grpo-steps.jsonl").read_text().splitlines()]
     assert steps[0]["kl"] == pytest.approx(0, abs=1e-6)
@@ -141,12 +144,11 @@ def test_the_reference_model_of_a_stage_on_kept_adapters_has_them(tmp_path: File
     assert {entry.name for entry in made.folder.iterdir()} == {"model"}, "what was written for the reference goes with the checkpoints"
 
 
-def test_a_stage_on_kept_adapters_trains_all_weights(tmp_path: FilePath, embedded: FilePath) -> None:
+def test_a_stage_on_kept_adapters_trains_all_weights(tmp_path: FilePath, kept: StageResult) -> None:
     from adjudge_engines import load_model
 
-    first = grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path, embedded))
-    second = Sft(scorer=Random(), paths=2, batch=8, learning_rate=1e-3).train(stage(tmp_path, first.model, 2, "sft"))
-    before, after = load_model(first.model).state_dict(), load_file(second.model / "model.safetensors")
+    second = Sft(scorer=Random(), paths=2, batch=8, learning_rate=1e-3).train(stage(tmp_path, kept.model, 2, "sft"))
+    before, after = load_model(kept.model).state_dict(), load_file(second.model / "model.safetensors")
     assert not any(value.equal(before[name]) for name, value in after.items()), "those that have no adapters too"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from adjudge_sft import Sft
 from adjudge_trl import newest_checkpoint
 from adjudge_trl.whole_weights import gathered_by_deepspeed
 
+TRAINED = [(use, bf16) for use in ("grpo", "sft") for bf16 in (False, True)]
 PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4]).load())
 
 
@@ -47,15 +49,57 @@ def after_fit(monkeypatch: pytest.MonkeyPatch, then: Callable[[Any], None]) -> N
     monkeypatch.setattr(train, "fit", fitted)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A stage that was trained while Python looked for no circles."""
+
+    stage: Stage
+    model: FilePath
+    held: list[bool]
+    """Whether trainer, model, a weight, the optimiser and its moments outlived it."""
+
+
+@pytest.fixture(scope="module", params=TRAINED, ids=["-".join(map(str, one)) for one in TRAINED])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, embedded: FilePath) -> Trained:
+    """By GRPO and by fine-tuning, with autocast to bf16 and without."""
+    import adjudge_grpo.train
+    import adjudge_sft.train
+    from adjudge_trl import save
+
+    use, bf16 = request.param
+    held: list[weakref.ref[Any]] = []
+
+    def saved(trainer: Any, *args: Any) -> FilePath:
+        optimizer = trainer.optimizer.optimizer
+        moments = next(iter(optimizer.state.values()))["exp_avg"]
+        held.extend(map(weakref.ref, (trainer, trainer.model, next(trainer.model.parameters()), optimizer, moments)))
+        return save(trainer, *args)
+
+    made = stage(tmp_path_factory.mktemp("trained"), embedded, use)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (adjudge_grpo.train, adjudge_sft.train):
+                patch.setattr(module, "save", saved)
+            folder = trainer_of(use, bf16=bf16).train(made).model
+        return Trained(made, folder, [reference() is not None for reference in held])
+    finally:
+        gc.enable()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize("use", ["grpo", "sft"])
-def test_transformers_alone_loads_what_was_trained(tmp_path: FilePath, embedded: FilePath, use: str, bf16: bool) -> None:
+def test_nothing_of_a_training_is_held_once_it_is_done(trained: Trained) -> None:
+    """An engine that opens next needs the memory, whenever Python would look for circles by itself."""
+    assert trained.held == [False] * 5
+
+
+@pytest.mark.slow
+def test_transformers_alone_loads_what_was_trained(trained: Trained, embedded: FilePath) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    made = stage(tmp_path, embedded, use)
-    folder = trainer_of(use, bf16=bf16).train(made).model
+    made, folder = trained.stage, trained.model
     assert folder == made.folder / "model"
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}, "bf16 is about sums, not about weights"
@@ -113,34 +157,3 @@ def test_a_model_that_was_not_saved_keeps_the_checkpoints(tmp_path: FilePath, em
     assert last is not None
     assert step == 2
     assert (trainer_of("grpo").train(made).model / "model.safetensors").exists(), "the same command goes on from them"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize("use", ["grpo", "sft"])
-def test_nothing_of_a_training_is_held_once_it_is_done(
-    tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch, use: str, bf16: bool
-) -> None:
-    """An engine that opens next needs the memory, whenever Python would look for circles by itself."""
-    import adjudge_grpo.train
-    import adjudge_sft.train
-    from adjudge_trl import save
-
-    held: list[weakref.ref[Any]] = []
-
-    def saved(trainer: Any, *args: Any) -> FilePath:
-        optimizer = trainer.optimizer.optimizer
-        moments = next(iter(optimizer.state.values()))["exp_avg"]
-        held.extend(map(weakref.ref, (trainer, trainer.model, next(trainer.model.parameters()), optimizer, moments)))
-        return save(trainer, *args)
-
-    for module in (adjudge_grpo.train, adjudge_sft.train):
-        monkeypatch.setattr(module, "save", saved)
-    gc.collect()
-    gc.disable()
-    try:
-        trainer_of(use, bf16=bf16).train(stage(tmp_path, embedded, use))
-        assert len(held) == 5
-        assert [reference() is None for reference in held] == [True] * 5
-    finally:
-        gc.enable()
