@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from adjudge import Plugins, Run, read_run_file
+from adjudge import Plugins
 from adjudge.cli.app import app_of
 from adjudge_view import Library
 from adjudge_view.query import Wanted
 
 from .made import rows_of
 
-RUN_FILE = """
-model: adjudge_arithmetic:model
-data: {use: arithmetic, levels: [1, 2], size: 24}
-reporters: []
-stages:
-  - {use: grpo, steps: 3, prompts_per_step: 4, group: 4, learning_rate: 1.0e-4}
-  - {use: sft, scorer: rstar, paths: 4, keep: 1, batch: 8}
-evaluation:
-  sets: {standard: {use: arithmetic, part: test, levels: [1, 2], size: 20}}
-"""
 ROWS = [
     {"id": "sum-1", "prompt": "37+48", "answers": ["75", "85", "86", "84"], "label": 1},
     {"id": "sum-2", "prompt": "12+30", "answers": ["42", "52"], "label": 0},
@@ -33,31 +24,27 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "run.yaml").write_text(RUN_FILE)
-    plugins = Plugins.load(autoload=False)
-    Run(read_run_file(folder / "run.yaml", [f"out={folder / 'run'}"], plugins), plugins).execute()
-    library = Library([folder / "run"])
+def trained(shown: Path) -> Library:
+    library = Library([shown / "demo"])
     library.read_all()
     return library
 
 
-def judgements(library: Library, run: str = "run", **wanted: Any) -> list[dict[str, Any]]:
+def judgements(library: Library, run: str = "demo", **wanted: Any) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = library.judgements(run, Wanted(**wanted), 0, 500)["items"]
     return items
 
 
 @pytest.mark.slow
 def test_a_path_shows_why_it_was_kept(trained: Library) -> None:
-    scores = list(rows_of(trained.indexes["run"].source.path / "records" / "2-sft-scores.jsonl"))
+    scores = list(rows_of(trained.indexes["demo"].source.path / "records" / "2-sft-scores.jsonl"))
     by_problem: dict[str, list[dict[str, Any]]] = {}
     for row in scores:
         by_problem.setdefault(row["problem_id"], []).append(row)
     kept = judgements(trained, set=["paths"], kept=["yes"])
     assert len(kept) == sum(row["kept"] for row in scores) > 0
     for item in kept:
-        shown = trained.judgement("run", item["id"])
+        shown = trained.judgement("demo", item["id"])
         mine = by_problem[item["problem"]]
         assert shown["score"] == max(row["value"] for row in mine)
         assert shown["why"].startswith(f"kept: place 1 of the {len(mine)} that were scored")
@@ -69,9 +56,9 @@ def test_a_path_shows_why_it_was_kept(trained: Library) -> None:
 
 @pytest.mark.slow
 def test_tokens_join_up_to_the_text_with_their_recorded_numbers(trained: Library) -> None:
-    records = {row["id"]: row for row in rows_of(trained.indexes["run"].source.path / "records" / "2-sft-paths.jsonl")}
+    records = {row["id"]: row for row in rows_of(trained.indexes["demo"].source.path / "records" / "2-sft-paths.jsonl")}
     for item in judgements(trained, set=["paths"])[:20]:
-        shown, row = trained.judgement("run", item["id"]), records[item["id"].split("/")[1]]
+        shown, row = trained.judgement("demo", item["id"]), records[item["id"].split("/")[1]]
         tokens = shown["tokens_shown"]
         assert "".join(tokens["texts"]) == shown["text"] == row["completion"]["text"] == "".join(one["text"] for one in shown["pieces"])
         known = [value for value in tokens["logprobs"] if value is not None]
@@ -86,8 +73,8 @@ def test_tokens_join_up_to_the_text_with_their_recorded_numbers(trained: Library
 @pytest.mark.slow
 def test_a_comparison_counts_what_the_stages_measured(trained: Library) -> None:
     told = trained.runs()["runs"][0]
-    accuracy = {stage["name"]: stage["evaluation"]["standard"]["accuracy"] for stage in told["stages"]}
-    found = trained.compare("run:0-base", "run:2-sft")
+    accuracy = {stage["name"]: stage["evaluation"]["graded"]["accuracy"] for stage in told["stages"]}
+    found = trained.compare("demo:0-base", "demo:2-sft")
     assert (found["of"], found["only_a"], found["only_b"]) == (20, 0, 0)
     assert math.isclose(found["right"]["a"] / 20, accuracy["0-base"])
     assert math.isclose(found["right"]["b"] / 20, accuracy["2-sft"])
@@ -95,15 +82,15 @@ def test_a_comparison_counts_what_the_stages_measured(trained: Library) -> None:
     changes = [item["change"] for item in found["items"]]
     assert changes == sorted(changes, key=["lost", "gained", "changed", "same"].index)
     assert all(item["a"]["problem"] == item["b"]["problem"] == item["problem"] for item in found["items"])
-    one = trained.compare("run:0-base", "run:2-sft", change=["gained"], limit=1)
+    one = trained.compare("demo:0-base", "demo:2-sft", change=["gained"], limit=1)
     assert one["total"] == found["counts"]["gained"]
 
 
 @pytest.mark.slow
 def test_curves_are_what_the_trainer_recorded(trained: Library) -> None:
-    found = {stage["stage"]: {one["name"]: one for one in stage["curves"]} for stage in trained.curves("run")["stages"]}
+    found = {stage["stage"]: {one["name"]: one for one in stage["curves"]} for stage in trained.curves("demo")["stages"]}
     assert found.keys() == {"1-grpo", "2-sft"}
-    steps = list(rows_of(trained.indexes["run"].source.path / "records" / "1-grpo-steps.jsonl"))
+    steps = list(rows_of(trained.indexes["demo"].source.path / "records" / "1-grpo-steps.jsonl"))
     grpo = found["1-grpo"]
     assert grpo.keys() >= {
         "reward",
@@ -125,15 +112,15 @@ def test_curves_are_what_the_trainer_recorded(trained: Library) -> None:
 
 @pytest.mark.slow
 def test_groups_teach_or_are_skipped_as_the_trainer_counted(trained: Library) -> None:
-    steps = {row["step"]: row for row in rows_of(trained.indexes["run"].source.path / "records" / "1-grpo-steps.jsonl")}
+    steps = {row["step"]: row for row in rows_of(trained.indexes["demo"].source.path / "records" / "1-grpo-steps.jsonl")}
     for step, row in steps.items():
-        groups = trained.groups("run", step=[step])["items"]
-        assert sum(group["size"] for group in groups) == 16
+        groups = trained.groups("demo", step=[step])["items"]
+        assert sum(group["size"] for group in groups) == 8
         assert math.isclose(sum(group["skipped"] for group in groups) / len(groups), row["skipped_groups"])
-        whole = trained.group("run", groups[0]["id"])
+        whole = trained.group("demo", groups[0]["id"])
         assert len(whole["members"]) == groups[0]["size"]
         assert math.isclose(sum(one["advantage"] for one in whole["members"]), 0, abs_tol=1e-9)
-        assert trained.judgement("run", whole["members"][0]["id"])["step"] == step
+        assert trained.judgement("demo", whole["members"][0]["id"])["step"] == step
 
 
 @pytest.fixture(scope="module")
