@@ -116,13 +116,13 @@ def config_of(kind: str, **changes: Any) -> dict[str, Any]:
 
 def weights(folder: Path) -> dict[str, Any]:
     """The stage's model, which has to hold every weight of the one that it started from, whole; FSDP's has a tied head once more."""
-    from safetensors.torch import load_file
+    from safetensors.numpy import load_file
 
     start = load_file(find_model("adjudge_arithmetic:model") / "model.safetensors")
     saved = load_file(folder / "run" / "stages" / "1-grpo" / "model" / "model.safetensors")
     found = {name: saved[name] for name in start}
     assert all(found[name].shape == weight.shape for name, weight in start.items())
-    assert any(not found[name].equal(weight) for name, weight in start.items()), "it was trained"
+    assert any((found[name] != weight).any() for name, weight in start.items()), "it was trained"
     return found
 
 
@@ -198,7 +198,7 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(
     assert steps(one)[0] == before, "it went on from a checkpoint"
     assert [step["loss"] for step in steps(one)] == pytest.approx([step["loss"] for step in steps(other)], abs=1e-5)
     same = weights(other)
-    assert all((weight - same[name]).abs().max() < 1e-5 for name, weight in weights(one).items())
+    assert all(abs(weight - same[name]).max() < 1e-5 for name, weight in weights(one).items())
 
 
 @pytest.mark.parametrize("kind", KINDS)
