@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def scaffold(folder: Path, name: str, kind: str) -> Path:
     return folder / f"adjudge-{name}"
 
 
-def python(*args: object, path: Path | str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def python(
+    *args: object, path: Path | str, cwd: Path | None = None, start: type[subprocess.Popen[str]] = subprocess.Popen
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {
         **clean,
@@ -38,13 +41,15 @@ def python(*args: object, path: Path | str, cwd: Path | None = None) -> subproce
         "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     command = [sys.executable, *map(str, args)]
-    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
+    process = start(command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    told, errors = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, told, errors)
 
 
-def own_tests(*plugins: Path, root: Path, site: Path | str) -> list[str]:
+def own_tests(*plugins: Path, root: Path, site: Path | str, start: type[subprocess.Popen[str]] = subprocess.Popen) -> list[str]:
     """The files of tests that pass, a name for every test; none fails."""
     options = ["-v", "-p", "no:cacheprovider", "--rootdir", root, "-c", plugins[0] / "pyproject.toml"]
-    result = python("-m", "pytest", *options, *plugins, path=site, cwd=root)
+    result = python("-m", "pytest", *options, *plugins, path=site, cwd=root, start=start)
     assert result.returncode == 0, result.stdout + result.stderr
     return re.findall(r"^(\S+)::.* PASSED", result.stdout, re.MULTILINE)
 
@@ -66,8 +71,9 @@ def test_installs_with_pip_is_found_and_passes_its_own_tests(tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], Any], list[str]]:
+def every(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> tuple[dict[tuple[str, str], Any], list[str]]:
     """A plugin of every kind, installed side by side: what a process lists, and the files of tests that pass in another."""
+    start = request.getfixturevalue("forked") if find_spec("trl") else subprocess.Popen  # the stage trainer's tests load a model
     folder, plugins = tmp_path_factory.mktemp("every"), []
     for kind in KINDS:
         plugins.append(scaffold(folder, f"mine-{kind}", kind))
@@ -77,7 +83,7 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: adjudge-mine-{kind}\nVersion: 0.1.0\n")
         (info / "entry_points.txt").write_text(f"[adjudge]\nmine-{kind} = {module}\n")
     site = os.pathsep.join(map(str, plugins))
-    return listed(site), own_tests(*plugins, root=folder, site=site)
+    return listed(site), own_tests(*plugins, root=folder, site=site, start=start)
 
 
 @pytest.mark.parametrize("kind", KINDS)
