@@ -1,4 +1,4 @@
-"""Triton's interpreter in half the time: `triton.language` is put in its hands once a launch, not for every function a kernel calls.
+"""Triton's interpreter without needless work: `triton.language` is put in its hands once a launch, not for every function a kernel calls.
 
 It replaces a few hundred attributes before each launch and puts them back after it. It also replaces them, and those replaced before by
 themselves once more, at every call of a function inside, of which a kernel makes dozens; that took longer than the arithmetic.
