@@ -22,8 +22,8 @@ from .statistics import FLOOR, More, Running, Transform
 from .tiles import GROUP, Tiles, choose, splits
 
 START = tl.constexpr(FLOOR)
-DOTS = {"COUNT": 64 if INTERPRETED else 16, "DEPTH": 128}
-"""Rows of the head, and their width, that a program of `dots` holds at a time; in the interpreter a program costs what it does once."""
+DOTS = {"COUNT": 16, "DEPTH": 128}
+"""Rows of the head, and their width, that a program of `dots` holds at a time."""
 COMBINED = 256
 """Tokens per program of the second pass."""
 VERSION = (int(triton.__version__.split(".")[0]), int(triton.__version__.split(".")[1]))
