@@ -97,7 +97,17 @@ def test_a_shared_prompt_takes_no_room_in_slots() -> None:
     assert [slots.shares(trunk, 1), slots.shares(trunk, 2)] == [False, True], "a row that was moved is as it was before"
 
 
-@pytest.mark.parametrize(("dtype", "error"), [(torch.bfloat16, 0.02), (torch.float32, 1e-5)])
+BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+"""Whether oneDNN lays weights in bfloat16 out on this CPU; elsewhere a model keeps its own products."""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error"),
+    [
+        pytest.param(torch.bfloat16, 0.02, marks=pytest.mark.skipif(not BF16, reason="oneDNN has no bfloat16 on this CPU")),
+        (torch.float32, 1e-5),
+    ],
+)
 def test_weights_laid_out_once_give_the_same_products(dtype: torch.dtype, error: float) -> None:
     torch.manual_seed(0)
     layer = torch.nn.Linear(96, 200).to(dtype)
@@ -119,8 +129,10 @@ def test_a_model_with_weights_laid_out_says_what_it_said_before(
         before, held = own.model(ids).logits, sum(parameter.numel() for parameter in own.model.parameters())
         made = dict(own.sample(PROMPTS, seeds=list(range(len(PROMPTS))), temperature=1.0, top_p=1.0, max_new_tokens=8))
         layers = [module for module in own.model.modules() if isinstance(module, torch.nn.Linear)]
-        assert all("forward" in vars(module) for module in layers), "the head too"
-        assert all(module.weight.is_mkldnn for module in layers if module is not own.model.get_output_embeddings()), "no second copy"
+        known, head = BF16 or dtype == "float32", own.model.get_output_embeddings()
+        assert all(("forward" in vars(module)) == known for module in layers if module is not head)
+        assert "forward" in vars(head), "the head too, whose likeliest logits are kept exact in bfloat16 on every CPU"
+        assert all(module.weight.is_mkldnn == known for module in layers if module is not head), "no second copy"
         assert sum(parameter.numel() for parameter in own.model.parameters()) == held
         torch.testing.assert_close(own.model(ids).logits, before, atol=error, rtol=0)
         for index, chat in enumerate(PROMPTS):
