@@ -15,6 +15,9 @@ from adjudge import ConfigError, Dataset, Problem, held_out, stable_id, stable_s
 
 from .world import LEVELS, STANDARD, TEST_SHARE, draw
 
+PATIENCE = 50
+"""Draws in vain for every question found, after which there is no other: one in five would be of the test part, so e⁻¹⁰ are missed."""
+
 
 class ArithmeticDataset(Dataset):
     """Seeded sums of graded difficulty, the right answer first or second by chance; no question stands in both parts."""
@@ -39,19 +42,20 @@ class ArithmeticDataset(Dataset):
     def load(self) -> Iterable[Problem]:
         rng = random.Random(stable_seed("arithmetic", self.levels, self.part, self.seed))
         seen: set[str] = set()
-        drawn = 0
+        in_vain = 0
         while len(seen) < self.size:
-            drawn += 1
-            if drawn > 100 * self.size + 10_000:
+            in_vain += 1
+            if in_vain > 1000 + PATIENCE * len(seen):
                 raise ConfigError(
-                    f"arithmetic: after {drawn:,} draws only {len(seen):,} different questions of levels {self.levels} were found in part"
-                    f" {self.part!r}, of {self.size:,} asked for.\n  Remedy: lower size, or add higher levels."
+                    f"arithmetic: only {len(seen):,} different questions of levels {self.levels} were found in part {self.part!r}, of"
+                    f" {self.size:,} asked for; {in_vain - 1:,} more draws had no other.\n  Remedy: lower size, or add higher levels."
                 )
             level = self.levels[len(seen) % len(self.levels)]
             question = draw(level, rng)
             label = rng.randrange(2)
             if question.text in seen or held_out(question.text, TEST_SHARE) != (self.part == "test"):
                 continue
+            in_vain = 0
             seen.add(question.text)
             answers = (str(question.right), str(question.wrong))
             yield Problem(stable_id(question.text, answers, label), question.text, answers[:: -1 if label else 1], label, {"level": level})

@@ -28,6 +28,7 @@ from adjudge import (
     Stage,
     StageResult,
     StageTrainer,
+    held_out,
     hookimpl,
     score_paths,
     validate,
@@ -328,7 +329,10 @@ def test_micro_batches_that_do_not_divide_a_step(plugins: Plugins, model: FilePa
 
 def test_more_sums_than_there_are(plugins: Plugins, model: FilePath) -> None:
     error = attempt(plugins, model, data={"use": "arithmetic", "levels": [1], "part": "test", "size": 5000}, evaluation={})
-    assert "different questions of levels [1] were found in part 'test', of 5,000 asked for" in str(error)
+    found = re.search(r"only ([\d,]+) different questions of levels \[1\] were found in part 'test', of 5,000 asked for", str(error))
+    assert found is not None, error
+    there = {f"{one}+{other}" for one in range(10, 100) for other in range(10, 100)}
+    assert int(found[1].replace(",", "")) == sum(held_out(text, 0.2) for text in there), "all that there are"
 
 
 def test_a_stage_in_which_every_call_failed_ends_and_makes_them_again(plugins: Plugins, model: FilePath, tmp_path: FilePath) -> None:
