@@ -21,6 +21,10 @@ VARIABLES = ("ink", "muted", "line", *SERIES, *OUTCOMES.values())
 COLOUR = {name: f"#0a0b{index:02x}" for index, name in enumerate(VARIABLES, 16)}
 LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)))
 """How lines are drawn: the second way when the colours are used up, and so on."""
+MARGIN = 0.04
+"""Inches around what is drawn."""
+LEAST = 0.2
+"""Share of the figure that is left to the axes, however long their labels are."""
 MOST = 400
 """Points of a line."""
 STYLE: dict[str, Any] = {
@@ -68,7 +72,7 @@ class Plot:
         from matplotlib.figure import Figure
 
         self.style.__enter__()
-        self.figure = Figure(figsize=self.size, layout="constrained", facecolor="none")
+        self.figure = Figure(figsize=self.size, facecolor="none")
         self.axes: Axes = self.figure.subplots()
         self.axes.set_facecolor("none")
         return self
@@ -80,10 +84,20 @@ class Plot:
                 with warnings.catch_warnings():
                     # Text stays text in the SVG and is shown in the page's fonts, so what this machine's font lacks does not matter.
                     warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+                    self._fit()
                     self.figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
                 self.svg = _for_page(drawn.getvalue(), self.label)
         finally:
             self.style.__exit__(*error)
+
+    def _fit(self) -> None:
+        """Give the axes what their labels leave of the figure; matplotlib's own layouts draw it twice, most of what a page takes."""
+        here, taken = self.axes.get_position(), self.axes.get_tightbbox(for_layout_only=True)
+        assert taken is not None, "they are visible"
+        (width, height), dpi = self.size, self.figure.dpi
+        left, bottom = here.x0 + (MARGIN - taken.x0 / dpi) / width, here.y0 + (MARGIN - taken.y0 / dpi) / height
+        right, top = here.x1 + (width - MARGIN - taken.x1 / dpi) / width, here.y1 + (height - MARGIN - taken.y1 / dpi) / height
+        self.axes.set_position((min(left, right - LEAST), min(bottom, top - LEAST), max(right - left, LEAST), max(top - bottom, LEAST)))
 
 
 def _for_page(svg: str, label: str) -> str:

@@ -18,6 +18,7 @@ from adjudge.host.plugins import Plugins
 from adjudge_report import Html
 from adjudge_report.curves import Quantity, curves_of, drawn
 from adjudge_report.gather import RunFiles, StageFiles
+from adjudge_report.plots import outcome_plot
 from adjudge_report.ran import command_line
 from adjudge_report.several import differences, names_of
 from adjudge_report.siblings import families
@@ -97,6 +98,18 @@ def test_a_long_training_is_drawn_by_few_points(tmp_path: FilePath) -> None:
     found = drawn("1-grpo", {"": curves_of(stage)})
     assert found is not None
     assert len(found.plots[0]) < 60_000
+
+
+def test_a_plot_keeps_its_size_and_a_fifth_of_it_for_what_is_drawn_however_long_a_label_is() -> None:
+    rates = {"first": 0.5, "second": 0.5}
+    for name in ("1-sft", "a-stage-with-a-name-of-its-own", "a-stage-whose-name-goes-on-and-on" * 4):
+        drawn = outcome_plot("held-out", {name: rates, "0-base": rates})
+        assert 'viewBox="0 0 316.8 90.72"' in drawn, "4.4 inches of 72 points"
+        assert name in drawn
+        bars = "".join(re.findall(r'd="([^"]*)" clip-path', drawn))
+        places = [float(place) for place in re.findall(r"[ML] ([\d.]+) ", bars)]
+        assert 0 < min(places) < max(places) < 316.8
+        assert max(places) - min(places) > 0.19 * 316.8, name
 
 
 def test_the_page_of_a_run_says_which_of_its_quantities_never_changed(finished: Run) -> None:
