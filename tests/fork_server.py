@@ -112,6 +112,8 @@ def serve(address: str, modules: Sequence[str]) -> None:
         importlib.import_module(name)
     gc.enable()
     Forked.address = address
+    if modules == TRAINING:
+        make_ready()
     if "torch" in sys.modules:
         from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
@@ -137,6 +139,23 @@ def serve(address: str, modules: Sequence[str]) -> None:
                     listener.close()
                     attend(asker)
                 asker.close()
+
+
+def make_ready() -> None:
+    """What a training imports and makes once in a process. No weights are loaded: what computes starts threads, which no fork has."""
+    from adjudge import Plugins
+    from adjudge.api.stages import KINDS
+
+    plugins = Plugins.load(autoload=False)
+    for kind in KINDS:
+        plugins.of_kind(kind)
+    for name in ("transformers.models.qwen2.modeling_qwen2", "matplotlib.figure", "matplotlib.backends.backend_svg"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+        get_checkpoint_conversion_mapping("qwen2")
 
 
 def reap() -> None:
@@ -218,4 +237,4 @@ def run(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2:])
+    serve(sys.argv[1], tuple(sys.argv[2:]))

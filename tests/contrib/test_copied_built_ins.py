@@ -36,11 +36,17 @@ print(sorted(name for (_, name), entry in plugins.entries.items() if entry.sourc
 """
 
 
-def python(arguments: list[str], cwd: Path, site: Path) -> subprocess.CompletedProcess[str]:
+Start = type[subprocess.Popen[str]]
+
+
+def python(arguments: list[str], cwd: Path, site: Path, start: Start = subprocess.Popen) -> subprocess.CompletedProcess[str]:
     """A Python that has the distributions on its path, and whose pytest has no plugins of others."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ADJUDGE_", "PYTEST_", "PYTHONPATH"))}
     environment = {**clean, "PYTHONPATH": str(site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+    command, pipe = [sys.executable, *arguments], subprocess.PIPE
+    process = start(command, stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=environment)
+    told, errors = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, told, errors)
 
 
 def tried_once(text: str) -> str:
@@ -83,7 +89,7 @@ class Copied:
 class Installed:
     """Both, installed side by side: what a process finds, and the files of their own tests that pass in another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: Start) -> None:
         self.copied = {plugin: Copied(plugin, folder) for plugin in PLUGINS}
         folders, site = [str(one.folder) for one in self.copied.values()], folder / "site"
         options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
@@ -103,14 +109,14 @@ class Installed:
             "ignore::pytest.PytestUnknownMarkWarning",
         ]
         place = ["--rootdir", str(folder), "-c", f"{folders[0]}/pyproject.toml", *(f"{one}/tests" for one in folders)]
-        done = python(["-B", "-m", "pytest", *options, *place], folder, site)
+        done = python(["-m", "pytest", *options, *place], folder, site, start)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         self.passed = set(re.findall(r"^(\S+)/tests/\S+::.* PASSED", done.stdout, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    return Installed(tmp_path_factory.mktemp("copied"))
+def installed(tmp_path_factory: pytest.TempPathFactory, forked: Start) -> Installed:
+    return Installed(tmp_path_factory.mktemp("copied"), forked)
 
 
 def test_built_ins_copied_out_are_found_with_all_their_components(installed: Installed) -> None:

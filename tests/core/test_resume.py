@@ -17,7 +17,7 @@ RUN_FILE = """
 out: {out}
 model: adjudge_arithmetic:model
 data: {{use: arithmetic, levels: [1, 2], size: 48}}
-reporters: [html]
+reporters: {reporters}
 stages:
   - {{use: grpo, steps: 6, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
   - {{use: sft, scorer: rstar, paths: 4, batch: 4, learning_rate: 5.0e-5, save_every: 1}}
@@ -38,19 +38,19 @@ KILLED_IN = (
 """Record files whose first lines are the sign to kill."""
 
 
-def run_file(folder: Path) -> str:
+def run_file(folder: Path, reporters: str = "[html]") -> str:
     folder.mkdir(exist_ok=True)
     file = folder / "run.yaml"
-    file.write_text(RUN_FILE.format(out=folder / "run"))
+    file.write_text(RUN_FILE.format(out=folder / "run", reporters=reporters))
     return str(file)
 
 
 Begin = Callable[..., Any]
 
 
-def finish(folder: Path, begin: Begin) -> list[dict[str, Any]]:
+def finish(folder: Path, begin: Begin, reporters: str = "[html]") -> list[dict[str, Any]]:
     """What a run says of its stages."""
-    process = begin("run", run_file(folder), "--json")
+    process = begin("run", run_file(folder, reporters), "--json")
     told, errors = process.communicate()
     assert process.returncode == 0, errors
     stages: list[dict[str, Any]] = json.loads(told)["stages"]
@@ -61,7 +61,7 @@ def finish(folder: Path, begin: Begin) -> list[dict[str, Any]]:
 def whole(tmp_path_factory: pytest.TempPathFactory, fork_adjudge: Begin) -> tuple[Path, list[dict[str, Any]]]:
     """A run that nobody stopped, and what it said of its stages."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, finish(folder, fork_adjudge)
+    return folder, finish(folder, fork_adjudge, "[]")
 
 
 def kill_in(folder: Path, name: str, begin: Begin) -> None:
@@ -112,5 +112,5 @@ def test_kill_in_every_stage(whole: tuple[Path, list[dict[str, Any]]], tmp_path:
 def test_a_complete_run_is_left_as_it_is(whole: tuple[Path, list[dict[str, Any]]], fork_adjudge: Begin) -> None:
     folder, first = whole
     before = {file: file.stat().st_mtime_ns for file in (folder / "run").rglob("*") if file.is_file() and "records" in file.parts}
-    assert numbers(finish(folder, fork_adjudge)) == numbers(first)
+    assert numbers(finish(folder, fork_adjudge, "[]")) == numbers(first)
     assert before == {file: file.stat().st_mtime_ns for file in before}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -119,11 +120,21 @@ reporters: []
 """
 
 
-def start(tmp_path: FilePath, url: str, size: int) -> subprocess.Popen[str]:
-    file = tmp_path / "run.yaml"
-    file.write_text(RUN.format(out=tmp_path / "out", url=url, size=size))
-    command = [sys.executable, "-m", "adjudge", "run", str(file)]
-    return subprocess.Popen(command, env={**os.environ, "OPENAI_API_KEY": KEY}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+Start = Callable[[FilePath, str, int], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(forks_of: Callable[..., type[subprocess.Popen[Any]]]) -> Start:
+    """Begins a run of so many judgements by an endpoint."""
+    forked = forks_of("adjudge.cli.app", "adjudge.run.run", "adjudge_engines.openai_client", "openai.lib.streaming.responses")
+
+    def begin(tmp_path: FilePath, url: str, size: int) -> subprocess.Popen[str]:
+        file = tmp_path / "run.yaml"
+        file.write_text(RUN.format(out=tmp_path / "out", url=url, size=size))
+        command, environment = [sys.executable, "-m", "adjudge", "run", str(file)], {**os.environ, "OPENAI_API_KEY": KEY}
+        return forked(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    return begin
 
 
 def records(tmp_path: FilePath) -> list[dict[str, Any]]:
@@ -131,7 +142,7 @@ def records(tmp_path: FilePath) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def test_a_killed_run_asks_only_for_what_it_has_not_got(endpoint: Any, tmp_path: FilePath) -> None:
+def test_a_killed_run_asks_only_for_what_it_has_not_got(endpoint: Any, tmp_path: FilePath, start: Start) -> None:
     size = 200
     endpoint.behave = lambda request: endpoint.Reply(endpoint.chat(VERDICT).body, delay=0.05)
     first = start(tmp_path, endpoint.url, size)
@@ -153,7 +164,7 @@ def test_a_killed_run_asks_only_for_what_it_has_not_got(endpoint: Any, tmp_path:
     assert len(endpoint.requests) == size - len(kept)
 
 
-def test_the_key_is_nowhere_to_be_found_afterwards(endpoint: Any, tmp_path: FilePath) -> None:
+def test_the_key_is_nowhere_to_be_found_afterwards(endpoint: Any, tmp_path: FilePath, start: Start) -> None:
     """Even though the endpoint repeats it in answers and in errors."""
     bad = endpoint.Reply(json.dumps({"error": {"message": f"Bearer {KEY} is over its limit"}}), status=503)
     good = endpoint.chat(f"{KEY} {VERDICT}")
@@ -168,7 +179,7 @@ def test_the_key_is_nowhere_to_be_found_afterwards(endpoint: Any, tmp_path: File
     assert KEY not in said
 
 
-def test_an_endpoint_that_is_not_there_ends_the_run_with_a_reason(endpoint: Any, tmp_path: FilePath) -> None:
+def test_an_endpoint_that_is_not_there_ends_the_run_with_a_reason(endpoint: Any, tmp_path: FilePath, start: Start) -> None:
     endpoint.close()
     run = start(tmp_path, endpoint.url, 30)
     said, _ = run.communicate(timeout=120)
@@ -177,7 +188,7 @@ def test_an_endpoint_that_is_not_there_ends_the_run_with_a_reason(endpoint: Any,
     assert "Traceback" not in said
 
 
-def test_a_wrong_key_ends_the_run_as_a_mistake_of_the_call(endpoint: Any, tmp_path: FilePath) -> None:
+def test_a_wrong_key_ends_the_run_as_a_mistake_of_the_call(endpoint: Any, tmp_path: FilePath, start: Start) -> None:
     endpoint.behave = lambda request: endpoint.Reply(json.dumps({"error": {"message": f"no such key: {KEY}"}}), status=401)
     run = start(tmp_path, endpoint.url, 30)
     said, _ = run.communicate(timeout=120)

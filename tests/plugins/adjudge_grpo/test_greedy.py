@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from adjudge import ConfigError, Plugins, Run, RunConfig, validate
+from adjudge.cli.app import app_of
 from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
 
@@ -32,11 +32,11 @@ def test_a_run_of_a_greedy_judge_is_refused_before_it_starts(plugins: Plugins, t
 
 
 @pytest.mark.parametrize("command", [["plan"], ["run", "--dry-run"]])
-def test_plans_say_so_too(command: list[str], tmp_path: FilePath) -> None:
+def test_plans_say_so_too(command: list[str], plugins: Plugins, tmp_path: FilePath) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(config(tmp_path, {"use": "grpo"})))
-    done = subprocess.run([sys.executable, "-m", "adjudge", *command, str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = CliRunner().invoke(app_of(plugins), [*command, str(file)])
+    assert done.exit_code == 2
     assert "stages.0.temperature: the judge is greedy" in done.stderr
     assert "Traceback" not in done.stderr
 
