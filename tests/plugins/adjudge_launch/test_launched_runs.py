@@ -35,7 +35,7 @@ launch: {launch}
 """
 SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 64, learning_rate: 5.0e-5}"
 GRPO = "{use: grpo, steps: 12, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}"
-BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 200}}")
+BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 120}}")
 
 
 def written(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out: Path | None = None, reporters: str = "[progress]") -> str:
@@ -134,7 +134,7 @@ def test_two_processes_choose_the_paths_that_one_chooses_and_train_as_well(two: 
     assert apart(folder, tmp_path / "one") < 0.001
     for one, other in zip(stages, alone, strict=True):
         difference = one["evaluation"]["test"]["accuracy"] - other["evaluation"]["test"]["accuracy"]
-        assert abs(difference) <= 3 * (2 * 0.25 / 200) ** 0.5, one["name"]
+        assert abs(difference) <= 3 * (2 * 0.25 / 120) ** 0.5, one["name"]
     assert not list((folder / "run").rglob("launch"))
     assert not list((folder / "run").rglob("*.part*"))
     assert "1-sft" in told, "progress was shown"
