@@ -204,7 +204,7 @@ def work(words: list[str], environment: dict[str, str], folder: str, before: str
     status: Any = 1
     try:
         exec(before, {})
-        run([word for word in words if word != "-u"])
+        run([word for word in words if word not in ("-u", "-P")])
         status = 0
     except SystemExit as end:
         status = end.code

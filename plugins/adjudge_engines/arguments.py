@@ -56,7 +56,7 @@ def not_ours(extra: dict[str, Any]) -> dict[str, Any]:
 
 def check_vllm_arguments(extra: Iterable[str]) -> None:
     """Raise `ConfigError` for an argument that the installed vLLM does not have; where none is installed, nothing is known."""
-    if not extra or find_spec("vllm") is None:
+    if not extra or not _has_vllm():
         return
     from vllm import EngineArgs
 
@@ -79,8 +79,13 @@ def check_room(longest: int | None, prompts: Iterable[int]) -> None:
 
 def check_installed() -> None:
     """Raise `ConfigError` where vLLM is not installed."""
-    if find_spec("vllm") is None:
+    if not _has_vllm():
         raise ConfigError("engine: vLLM is not installed here.\n  Remedy: pip install 'adjudge[vllm]', or name the engine hf.")
+
+
+def _has_vllm() -> bool:
+    """A folder that is called so beside a script, which Python would import too, is none."""
+    return (spec := find_spec("vllm")) is not None and spec.origin is not None
 
 
 def of_adapter(folder: FilePath | None) -> dict[str, Any]:

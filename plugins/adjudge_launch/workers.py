@@ -132,9 +132,13 @@ class Workers:
             )
 
     def _environment(self) -> dict[str, str]:
-        """Without the view of a launch that this process itself may be part of."""
-        cpu = {"ACCELERATE_USE_CPU": "true"} if self.options.accelerate().get("use_cpu") else {}
-        return {**{name: value for name, value in os.environ.items() if not OTHER_LAUNCH.fullmatch(name)}, **cpu}
+        """Without the view of a launch that this process may be part of; this folder's modules are found where this process finds them."""
+        own = {name: value for name, value in os.environ.items() if not OTHER_LAUNCH.fullmatch(name)}
+        if self.options.accelerate().get("use_cpu"):
+            own["ACCELERATE_USE_CPU"] = "true"
+        if not {"", os.getcwd()} & {*sys.path}:
+            own["PYTHONSAFEPATH"] = "1"
+        return own
 
     def watch(self) -> None:
         """Hear what is written until all have ended; raises what went wrong. Ctrl-C and SIGTERM are passed on, a second one kills.

@@ -74,6 +74,9 @@ class Policy(StageTrainer):
         return self
 
     def train(self, stage: StageContext) -> StageResult:
+        from adjudge_trl import check_libraries
+
+        check_libraries()
         from .train import train
 
         return train(self, stage)

@@ -70,6 +70,9 @@ class Sft(StageTrainer):
         return self.eligible.needs_labels or self.scorer.needs_labels
 
     def train(self, stage: StageContext) -> StageResult:
+        from adjudge_trl import check_libraries
+
+        check_libraries()
         from .train import train
 
         return train(self, stage)

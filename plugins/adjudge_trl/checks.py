@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -15,6 +16,16 @@ from adjudge_engines import model_below
 from .lora import Lora
 
 PEFT = "LoRA is trained through peft, which is not installed.\n  Remedy: pip install 'adjudge[peft]'."
+
+
+def check_libraries() -> None:
+    """Raise `ConfigError` where a folder stands in for vLLM: TRL 1.16 asks it for its version, and then cannot be imported."""
+    if (spec := find_spec("vllm")) is not None and spec.origin is None:
+        folder = next(iter(spec.submodule_search_locations or ()), "a folder")
+        raise ConfigError(
+            f"{folder} lies where Python looks for libraries, and TRL takes it for vLLM.\n"
+            "  Remedy: start in another folder, or call it something else."
+        )
 
 
 def check_machine(stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> None:

@@ -130,6 +130,14 @@ def test_without_vllm_the_remedy_is_told_and_plans_are_made(embedded: FilePath) 
     assert VllmEngine(extra={"whatever": 1}).count_tokens(embedded, [[{"role": "user", "content": "1+1"}]])
 
 
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_a_folder_of_that_name_is_no_vllm(embedded: FilePath, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vllm").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="vLLM is not installed here"), VllmEngine(extra={"max_num_seqs": 8}).open(embedded):
+        pass
+
+
 def test_options_are_checked_without_loading_torch() -> None:
     code = (
         "import sys; from adjudge_engines import VllmEngine\n"

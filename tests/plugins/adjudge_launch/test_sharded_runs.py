@@ -90,7 +90,7 @@ def start(begin: Begin, folder: Path, config: dict[str, Any], more: str = STEPS)
     (folder / "run.yaml").write_text(RUN.format(out=folder / "run", config=f", config_file: {folder / 'fsdp.yaml'}", more=more))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return begin(
-        [sys.executable, "-m", "adjudge", "run", str(folder / "run.yaml")],
+        [sys.executable, "-P", "-m", "adjudge", "run", str(folder / "run.yaml")],  # -P: without this folder, like the command
         env={**os.environ, "PYTHONPATH": path, "DS_ACCELERATOR": "cpu"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -202,7 +202,9 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str) -> None:
-    """With the configuration as it is shipped, in fresh processes."""
+def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the configuration as it is shipped, in fresh processes, and beside a folder that TRL would take for vLLM."""
+    (tmp_path / "vllm").mkdir()
+    monkeypatch.chdir(tmp_path)
     finish(start(subprocess.Popen, tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
     weights(tmp_path / "run")

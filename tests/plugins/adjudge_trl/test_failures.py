@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -14,8 +15,9 @@ from safetensors.torch import load
 
 from adjudge import ConfigError, JobError, Stage
 from adjudge_engines import HfEngine
+from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
-from adjudge_trl import start_trainer
+from adjudge_trl import check_libraries, start_trainer
 from adjudge_trl.failures import as_job_error, one_cause
 
 OfRequests = type("ConnectionError", (OSError,), {"__module__": "requests.exceptions"})
@@ -105,3 +107,14 @@ def test_a_mistake_outside_the_table_does_not_name_it(tmp_path: FilePath) -> Non
     with pytest.raises(ConfigError) as caught:
         start_trainer(stage(tmp_path), raises(error), {"bf16": True})
     assert caught.value is error
+
+
+def test_a_folder_that_trl_takes_for_vllm_is_named(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    if (spec := find_spec("vllm")) is not None and spec.origin is not None:
+        pytest.skip("vLLM is installed, which goes before a folder")
+    check_libraries()
+    (tmp_path / "vllm").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    message = rf"^{tmp_path}/vllm lies where Python looks for libraries, and TRL takes it for vLLM\.\n  Remedy: start in another folder"
+    with pytest.raises(ConfigError, match=message):
+        Grpo(steps=1).train(stage(tmp_path))
