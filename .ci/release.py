@@ -180,7 +180,7 @@ def lowest() -> str:
         install = [programs / "uv", "pip", "install", "--quiet", "--python", programs / "python", "-c", chosen]
         said([*install, "-r", chosen, next(DIST.glob("*.whl")), "pytest", "pytest-timeout", "hypothesis", "jsonschema"])
         tests = [f"tests/{place}" for place in LOWEST]
-        done = said([programs / "python", "-m", "pytest", "-q", "-m", "not slow", *tests], cwd=ROOT)
+        done = said([programs / "python", "-m", "pytest", "-q", "-rfE", "-W", "ignore", "--tb=short", "-m", "not slow", *tests], cwd=ROOT)
         oldest = [line for line in chosen.read_text().splitlines() if line.startswith(("torch=", "trl=", "transformers=", "numpy="))]
     return f"{', '.join(oldest)}: {done.splitlines()[-1]}"
 

@@ -53,7 +53,7 @@ def test_a_completion_depends_on_its_prompt_and_seed_alone(session: Session, emb
     assert [one.token_ids for one in together] != [one.token_ids for one in sample(session, PROMPTS, [seed + 1 for seed in seeds])]
     for one, other in zip(together, apart, strict=True):
         assert one.logprobs is not None
-        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+        assert one.logprobs == pytest.approx(other.logprobs, abs=2e-5)
 
 
 def test_left_padding_changes_no_greedy_text(session: Session) -> None:
