@@ -31,7 +31,8 @@ class Cascade(JudgeOfJudges):
     judges: Annotated[list[OneOf], Field(min_length=2)]
     """Judges by name or options, the cheapest first; ``{judge: …, model: …}`` or ``{judge: …, engine: …}`` for a model of its own."""
     margin: Margin | list[Margin] = 0.3
-    """How far from 1/2 a probability has to be to settle a pair, a number for all judges but the last, or one for each; 0 and 1 settle it."""
+    """How far from 1/2 a probability has to be to settle a pair, a number for all judges but the last, or one for each of them. What is
+    certain is settled at any margin."""
 
     def inner(self) -> Sequence[Judge]:
         return [member.judge for member in self.judges]
