@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adjudge import ReasoningPath, Records
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
@@ -51,9 +52,9 @@ def test_a_run_goes_through_and_its_records_have_logprobs(tmp_path: Path, embedd
     file.write_text(RUN.format(out=out, engine=ENGINE))
     done = adjudge("run", file)
     assert done.returncode == 0, done.stderr
-    paths = rows(out / "records" / "1-sft-paths.jsonl")
+    paths = paths_of(out / "records" / "1-sft-paths.jsonl")
     assert len(paths) == 48
-    assert all(len(path["completion"]["logprobs"]) == len(path["completion"]["token_ids"]) for path in paths)
+    assert all(len(path.completion.logprobs or ()) == len(path.completion.token_ids) > 0 for path in paths)
     scored = rows(out / "records" / "1-sft-scores.jsonl")
     assert scored
     assert all(0 < score["value"] <= 1 for score in scored)
@@ -61,20 +62,20 @@ def test_a_run_goes_through_and_its_records_have_logprobs(tmp_path: Path, embedd
     assert result["evaluation"]["graded"]["n"] == 20
     resumed = adjudge("run", file)
     assert resumed.returncode == 0, resumed.stderr
-    assert rows(out / "records" / "1-sft-paths.jsonl") == paths
-    measured = rows(out / "records" / "1-sft-evaluation-graded.jsonl")
+    assert paths_of(out / "records" / "1-sft-paths.jsonl") == paths
+    measured = paths_of(out / "records" / "1-sft-evaluation-graded.jsonl")
     assert apart(out / "stages" / "1-sft" / "model", measured) < 1e-3 < apart(embedded, measured), "what was measured is what was trained"
 
 
-def apart(model: Path, judgements: list[dict[str, Any]]) -> float:
+def apart(model: Path, judgements: list[ReasoningPath]) -> float:
     """The largest difference between log-probabilities on record and those of a model, in nats."""
     problems = {problem.id: problem for problem in ArithmeticDataset(part="test", levels=[1, 2], size=20).load()}
     found = []
     with HfEngine(dtype="float32").open(model) as session:
-        for row in judgements:
-            prompt = ArithmeticJudge().render(problems[row["problem_id"]], row["order"])
-            [values] = session.logprobs(prompt, [row["completion"]["token_ids"]])
-            found += [abs(one - other) for one, other in zip(values, row["completion"]["logprobs"], strict=True)]
+        for path in judgements:
+            prompt = ArithmeticJudge().render(problems[path.problem_id], path.order)
+            [values] = session.logprobs(prompt, [path.completion.token_ids])
+            found += [abs(one - other) for one, other in zip(values, path.completion.logprobs or (), strict=True)]
     return float(max(found))
 
 
@@ -90,6 +91,10 @@ def test_a_mistake_is_one_message_before_anything_is_loaded(tmp_path: Path, engi
     file.write_text(RUN.format(out=tmp_path / "out", engine=engine))
     done = adjudge("run", file, "--dry-run")
     assert (done.returncode, message in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def paths_of(file: Path) -> list[ReasoningPath]:
+    return Records(file).load(ReasoningPath)
 
 
 def rows(file: Path) -> list[dict[str, Any]]:

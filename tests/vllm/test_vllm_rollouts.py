@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from adjudge import ReasoningPath, Records
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_judges import ArithmeticJudge
@@ -83,15 +84,15 @@ def test_rollouts_are_sampled_with_the_weights_of_the_step_before(tmp_path: Path
 
 def moved(first: Path, trained: Path, out: Path) -> float:
     """Mean change of the log-probability of a token that the trained model writes, in nats."""
-    paths = rows(out / "records" / "1-grpo-evaluation-graded.jsonl")
+    paths = Records(out / "records" / "1-grpo-evaluation-graded.jsonl").load(ReasoningPath)
     problems = {problem.id: problem for problem in ArithmeticDataset(size=20, levels=[1, 2], part="test").load()}
     found: list[list[float]] = []
     for folder in (first, trained):
         with HfEngine(dtype="float32").open(folder) as session:
             found.append([])
             for path in paths:
-                prompt = JUDGE.render(problems[path["problem_id"]], path["order"])
-                found[-1] += session.logprobs(prompt, [path["completion"]["token_ids"]])[0]
+                prompt = JUDGE.render(problems[path.problem_id], path.order)
+                found[-1] += session.logprobs(prompt, [path.completion.token_ids])[0]
     return sum(abs(one - other) for one, other in zip(*found, strict=True)) / len(found[0])
 
 
