@@ -115,7 +115,7 @@ def figures(made: list[dict[str, Any]]) -> dict[str, Any]:
         "of readable": share(right, len(readable)),
         "first shown": share(first, len(readable)),
         "names the answer": share(sound, len(made)),
-        "tokens": sum(len(row["completion"]["token_ids"]) for row in made) / len(made),
+        "tokens": sum(row["completion"]["tokens"] for row in made) / len(made),
     }
 
 
