@@ -17,8 +17,8 @@ if [ -z "$python" ]; then
 fi
 case $python in /*) ;; */*) python=$PWD/$python ;; esac
 export HF_HOME="$folder/hf" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false TQDM_DISABLE=1
-mkdir -p "$folder/work/vllm" "$folder/plain"
-cd "$folder/work"
+mkdir -p "$folder/beside-one/vllm" "$folder/plain"
+cd "$folder/beside-one"
 "$python" -c 'import importlib.metadata as m, sys; wrong = [p for p in sys.argv[1:] if m.version(p.split("==")[0]).split("+")[0] != p.split("==")[1]]; sys.exit(f"other versions than {wrong}" if wrong else 0)' $pins || exit 2
 cat > train.py <<'PYTHON'
 import importlib.util
