@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,6 +12,7 @@ from adjudge import ConfigError, did_you_mean
 
 from .folder import model_below
 from .gguf import gguf_file
+from .installed import has
 
 PART = "it is for one of several processes that ask, and here one asks all copies"
 OURS = {
@@ -56,7 +56,7 @@ def not_ours(extra: dict[str, Any]) -> dict[str, Any]:
 
 def check_vllm_arguments(extra: Iterable[str]) -> None:
     """Raise `ConfigError` for an argument that the installed vLLM does not have; where none is installed, nothing is known."""
-    if not extra or not _has_vllm():
+    if not extra or not has("vllm"):
         return
     from vllm import EngineArgs
 
@@ -79,13 +79,8 @@ def check_room(longest: int | None, prompts: Iterable[int]) -> None:
 
 def check_installed() -> None:
     """Raise `ConfigError` where vLLM is not installed."""
-    if not _has_vllm():
+    if not has("vllm"):
         raise ConfigError("engine: vLLM is not installed here.\n  Remedy: pip install 'adjudge[vllm]', or name the engine hf.")
-
-
-def _has_vllm() -> bool:
-    """A folder that is called so beside a script, which Python would import too, is none."""
-    return (spec := find_spec("vllm")) is not None and spec.origin is not None
 
 
 def of_adapter(folder: FilePath | None) -> dict[str, Any]:

@@ -8,10 +8,15 @@ from importlib.util import find_spec
 from adjudge import ConfigError
 
 
+def has(package: str) -> bool:
+    """Whether a package is installed; a folder of its name beside a script, which Python would import too, is none."""
+    return (spec := find_spec(package)) is not None and spec.origin is not None
+
+
 def require(extra: str, *packages: str) -> None:
     """Raise `ConfigError` for a package that is missing, with the extra of adjudge that brings it."""
     for package in packages:
-        if find_spec(package) is None:
+        if not has(package):
             raise ConfigError(f"engine: {package} is not installed here.\n  Remedy: pip install 'adjudge[{extra}]'.")
 
 

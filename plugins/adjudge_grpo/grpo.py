@@ -98,9 +98,9 @@ class Grpo(StageTrainer):
         return any(rule.needs_labels for rule in self.rules) or (self.only == "hard" and self.eligible.needs_labels)
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_libraries
+        from adjudge_trl import check_trl
 
-        check_libraries()
+        check_trl()
         from .train import train
 
         return train(self, stage)

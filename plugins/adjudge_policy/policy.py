@@ -74,9 +74,9 @@ class Policy(StageTrainer):
         return self
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_libraries
+        from adjudge_trl import check_trl
 
-        check_libraries()
+        check_trl()
         from .train import train
 
         return train(self, stage)

@@ -70,9 +70,9 @@ class Sft(StageTrainer):
         return self.eligible.needs_labels or self.scorer.needs_labels
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_libraries
+        from adjudge_trl import check_trl
 
-        check_libraries()
+        check_trl()
         from .train import train
 
         return train(self, stage)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .adapters import load, save, whole_start
     from .batches import micro_batches
     from .checkpoints import checkpoint_folder, drop_checkpoints, newest_checkpoint
-    from .checks import check_libraries, check_machine
+    from .checks import check_machine, check_trl
     from .finite import StopsWhenNotFinite
     from .foreign_options import check_foreign_options
     from .lora import Lora
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .training import fit, give_back_memory, numbers, settings, start_trainer
 
 __all__ = [
-    "Lora", "Sharding", "StopsWhenNotFinite", "check_chat_template", "check_foreign_options", "check_lengths", "check_libraries",
-    "check_machine", "checked_table", "checkpoint_folder", "drop_checkpoints", "fit", "give_back_memory", "load", "micro_batches",
+    "Lora", "Sharding", "StopsWhenNotFinite", "check_chat_template", "check_foreign_options", "check_lengths", "check_machine",
+    "check_trl", "checked_table", "checkpoint_folder", "drop_checkpoints", "fit", "give_back_memory", "load", "micro_batches",
     "newest_checkpoint", "numbers", "save", "settings", "sharding_of_accelerate", "sigterm_put_off", "start_trainer", "training_load",
     "whole_start",
 ]  # fmt: skip

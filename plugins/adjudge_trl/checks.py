@@ -18,8 +18,8 @@ from .lora import Lora
 PEFT = "LoRA is trained through peft, which is not installed.\n  Remedy: pip install 'adjudge[peft]'."
 
 
-def check_libraries() -> None:
-    """Raise `ConfigError` where a folder stands in for vLLM: TRL 1.16 asks it for its version, and then cannot be imported."""
+def check_trl() -> None:
+    """Raise `ConfigError` where TRL cannot be imported, as 1.16 cannot where it takes a folder for vLLM; to be called before it is."""
     if (spec := find_spec("vllm")) is not None and spec.origin is None:
         folder = next(iter(spec.submodule_search_locations or ()), "a folder")
         raise ConfigError(

@@ -35,7 +35,7 @@ BATCH = 1 << 16
 """Tokens of a file's record batch, which is what reading one row costs."""
 KEPT = 64
 """Record batches, and open files, that a reader keeps."""
-packed = lru_cache(1 << 12)(lambda count, kind: struct.Struct(f"{count}{kind}"))
+struct_of = lru_cache(1 << 12)(lambda count, kind: struct.Struct(f"{count}{kind}"))
 FIELDS = {"token_ids": np.dtype("<i4"), "token_ends": np.dtype("<i4"), "logprobs": (SINGLE := np.dtype("<f4"))}
 
 
@@ -75,7 +75,7 @@ def put_back(columns: Columns) -> dict[str, Any]:
 
 def _numbers(values: Any, kind: Any) -> Any:
     if isinstance(values, tuple | list):  # several times as fast as numpy; struct.pack would count references
-        return np.frombuffer(packed(len(values), kind.char).pack(*values), kind)
+        return np.frombuffer(struct_of(len(values), kind.char).pack(*values), kind)
     return np.asarray(values, kind)
 
 

@@ -17,7 +17,7 @@ from adjudge import ConfigError, JobError, Stage
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
 from adjudge_judges import ArithmeticJudge
-from adjudge_trl import check_libraries, start_trainer
+from adjudge_trl import check_trl, start_trainer
 from adjudge_trl.failures import as_job_error, one_cause
 
 OfRequests = type("ConnectionError", (OSError,), {"__module__": "requests.exceptions"})
@@ -112,7 +112,7 @@ def test_a_mistake_outside_the_table_does_not_name_it(tmp_path: FilePath) -> Non
 def test_a_folder_that_trl_takes_for_vllm_is_named(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
     if (spec := find_spec("vllm")) is not None and spec.origin is not None:
         pytest.skip("vLLM is installed, which goes before a folder")
-    check_libraries()
+    check_trl()
     (tmp_path / "vllm").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     message = rf"^{tmp_path}/vllm lies where Python looks for libraries, and TRL takes it for vLLM\.\n  Remedy: start in another folder"
