@@ -34,6 +34,15 @@ CELLS: dict[str, dict[str, Any]] = {
     "embedded judge, P 60, G 8, 48 problems": {"length": 60, "problems": 48, "new": 112, "dtype": "auto", "embedded": True, "target": 1.0},
     "a GRPO step, 4 x 8 rollouts of 48, LoRA": {"problems": 4, "new": 48, "steps": 3, "target": 2.5},
     "the same, every group teaches": {"problems": 4, "new": 48, "steps": 3, "target": 2.5, "teaches": True},
+    "the same, prompts of 270 tokens": {
+        "problems": 4,
+        "new": 48,
+        "steps": 3,
+        "target": 2.5,
+        "teaches": True,
+        "words": 200,
+        "micro_batch": 8,
+    },
 }
 """`target` is the least share of the other side's tokens per second."""
 TINY = {"problems": 1, "new": 4}
@@ -98,7 +107,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--against", default="08e505a")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", default="", help="cells whose name holds this, printed and not written")
+    parser.add_argument("--only", default="", help="cells whose name holds this; the others keep their figures")
     parser.add_argument("--tiny", action="store_true", help="a few tokens of every cell, printed and not written")
     options = parser.parse_args()
     found = {"against": options.against, "rounds": options.rounds, "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()}
@@ -118,10 +127,16 @@ def main() -> None:
                 print(" | ".join(row(name, cells[name])), flush=True)
         finally:
             subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
-    if not options.only and not options.tiny:
+    if not options.tiny:
         name = "sampling" if fast_bfloat16() else "sampling_without_bf16"
-        save(name, {**found, "cells": cells})
-        (RESULTS / f"{name}.md").write_text(shown({**found, "cells": cells}), encoding="utf-8")
+        file = RESULTS / f"{name}.json"
+        kept = json.loads(file.read_text(encoding="utf-8")) if options.only and file.exists() else {"cells": {}}
+        if kept.get("rounds", options.rounds) != options.rounds or kept.get("against", options.against) != options.against:
+            raise SystemExit(f"{file.name} has {kept['rounds']} rounds against {kept['against']}: ask for as many, or for all cells")
+        named = {**kept["cells"], **cells}
+        found = {**found, **kept, "cells": {name: named[name] for name in CELLS if name in named}}
+        save(name, found)
+        (RESULTS / f"{name}.md").write_text(shown(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,9 +88,11 @@ def trained(cell: dict[str, Any], model: str) -> dict[str, Any]:
 
     GRPOTrainer.log = timed
     judge = ArithmeticJudge(temperature=1.0, max_new_tokens=cell["new"])
-    problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
+    more = " The second answer names the right sum." * (cell.get("words", 0) // 7)
+    problems = [replace(problem, prompt=problem.prompt + more) for problem in ArithmeticDataset(size=40, levels=[1, 2]).load()]
     rules = [every_group_teaches() if cell.get("teaches") else VerdictRule()]
-    options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000, rules=rules)
+    parts = {"micro_batch": cell["micro_batch"]} if "micro_batch" in cell else {}
+    options = Grpo(steps=cell["steps"], prompts_per_step=cell["problems"], group=8, lora=Lora(), save_every=1000, rules=rules, **parts)
     before = forget_peak()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

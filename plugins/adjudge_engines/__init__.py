@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .openai_options import OpenAiEngine
     from .precision import fast_bfloat16, gains_by_bfloat16
     from .replay import ReplayEngine
+    from .scoring import shares_prompts
+    from .side_by_side import OwnedLayer
     from .stop_below import StopBelow, StoppedEarly
     from .tally import sampled_tokens
     from .texts import tokens_until_stop
@@ -32,6 +34,7 @@ __all__ = [
     "BatchEngine",
     "HfEngine",
     "OpenAiEngine",
+    "OwnedLayer",
     "ReplayEngine",
     "StopBelow",
     "StoppedEarly",
@@ -54,6 +57,7 @@ __all__ = [
     "sampled_tokens",
     "set_chat_template",
     "settings_of",
+    "shares_prompts",
     "takes_system",
     "tokens_until_stop",
     "weights_in_gguf",

@@ -27,7 +27,7 @@ from .exact_head import keep_exact
 from .packed_linear import pack
 from .precision import automatic
 from .sampler import SeededSampler
-from .scoring import PathLogprobs, keeps_all, out_of_memory, positions_move
+from .scoring import PathLogprobs, out_of_memory, shares_prompts
 from .stop_below import Calibration, StopBelow, told_early
 from .stop_strings import StopsAtText
 from .texts import Texts
@@ -108,7 +108,7 @@ class HfSession:
 
     def _can_share(self, longest: int) -> bool:
         """Whether rows of this length can share their prompts, come and go; it is told once where not."""
-        if not keeps_all(self.model, longest) or positions_move(self.model, longest):
+        if not shares_prompts(self.model, longest):
             reason: str | None = "its cache cannot be split into rows"
         else:
             self._trouble = trouble(self.model, self.pad) if self._trouble == "" else self._trouble

@@ -85,7 +85,7 @@ class PathLogprobs:
     def _together(self, groups: Sequence[Group], names: Sequence[str]) -> list[list[list[list[float]]]]:
         """The groups' numbers; nothing where they have to be scored one by one."""
         longest = max(len(group[0]) + _longest(group) for group in groups)
-        if len(groups) < 2 or positions_move(self.model, longest) or not keeps_all(self.model, longest) or not self._is_exact(SideBySide):
+        if len(groups) < 2 or not shares_prompts(self.model, longest) or not self._is_exact(SideBySide):
             return []
         try:
             with torch.inference_mode():
@@ -149,6 +149,11 @@ def keeps_all(model: Any, length: int) -> bool:
         type(layer) is DynamicLayer or (type(layer) is DynamicSlidingWindowLayer and length <= layer.sliding_window)
         for layer in DynamicCache(config=config).layers
     )
+
+
+def shares_prompts(model: Any, length: int) -> bool:
+    """Whether rows of at most so many tokens can be read behind a prompt's keys and values, as if each had read the prompt itself."""
+    return keeps_all(model, length) and not positions_move(model, length)
 
 
 def positions_move(model: Any, length: int) -> bool:

@@ -11,7 +11,7 @@ import torch
 from .continuous import ContinuousBatch, Row, trouble
 from .exact_head import keep_exact
 from .packed_linear import pack
-from .scoring import keeps_all, positions_move
+from .scoring import shares_prompts
 
 BUDGET = 65536
 """Prompt and new tokens of the rows that are sampled at once."""
@@ -26,7 +26,7 @@ class TokenSampler:
 
     def trouble(self, longest: int) -> str | None:
         """Why this model cannot be sampled so at a length of prompt and new tokens; None where it can."""
-        if not keeps_all(self.model, longest) or positions_move(self.model, longest):
+        if not shares_prompts(self.model, longest):
             return "its cache cannot be split into rows"
         return trouble(self.model, self.pad)
 

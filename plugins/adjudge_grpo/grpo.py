@@ -81,6 +81,9 @@ class Grpo(StageTrainer):
     logprobs: Literal["trl", "adjudge"] = "trl"
     """Who computes log-probabilities and entropies of the rollouts: TRL's own head, or adjudge's `token_logprobs`, of which R⋆ is made
     too. Neither holds all logits at once; ``adjudge`` does not do mixtures of experts."""
+    share_prompts: bool | None = None
+    """Read a prompt once for all of its rollouts in a micro-batch when training, too, which computes the same up to rounding in less time
+    and memory; None = on a CPU, where this has been measured. Not with gradient checkpointing or weights that are sharded."""
     lora: Lora | None = None
     """Train low-rank adapters; None = all weights."""
     trl: Annotated[dict[str, Any], AfterValidator(checked_table("GRPOConfig", OURS))] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import is_peft_model
 from datasets import Dataset as Rows
 from transformers import set_seed
 from trl import GRPOConfig, GRPOTrainer
@@ -37,9 +39,12 @@ from .head import use_token_logprobs
 from .rollouts import RolloutRewards, RolloutStepRecorder
 from .sampled_rollouts import RolloutSampler, SamplesRollouts, samples_here
 from .scored_rows import ScoresTaughtRows
+from .shared_prompts import by_prompt, trouble
 
 if TYPE_CHECKING:
     from .grpo import Grpo
+
+log = logging.getLogger("adjudge.grpo")
 
 
 def train(options: Grpo, stage: StageContext) -> StageResult:
@@ -82,6 +87,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: Sequ
 
     trainer = start_trainer(stage, make, options.trl)
     trainer.rewards, trainer.stage = rewards, stage
+    trainer.shares_prompts = sharing_prompts(options, stage, trainer, longest)
     if options.logprobs == "adjudge":
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
@@ -102,6 +108,21 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: Sequ
             "  Remedy: choose problems that the judge gets right sometimes (levels, only: hard), or sample larger groups."
         )
     return StageResult(save(trainer, stage, start, options.lora, options.trl), summary(problems, stage, steps))
+
+
+def sharing_prompts(options: Grpo, stage: StageContext, trainer: Any, longest: int) -> bool:
+    """Whether rollouts of at most so many tokens share their prompts in training; where they were to and cannot, that is told."""
+    if options.share_prompts is False or (options.share_prompts is None and trainer.args.device.type != "cpu"):
+        return False
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        why: str | None = "has its weights sharded"
+    elif trainer.args.gradient_checkpointing:
+        why = "computes its layers twice (gradient_checkpointing) and keeps no keys and values"
+    else:
+        why = trouble(trainer.model.get_base_model() if is_peft_model(trainer.model) else trainer.model, longest)
+    if why and trainer.is_world_process_zero():
+        log.warning("stage %s: training reads a prompt again for each of its rollouts: the model %s", stage.name, why)
+    return why is None
 
 
 def _last_share(step: dict[str, Any]) -> str:
@@ -179,6 +200,14 @@ class SkippingGRPOTrainer(StopsWhenNotFinite, ScoresTaughtRows, SamplesRollouts,
     the judge has stop strings, what was sampled behind one."""
 
     rewards: RolloutRewards
+    _buffered_inputs: list[dict[str, Any]] | None
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        before, inputs = self._buffered_inputs, super()._prepare_inputs(generation_batch)
+        if self.shares_prompts and self._buffered_inputs is not None and self._buffered_inputs is not before:
+            self._buffered_inputs = by_prompt(self._buffered_inputs)
+            inputs = self._buffered_inputs[self._step % len(self._buffered_inputs)]
+        return inputs
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)

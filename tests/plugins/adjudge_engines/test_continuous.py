@@ -69,7 +69,7 @@ def test_rows_that_come_and_go_say_what_whole_batches_say(session: Any, embedded
     found = {}
     for name, budget in (("rows", 65536), ("few", 700), ("batches", 65536)):
         if name == "batches":
-            monkeypatch.setattr(hf, "keeps_all", lambda model, length: False)
+            monkeypatch.setattr(hf, "shares_prompts", lambda model, length: False)
         with HfEngine(batch_tokens=budget).open(embedded) as opened:
             found[name] = dict(opened.sample(PROMPTS, **SAMPLING))
     assert set(found["rows"]) == set(range(len(PROMPTS)))

@@ -39,6 +39,15 @@ def test_the_loss_is_taken_from_what_the_batch_holds_under_this_key(key: str) ->
     assert f'inputs["{key}"]' in text_of(GRPOTrainer._compute_loss)
 
 
+def test_a_step_is_shuffled_into_micro_batches_that_are_kept_under_this_name() -> None:
+    """adjudge_grpo.train.SkippingGRPOTrainer sorts them by `prompt_ids` and `prompt_mask`, and gives the one of the step's number."""
+    text = text_of(GRPOTrainer._prepare_inputs)
+    assert "self._buffered_inputs = [" in text
+    assert "inputs = self._buffered_inputs[self._step % self.args.steps_per_generation]" in text
+    assert '"prompt_ids": prompt_ids' in (made := text_of(GRPOTrainer._generate_and_score_completions))
+    assert '"prompt_mask": prompt_mask' in made
+
+
 @pytest.mark.parametrize("name", ["aux_loss_enabled", "eos_token_ids", "ref_model", "temperature"])
 def test_a_grpo_trainer_has_this_attribute_from_the_start(name: str) -> None:
     """adjudge_grpo.head and adjudge_grpo.train read them."""
