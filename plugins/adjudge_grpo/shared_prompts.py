@@ -32,17 +32,18 @@ def shared_prompts(decoder: Any, count: int) -> Iterator[None]:
     """The decoder's hidden states are those of the last `count` columns and of the one before them, (B, count + 1, D)."""
     whole, own = decoder.forward, vars(decoder).get("forward")
 
-    def forward(_: Any, *, input_ids: Tensor, attention_mask: Tensor, **others: Any) -> BaseModelOutputWithPast:
+    def forward(_: Any, *, input_ids: Tensor, attention_mask: Tensor, **told: Any) -> BaseModelOutputWithPast:
+        others = {name: value for name, value in told.items() if value is not None}  # peft tells all that it knows of
         marked_BP = input_ids.masked_fill(attention_mask == 0, PADDED)[:, :-count]
         marked_NP, owner_B = torch.unique(marked_BP, dim=0, return_inverse=True)
         if len(marked_NP) == len(input_ids) or others.keys() - {"use_cache"}:
             found = whole(input_ids=input_ids, attention_mask=attention_mask, **others)
             return BaseModelOutputWithPast(last_hidden_state=found.last_hidden_state[:, -count - 1 :])
         cache = DynamicCache()
-        told = {**others, "past_key_values": cache, "use_cache": True}
-        prompt_NPD = whole(input_ids=marked_NP.clamp(min=0), attention_mask=(marked_NP != PADDED).long(), **told).last_hidden_state
+        kept = {"past_key_values": cache, "use_cache": True}
+        prompt_NPD = whole(input_ids=marked_NP.clamp(min=0), attention_mask=(marked_NP != PADDED).long(), **kept).last_hidden_state
         cache.layers = [OwnedLayer(layer, owner_B) for layer in cache.layers]
-        own_BCD = whole(input_ids=input_ids[:, -count:], attention_mask=attention_mask, **told).last_hidden_state
+        own_BCD = whole(input_ids=input_ids[:, -count:], attention_mask=attention_mask, **kept).last_hidden_state
         return BaseModelOutputWithPast(last_hidden_state=torch.cat([prompt_NPD[owner_B, -1:], own_BCD], 1))
 
     decoder.forward = MethodType(forward, decoder)
