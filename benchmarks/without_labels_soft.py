@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,7 +17,7 @@ from bench import ROOT, number, spread, table
 from without_labels_groups import Table, groups, kept, tables, together
 from without_labels_worlds import World
 
-from adjudge import Aggregator, Match, Outcome, Plugins, Ranking, bradley_terry, dump, open_judge, validate
+from adjudge import Aggregator, Match, Outcome, Plugins, Problem, Ranking, bradley_terry, dump, open_judge, validate
 from adjudge.testing import play_with
 from adjudge_tournament import SoftOutcome
 
@@ -33,12 +33,15 @@ JUDGES = {"sampled": "one judgement", "orders": "one in each order", "votes": f"
 """What a match is made of. Hard: a verdict, a tie where orders disagree, the majority; soft: the mean probability, the share of votes."""
 REFERENCE = {"elo": "28", "active": "16", "knockout": "best of 3", "swiss": "3 rounds"}
 """Where hard matches stand that soft ones are compared with: a scheme as it is used."""
+HEAD = [
+    "world", "a match is", "scheme", "hard matches", "right, hard", "right, soft, as many", "soft matches for the same", "share", "aim",
+]  # fmt: skip
 PLUGINS = Plugins.load(autoload=False)
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     """For every judge and scheme, hard and soft: at every point the mean comparisons, and how often each group came out right."""
-    problems = groups(world, 2 if world.tiny else GROUPS, SIZE, seed)
+    problems = asked(world, seed)
 
     def judged() -> list[Table]:
         with open_judge(world.model, cache=False, seed=seed) as opened:
@@ -46,17 +49,24 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
 
     sampled = kept(folder / "said.json", judged)
     of = {"sampled": sampled, "orders": [together(one, True) for one in sampled], "votes": [together(one, False) for one in sampled]}
-    doubts = [abs(share - 0.5) < UNSURE for one in sampled for said in one.said.values() for _, share in said]
-    curves = {
-        name: {scheme: {kind: curve(found, scheme, soft) for kind, soft in (("hard", False), ("soft", True))} for scheme in schemes(name)}
-        for name, found in of.items()
-    }
-    return {**curves, "unsure": fmean(doubts)}
+    return {**{name: curves(found) for name, found in of.items()}, "unsure": unsure(sampled)}
 
 
-def schemes(judge: str) -> dict[str, str]:
-    """What is played on a judge's verdicts; all votes of a pair are one judgement, so that no best of three is played on them."""
-    return {scheme: point for scheme, point in REFERENCE.items() if (judge, scheme) != ("votes", "knockout")}
+def asked(world: World, seed: int) -> list[Problem]:
+    """The groups of one world and seed."""
+    return groups(world, 2 if world.tiny else GROUPS, SIZE, seed)
+
+
+def curves(found: Sequence[Table]) -> dict[str, dict[str, dict[str, tuple[float, str]]]]:
+    """Every scheme on what was said, hard and soft; no best of three where a pair has one judgement, which would be asked again."""
+    again = all(len(said) > 1 for one in found for said in one.said.values())
+    schemes = [scheme for scheme in REFERENCE if again or scheme != "knockout"]
+    return {scheme: {kind: curve(found, scheme, soft) for kind, soft in (("hard", False), ("soft", True))} for scheme in schemes}
+
+
+def unsure(found: Sequence[Table], pairs: Callable[[Table, tuple[int, int]], bool] = lambda one, pair: True) -> float:
+    """The share of the judgements about these pairs whose probability is near 1/2."""
+    return fmean(abs(share - 0.5) < UNSURE for one in found for pair, said in one.said.items() if pairs(one, pair) for _, share in said)
 
 
 Points = dict[str, tuple[float, list[float]]]
@@ -134,30 +144,25 @@ def recorded(scheme: Aggregator, found: Table, soft: bool, seed: int) -> tuple[R
 
 def shown(results: dict[str, list[dict[str, Any]]]) -> str:
     """How often each finds the right answer where hard matches are as they are used, and what soft ones take for as much."""
-    head = [
-        "world",
-        "a match is",
-        "scheme",
-        "hard matches",
-        "right, hard",
-        "right, soft, as many",
-        "soft matches for the same",
-        "share",
-        "aim",
-    ]
-    rows = []
-    for world, seeds in results.items():
-        for judge, label in JUDGES.items():
-            for scheme, point in schemes(judge).items():
-                curves = {kind: pooled([one[judge][scheme][kind] for one in seeds]) for kind in ("hard", "soft")}
-                rows.append([world, label, f"{scheme}, {point}", *compared(curves, point)])
     count = len(next(iter(results.values()))) if results else 0
-    unsure = [[world, number(spread([one["unsure"] for one in seeds]))] for world, seeds in results.items()]
+    doubts = [[world, number(spread([one["unsure"] for one in seeds]))] for world, seeds in results.items()]
     return "\n\n".join([
         f"{GROUPS} groups of {SIZE} answers for each of {count} seeds, {REPLAYS} tournaments of each kind on a group. 95% intervals from"
-        f" drawing groups anew. Aim: a share of at most {AIM:g}.", table(head, rows),
-        f"Judgements whose probability is within {UNSURE:g} of 1/2:", table(["world", "share of all"], unsure),
+        f" drawing groups anew. Aim: a share of at most {AIM:g}.", table(HEAD, rows_of(results, JUDGES)),
+        f"Judgements whose probability is within {UNSURE:g} of 1/2:", table(["world", "share of all"], doubts),
     ])  # fmt: skip
+
+
+def rows_of(results: dict[str, list[dict[str, Any]]], judges: dict[str, str]) -> list[list[str]]:
+    """Every world's judges, by what a match is made of, with the schemes that were played on them."""
+    rows = []
+    for world, seeds in results.items():
+        for judge, label in judges.items():
+            for scheme, point in REFERENCE.items():
+                if scheme in seeds[0][judge]:
+                    both = {kind: pooled([one[judge][scheme][kind] for one in seeds]) for kind in ("hard", "soft")}
+                    rows.append([world, label, f"{scheme}, {point}", *compared(both, point)])
+    return rows
 
 
 def pooled(seeds: Sequence[dict[str, Any]]) -> Points:
@@ -169,13 +174,13 @@ def pooled(seeds: Sequence[dict[str, Any]]) -> Points:
 
 
 def compared(curves: dict[str, Points], point: str) -> list[str]:
-    """A row: the hard matches, both at their number, and the soft matches that find as much."""
+    """A row: the hard matches, both at their number, and the soft matches that find as much; no aim where hard ones find it by chance."""
     matches, rates = curves["hard"][point]
     needed = enough(curves, point, range(len(rates)))
-    rng, drawn = random.Random(0), []
+    rng, found = random.Random(0), []
     for _ in range(400):
-        drawn.append(enough(curves, point, rng.choices(range(len(rates)), k=len(rates))))
-    finite = sorted(one if one is not None else float("inf") for one in drawn)
+        found.append(enough(curves, point, rng.choices(range(len(rates)), k=len(rates))))
+    finite = sorted(one if one is not None else float("inf") for one in found)
     low, high = finite[10], finite[-11]
     told = "not reached" if needed is None else f"{needed:.1f}"
     share = (
@@ -183,17 +188,22 @@ def compared(curves: dict[str, Points], point: str) -> list[str]:
         if needed is None
         else f"{needed / matches:.2f} ({low / matches:.2f} to {'∞' if high == float('inf') else f'{high / matches:.2f}'})"
     )
-    met = needed is not None and needed / matches <= AIM
-    return [
-        f"{matches:.1f}", interval(rates), interval(curves["soft"][point][1]), told, share, "yes" if met else "**no**",
-    ]  # fmt: skip
+    met = "yes" if needed is not None and needed / matches <= AIM else "**no**"
+    aim = met if drawn(rates)[0] > 1 / SIZE else "by chance"
+    return [f"{matches:.1f}", interval(rates), interval(curves["soft"][point][1]), told, share, aim]
 
 
-def interval(rates: Sequence[float]) -> str:
+def interval(rates: Sequence[float], sign: str = "") -> str:
     """A mean over groups with its bootstrap interval."""
+    low, high = drawn(rates)
+    return f"{fmean(rates):{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+
+
+def drawn(rates: Sequence[float]) -> tuple[float, float]:
+    """The bootstrap interval of a mean over groups."""
     rng = random.Random(0)
     means = sorted(fmean(rng.choices(rates, k=len(rates))) for _ in range(400))
-    return f"{fmean(rates):.3f} ({means[10]:.3f} to {means[-11]:.3f})"
+    return means[10], means[-11]
 
 
 def enough(curves: dict[str, Points], point: str, groups: Sequence[int]) -> float | None:

@@ -44,8 +44,7 @@ SINGLE = ("direct", "taught", "sampled")
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     """Accuracy and tokens of every judge and of the cascades behind the taught one, and which judges know when they err."""
     fitted, tested = (problems_of(world, count, seed, part) for count, part in ((FITTED, "train"), (TESTED, "test")))
-    apart = {pair.prompt for other in range(10) for pair in problems_of(world, FITTED, other, "train")}
-    model = taught(world, folder.parent / f"{world.name}-taught", apart)
+    model = taught_of(world, folder)
     with open_judge(world.model, cache=False, seed=seed) as opened:
         known, found = (asked(opened, problems) for problems in (fitted, tested))
         own = opened.options
@@ -55,6 +54,12 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
             made = answers(opened, {"use": "direct", "judge": dump(own)}, requests)
             into["taught"] = [said([made[one.id]], one.problem) for one in requests]
     return {**compared(known, found, tested, CASCADES), "knows_when": {name: surer_where_right(found[name]) for name in SINGLE}}
+
+
+def taught_of(world: World, folder: Path) -> Path:
+    """The world's taught judge, which all parts share; `folder` is the one that a part is given."""
+    apart = {pair.prompt for other in range(10) for pair in problems_of(world, FITTED, other, "train")}
+    return taught(world, folder.parents[1] / "taught" / f"{world.name}-taught", apart)
 
 
 def surer_where_right(samples: Sequence[Said]) -> float | None:
