@@ -21,7 +21,7 @@ from adjudge import (
     named_once,
 )
 from adjudge_eligibility import Label, check_orders
-from adjudge_trl import Lora, checked_table, micro_batches
+from adjudge_trl import Lora, check_trl, checked_table, micro_batches
 
 from .rules import VerdictRule
 
@@ -101,14 +101,12 @@ class Grpo(StageTrainer):
         return any(rule.needs_labels for rule in self.rules) or (self.only == "hard" and self.eligible.needs_labels)
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_trl
-
-        check_trl()
         from .train import train
 
         return train(self, stage)
 
     def check_judge(self, judge: Judge, field: str) -> None:
+        check_trl()
         self.rollout_temperature(judge, field)
         if judge.stop and self.trl.get("mask_truncated_completions"):
             raise ConfigError(

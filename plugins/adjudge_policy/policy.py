@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import Dataset, Judge, Problem, StageContext, StageResult, StageTrainer, Work
-from adjudge_trl import Lora, checked_table, micro_batches
+from adjudge_trl import Lora, check_trl, checked_table, micro_batches
 
 from .sources import JudgeReward, RewardSource
 
@@ -74,9 +74,6 @@ class Policy(StageTrainer):
         return self
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_trl
-
-        check_trl()
         from .train import train
 
         return train(self, stage)
@@ -88,6 +85,7 @@ class Policy(StageTrainer):
         """Tell what is wrong with the policy's model and with questions of its own."""
         from .questions import check_questions, loaded, policy_model
 
+        check_trl()
         policy_model(self.model, field)
         train, test = ([] if one is None else loaded(one) for one in (self.data, self.test))
         check_questions(self, train, test, field)

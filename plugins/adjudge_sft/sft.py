@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import Eligibility, Judge, PathScorer, Problem, StageContext, StageResult, StageTrainer, Work, count_requests
 from adjudge_eligibility import Label, check_orders
-from adjudge_trl import Lora, checked_table, micro_batches
+from adjudge_trl import Lora, check_trl, checked_table, micro_batches
 
 OURS = {
     "max_steps": "write the stage's 'epochs'",
@@ -70,14 +70,12 @@ class Sft(StageTrainer):
         return self.eligible.needs_labels or self.scorer.needs_labels
 
     def train(self, stage: StageContext) -> StageResult:
-        from adjudge_trl import check_trl
-
-        check_trl()
         from .train import train
 
         return train(self, stage)
 
     def check_judge(self, judge: Judge, field: str) -> None:
+        check_trl()
         check_orders(self.eligible, judge, f"{field}.eligible")
 
     def check_processes(self, processes: int) -> None:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .adapters import load, save, whole_start
     from .batches import micro_batches
     from .checkpoints import checkpoint_folder, drop_checkpoints, newest_checkpoint
-    from .checks import check_machine, check_trl
+    from .checks import check_machine
     from .finite import StopsWhenNotFinite
     from .foreign_options import check_foreign_options
+    from .importing import check_trl
     from .lora import Lora
     from .memory import training_load
     from .prompts import check_chat_template, check_lengths

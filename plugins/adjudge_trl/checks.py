@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,16 +15,6 @@ from adjudge_engines import model_below
 from .lora import Lora
 
 PEFT = "LoRA is trained through peft, which is not installed.\n  Remedy: pip install 'adjudge[peft]'."
-
-
-def check_trl() -> None:
-    """Raise `ConfigError` where TRL cannot be imported, as 1.16 cannot where it takes a folder for vLLM; to be called before it is."""
-    if (spec := find_spec("vllm")) is not None and spec.origin is None:
-        folder = next(iter(spec.submodule_search_locations or ()), "a folder")
-        raise ConfigError(
-            f"{folder} lies where Python looks for libraries, and TRL takes it for vLLM.\n"
-            "  Remedy: start in another folder, or call it something else."
-        )
 
 
 def check_machine(stage: StageContext, start: FilePath, lora: Lora | None, table: Mapping[str, Any]) -> None:

@@ -117,4 +117,4 @@ def test_a_folder_that_trl_takes_for_vllm_is_named(tmp_path: FilePath, monkeypat
     monkeypatch.syspath_prepend(tmp_path)
     message = rf"^{tmp_path}/vllm lies where Python looks for libraries, and TRL takes it for vLLM\.\n  Remedy: start in another folder"
     with pytest.raises(ConfigError, match=message):
-        Grpo(steps=1).train(stage(tmp_path))
+        Grpo(steps=1).check_judge(ArithmeticJudge(), "stages.0")
