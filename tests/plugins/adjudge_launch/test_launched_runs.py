@@ -1,6 +1,6 @@
 """Runs over two processes for real: the same paths as with one, GRPO's groups across processes, kills and stops, two machines.
 
-A launch costs what its processes import, several times what they do; so they are forks, but for a test in `test_sharded_runs`, and a run
+A launch costs what its processes import, several times what they do; so they are forks, but for a test in `test_workers`, and a run
 that goes on after one end is ended once more on its way.
 """
 
@@ -34,7 +34,8 @@ evaluation: {{sets: {sets}}}
 launch: {launch}
 """
 SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 64, learning_rate: 5.0e-5}"
-GRPO = "{use: grpo, steps: 12, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}"
+STEPS = 6
+GRPO = f"{{use: grpo, steps: {STEPS}, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}}"
 BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 120}}")
 
 
@@ -145,8 +146,8 @@ def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
     """Five groups of four in two processes: the third lies in both."""
     folder, _, _ = two
     steps, rollouts = records(folder, "2-grpo-steps"), records(folder, "2-grpo-rollouts")
-    assert [step["step"] for step in steps] == list(range(1, 13))
-    assert len({row["id"] for row in rollouts}) == len(rollouts) == 12 * 5 * 4
+    assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
+    assert len({row["id"] for row in rollouts}) == len(rollouts) == STEPS * 5 * 4
     for step, found in groupby(rollouts, key=lambda row: row["step"]):
         mine = list(found)
         groups = [mine[place : place + 4] for place in range(0, 20, 4)]
@@ -161,7 +162,7 @@ def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
 def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_a_checkpoint(
     tmp_path: Path, start: Start, finish: Finish
 ) -> None:
-    file = written(tmp_path, "{processes: 2}", GRPO.replace("steps: 12", "steps: 16"))
+    file = written(tmp_path, "{processes: 2}", GRPO.replace(f"steps: {STEPS}", "steps: 12"))
     process = start(file)
     wait_for(process, tmp_path, "1-grpo-steps", 3)
     os.kill(workers(tmp_path, "1-grpo")[1], signal.SIGKILL)
@@ -180,16 +181,16 @@ def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_
     process.communicate(timeout=120)
     assert process.returncode == 143
     steps = records(tmp_path, "1-grpo-steps")
-    assert len(before) < len(steps) < 16, "it was stopped on its way"
+    assert len(before) < len(steps) < 12, "it was stopped on its way"
     assert sum(before.get(row["step"]) == row for row in steps) >= 2, "it went on from a checkpoint"
     assert (tmp_path / "run" / "stages" / "1-grpo" / "checkpoints" / f"checkpoint-{len(steps)}" / "trainer_state.json").exists()
 
     stages, _ = finish(file)
     after, rollouts = records(tmp_path, "1-grpo-steps"), records(tmp_path, "1-grpo-rollouts")
     assert after[: len(steps)] == steps, "no step was made again"
-    assert [row["step"] for row in after] == list(range(1, 17))
-    assert len({row["id"] for row in rollouts}) == len(rollouts) == 16 * 20
-    assert stages[1]["metrics"]["steps"] == 16
+    assert [row["step"] for row in after] == list(range(1, 13))
+    assert len({row["id"] for row in rollouts}) == len(rollouts) == 12 * 20
+    assert stages[1]["metrics"]["steps"] == 12
 
 
 def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path, start: Start, finish: Finish) -> None:
@@ -263,4 +264,4 @@ def test_two_machines_work_on_one_run(tmp_path: Path, free_port: int, start: Sta
     out, told = second.communicate(timeout=60)
     assert second.returncode == 0, told
     assert json.loads(out)["stages"] == stages
-    assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == list(range(1, 13))
+    assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == list(range(1, STEPS + 1))

@@ -2,7 +2,7 @@
 
 accelerate uses FSDP on accelerators alone. `BELIEF`, which every process imports, has it take a CPU for one and notes what each process
 holds; the rest is as on a node, with gloo in the place of NCCL. DeepSpeed knows CPUs, and is tried where it is installed. A launch mostly
-costs what its processes import: one has fresh processes, and those of the others are forks.
+costs what its processes import, so these are forks.
 """
 
 from __future__ import annotations
@@ -202,9 +202,7 @@ def test_a_killed_run_of_sharded_weights_ends_where_one_of_whole_weights_does(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the configuration as it is shipped, in fresh processes, and beside a folder that TRL would take for vLLM."""
-    (tmp_path / "vllm").mkdir()
-    monkeypatch.chdir(tmp_path)
-    finish(start(subprocess.Popen, tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
+def test_adapters_of_sharded_weights_become_a_whole_model(tmp_path: Path, forked: Begin, kind: str) -> None:
+    """With the configuration as it is shipped."""
+    finish(start(forked, tmp_path / "run", config_of(kind), "steps: 1, lora: {r: 4}"))
     weights(tmp_path / "run")

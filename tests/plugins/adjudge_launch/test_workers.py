@@ -1,6 +1,6 @@
 """What launched processes say and how they end: for real through accelerate, with a trainer that does what each test is about.
 
-They are forks, but for those of the test of what they log.
+They are forks, but for those of the test of what fresh ones find.
 """
 
 from __future__ import annotations
@@ -49,6 +49,13 @@ def tell(stage):
 
 def logs(stage):
     logging.getLogger("adjudge.acts").warning("half of %d", stage.process_group.rank)
+
+
+def learns(stage):
+    """Process 0 imports what trainings do; process 1 would find the same."""
+    if stage.process_group.is_main_process:
+        import adjudge_grpo.train, adjudge_sft.train
+    logs(stage)
 
 
 def collective(stage):
@@ -189,16 +196,29 @@ def test_a_checkpoint_has_the_time_that_it_takes_also_where_others_are_done(acts
     assert ended(acts)
 
 
-@pytest.mark.slow
-def test_what_workers_log_is_in_the_runs_log_with_who_said_it(acts: FilePath) -> None:
-    (acts / "run.yaml").write_text(json.dumps(config(acts, "logs")))
-    command = [sys.executable, "-m", "adjudge", "run", str(acts / "run.yaml"), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    told = sorted(re.findall(r"WARNING (process . of stage .*)", (acts / "run" / "log.txt").read_text()))
+def assert_logged(folder: FilePath, process: subprocess.Popen[str]) -> None:
+    """Both processes have said something, which is in the run's log and on the terminal."""
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    told = sorted(re.findall(r"WARNING (process . of stage .*)", (folder / "run" / "log.txt").read_text()))
     assert told == ["process 0 of stage 1-acts: half of 0", "process 1 of stage 1-acts: half of 1"]
-    assert all(line in done.stderr for line in told)
-    assert not launch_folder(acts).exists()
+    assert all(line in errors for line in told)
+    assert not launch_folder(folder).exists()
+
+
+@pytest.mark.slow
+def test_what_workers_log_is_in_the_runs_log_with_who_said_it(acts: FilePath, fork_adjudge: Callable[..., subprocess.Popen[str]]) -> None:
+    (acts / "run.yaml").write_text(json.dumps(config(acts, "logs")))
+    assert_logged(acts, fork_adjudge("run", str(acts / "run.yaml"), "--json"))
+
+
+@pytest.mark.slow
+def test_fresh_processes_find_what_trains_beside_a_folder_that_trl_would_take_for_vllm(acts: FilePath) -> None:
+    """A launch as it is without the forks of the other tests, in a folder whose modules none of them may see."""
+    (acts / "vllm").mkdir()
+    (acts / "run.yaml").write_text(json.dumps(config(acts, "learns")))
+    command, pipe = [sys.executable, "-P", "-m", "adjudge", "run", "run.yaml"], subprocess.PIPE  # -P: without this folder, like the command
+    assert_logged(acts, subprocess.Popen(command, cwd=acts, stdout=pipe, stderr=pipe, text=True))
 
 
 @pytest.mark.slow
