@@ -10,7 +10,7 @@ from adjudge import Interval, Match, Outcome
 Array: TypeAlias = Any
 """A numpy array of 64-bit numbers; its name ends in its shape."""
 
-# Shapes: N candidates, S spreads, M matches.
+# Shapes: N candidates, S spreads or priors, M matches.
 
 Z = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
@@ -18,6 +18,8 @@ SPREADS = tuple(10 ** (step / 4.5 - 1) for step in range(10))
 """Standard deviations of skills, 0.1 to 10 nats, among which results decide when no prior is given."""
 OPEN = tuple(1 / (2 * spread**2) for spread in SPREADS)
 """Weights of the penalty that these spreads come to."""
+AT_ONCE = 100_000
+"""Numbers in the N x N matrices of all priors that are fitted together, as memory allows; of many candidates it is one after the other."""
 Result: TypeAlias = tuple[Match, Outcome]
 """A match and how it ended: first, second or tie."""
 _POINTS = {Outcome.FIRST: 1.0, Outcome.TIE: 0.5}
@@ -63,8 +65,10 @@ def bradley_terry(size: int, results: Sequence[Result] | Array, *, prior: float 
     wins_NN, ties = _wins(size, results)
     priors = [*OPEN] if prior is None else [max(prior, 1e-9)]
     if prior is None:  # matches that vary less by their draws say more, about the spread of skills too
-        wins_NN, ties = wins_NN / _fit(wins_NN, 0.01, ties).dispersion, 0
-    return averaged(priors, [_fit(wins_NN, one, ties) for one in priors])
+        wins_NN, ties = wins_NN / _fits(wins_NN, [0.01], ties)[0].dispersion, 0
+    at_once = max(1, AT_ONCE // wins_NN.size)
+    parts = [priors[start : start + at_once] for start in range(0, len(priors), at_once)]
+    return averaged(priors, [fit for part in parts for fit in _fits(wins_NN, part, ties)])
 
 
 def averaged(priors: Sequence[float], fits: Sequence["Fit"]) -> Ratings:
@@ -79,7 +83,7 @@ def averaged(priors: Sequence[float], fits: Sequence["Fit"]) -> Ratings:
     apart_SN = skill_SN - mean_N
     covariance_NN = np.tensordot(weight_S, covariance_SNN + apart_SN[:, :, None] * apart_SN[:, None, :], 1)
     error_SN = np.sqrt(np.maximum(0, covariance_SNN.diagonal(axis1=1, axis2=2)))
-    low_N, high_N = (Ratings.MEAN + Ratings.SCALE * _quantile(point, weight_S, skill_SN, error_SN) for point in (-Z, Z))
+    low_N, high_N = Ratings.MEAN + Ratings.SCALE * _quantiles(weight_S, skill_SN, error_SN)
     return Ratings(
         tuple(round(Ratings.MEAN + Ratings.SCALE * float(skill), 3) for skill in mean_N),
         tuple(zip(low_N.tolist(), high_N.tolist(), strict=True)),
@@ -115,47 +119,55 @@ def _wins(size: int, results: Sequence[Result] | Array) -> tuple[Array, float]:
     return won_NN + lost_NN.T, float((4 * points_M * (1 - points_M)).sum())
 
 
-def _fit(wins_NN: Array, prior: float, ties: float = 0) -> Fit:
-    """Newton's method. Steps are at most 2 nats, beyond which the curvature says nothing; the loss being convex, they arrive."""
+def _fits(wins_NN: Array, priors: Sequence[float], ties: float = 0) -> list[Fit]:
+    """Newton's method, for every prior at once. Steps are at most 2 nats, beyond which the curvature says nothing; the loss being convex,
+    they arrive, and who has arrived stays."""
     import numpy as np
 
-    size, met_NN = len(wins_NN), wins_NN + wins_NN.T
-    skill_N = np.zeros(size)
+    size, met_NN, prior_S = len(wins_NN), wins_NN + wins_NN.T, np.array(priors)
+    skill_SN = np.zeros((len(prior_S), size))
     for _ in range(1000):
-        slope_N, hessian_NN = _derivatives(skill_N, wins_NN, met_NN, prior)
-        if np.abs(slope_N).max() < 1e-11 * (1 + met_NN.max()):
+        slope_SN, hessian_SNN = _derivatives(skill_SN, wins_NN, met_NN, prior_S)
+        moves_S = np.abs(slope_SN).max(axis=1) >= 1e-11 * (1 + met_NN.max())
+        if not moves_S.any():
             break
-        step_N = np.linalg.solve(hessian_NN + 1 / size, slope_N)
-        skill_N = skill_N - step_N * min(1, 2 / np.abs(step_N).max())
-    surprise = (wins_NN * np.logaddexp(0, skill_N[None, :] - skill_N[:, None])).sum() + prior * (skill_N @ skill_N)
-    evidence = size / 2 * math.log(2 * prior) - float(surprise) - float(np.linalg.slogdet(hessian_NN)[1]) / 2
+        step_SN = np.linalg.solve(hessian_SNN + 1 / size, slope_SN[:, :, None])[:, :, 0]
+        share_S = moves_S * 2 / np.maximum(2, np.abs(step_SN).max(axis=1))
+        skill_SN = skill_SN - step_SN * share_S[:, None]
+    apart_SNN = skill_SN[:, None, :] - skill_SN[:, :, None]
+    surprise_S = (wins_NN * np.logaddexp(0, apart_SNN)).sum(axis=(1, 2)) + prior_S * (skill_SN * skill_SN).sum(axis=1)
+    evidence_S = size / 2 * np.log(2 * prior_S) - surprise_S - np.linalg.slogdet(hessian_SNN)[1] / 2
     # The mean is fixed by definition, so it is no uncertainty of any rating: the inverse is that beside the mean.
-    inverse_NN = np.linalg.inv(hessian_NN + 1 / size) - 1 / (size * (1 + 2 * prior))
+    inverse_SNN = np.linalg.inv(hessian_SNN + 1 / size) - 1 / (size * (1 + 2 * prior_S))[:, None, None]
     # A draw takes a quarter from its match's variance. One decided match more counts along, as not all need be draws where all were.
-    matches, variance = met_NN.sum() / 2, (hessian_NN.trace() - 2 * prior * size) / 2
-    dispersion = (matches * (1 - ties / max(ties, 4 * variance)) + 1) / (matches + 1) if ties else 1.0
-    covariance_NN = dispersion * inverse_NN + (1 - dispersion) * 2 * prior * inverse_NN @ inverse_NN
-    return Fit(skill_N, covariance_NN, evidence, dispersion)
+    matches, variance_S = met_NN.sum() / 2, (hessian_SNN.trace(axis1=1, axis2=2) - 2 * prior_S * size) / 2
+    dispersion_S = (matches * (1 - ties / np.maximum(ties, 4 * variance_S)) + 1) / (matches + 1) if ties else np.ones(len(prior_S))
+    part_S11, prior_S11 = dispersion_S[:, None, None], prior_S[:, None, None]
+    covariance_SNN = part_S11 * inverse_SNN + (1 - part_S11) * 2 * prior_S11 * inverse_SNN @ inverse_SNN
+    return [Fit(*one) for one in zip(skill_SN, covariance_SNN, evidence_S.tolist(), dispersion_S.tolist(), strict=True)]
 
 
-def _derivatives(skill_N: Array, wins_NN: Array, met_NN: Array, prior: float) -> tuple[Array, Array]:
-    """First and second derivatives of minus the log-probability of the results under the penalty: N and N x N."""
+def _derivatives(skill_SN: Array, wins_NN: Array, met_NN: Array, prior_S: Array) -> tuple[Array, Array]:
+    """First and second derivatives of minus the log-probability of the results under each penalty: S x N and S x N x N."""
     import numpy as np
 
-    chance_NN = 1 / (1 + np.exp(np.clip(skill_N[None, :] - skill_N[:, None], -700, 700)))
-    information_NN = met_NN * chance_NN * chance_NN.T
-    slope_N: Array = (met_NN * chance_NN - wins_NN).sum(axis=1) + 2 * prior * skill_N
-    return slope_N, np.diag(information_NN.sum(axis=1) + 2 * prior) - information_NN
+    chance_SNN = 1 / (1 + np.exp(np.clip(skill_SN[:, None, :] - skill_SN[:, :, None], -700, 700)))
+    information_SNN = met_NN * chance_SNN * chance_SNN.transpose(0, 2, 1)
+    slope_SN: Array = (met_NN * chance_SNN - wins_NN).sum(axis=2) + 2 * prior_S[:, None] * skill_SN
+    return slope_SN, (information_SNN.sum(axis=2) + 2 * prior_S[:, None])[:, :, None] * np.eye(len(wins_NN)) - information_SNN
 
 
-def _quantile(point: float, weight_S: Array, mean_SN: Array, error_SN: Array) -> Array:
-    """Where each candidate's mixture of normal distributions has as much mass below as each of them has below this point."""
+def _quantiles(weight_S: Array, mean_SN: Array, error_SN: Array) -> Array:
+    """Where each candidate's mixture of normal distributions has as much mass below as each of them has below -Z and below Z: 2 x N."""
     import numpy as np
 
-    erfc, error_SN = np.frompyfunc(math.erfc, 1, 1), np.maximum(error_SN, 1e-9)
-    low_N, high_N = (mean_SN + point * error_SN).min(axis=0), (mean_SN + point * error_SN).max(axis=0)
+    erfc, error_SN, points = np.frompyfunc(math.erfc, 1, 1), np.maximum(error_SN, 1e-9), (-Z, Z)
+    ends_2SN = np.stack([mean_SN + point * error_SN for point in points])
+    low_2N, high_2N = ends_2SN.min(axis=1), ends_2SN.max(axis=1)
+    mass_21 = np.array([[math.erfc(-point / math.sqrt(2))] for point in points])
     for _ in range(50 if len(weight_S) > 1 else 0):  # by bisection, between the ends of its parts
-        middle_N = (low_N + high_N) / 2
-        below_N = weight_S @ erfc((mean_SN - middle_N) / (error_SN * math.sqrt(2))) < math.erfc(-point / math.sqrt(2))
-        low_N, high_N = np.where(below_N, middle_N, low_N), np.where(below_N, high_N, middle_N)
-    return (low_N + high_N) / 2
+        middle_2N = (low_2N + high_2N) / 2
+        below_2N = (weight_S @ erfc((mean_SN - middle_2N[:, None, :]) / (error_SN * math.sqrt(2)))).astype(float) < mass_21
+        low_2N, high_2N = np.where(below_2N, middle_2N, low_2N), np.where(below_2N, high_2N, middle_2N)
+    middle: Array = (low_2N + high_2N) / 2
+    return middle

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from adjudge import Problem, stable_id
 
-from .constraints import edited
+from .constraints import Constraint, edited
 from .datasets import Drawn, WorldDataset
 from .installed import WORLDS
-from .instructions_world import breaking, fulfils, parse
+from .instructions_world import breaking, parse
 
 LONGEST = 7
 """Words that a candidate has at most before it is made to break anything: as many as the longest reference."""
@@ -33,7 +33,7 @@ class OpenInstructions(WorldDataset):
     def _problem(self, drawn: Drawn, rng: random.Random) -> Problem:
         question = drawn.question.text
         constraints, reference = parse(question), drawn.question.right.split()
-        texts = [" ".join(_other(question, reference, rng))]
+        texts = [" ".join(_other(constraints, reference, rng))]
         for count in range(1, self.candidates):
             made = breaking(texts[0].split(), constraints, min(count, len(constraints)), rng)
             texts.append(drawn.question.wrong if made is None else " ".join(made))
@@ -43,11 +43,12 @@ class OpenInstructions(WorldDataset):
         return Problem(stable_id(question, texts), question, tuple(texts), broken.index(0), meta)
 
 
-def _other(question: str, reference: list[str], rng: random.Random) -> list[str]:
+def _other(constraints: list[Constraint], reference: list[str], rng: random.Random) -> list[str]:
     """Another text that fulfils the constraints, as different from the reference as a walk of random edits makes it."""
     words = reference
     for _ in range(200):
         changed = edited(words, rng)
-        if len(changed) <= LONGEST and fulfils(question, " ".join(changed)):
+        text = " ".join(changed)
+        if len(changed) <= LONGEST and all(one.holds(text) for one in constraints):
             words = changed
     return words

@@ -80,7 +80,7 @@ def test_soundness_is_judged_in_the_order_that_was_shown(kind: type[CodeAdversar
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_every_adversarial_path_is_right_and_its_case_says_whether_it_is_sound(kind: type[CodeAdversarial]) -> None:
     problems = list(kind(size=200).load())
-    assert problems == list(kind(size=200).load())
+    assert problems[:50] == list(kind(size=50).load())
     judge, cases = ArithmeticJudge(), Counter()
     for problem in problems:
         assert held_out(problem.prompt, TEST_SHARE), "paths to tell apart are for testing, unless they are asked for otherwise"
@@ -106,7 +106,7 @@ def test_the_rates_of_the_cases_are_options(kind: type[CodeAdversarial]) -> None
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_open_ended_set_has_candidates_of_every_rank_and_a_reference(count: int) -> None:
     problems = list(OpenInstructions(size=200, candidates=count, levels=[3, 4]).load())
-    assert problems == list(OpenInstructions(size=200, candidates=count, levels=[3, 4]).load())
+    assert problems[:50] == list(OpenInstructions(size=50, candidates=count, levels=[3, 4]).load())
     others = 0
     for problem in problems:
         constraints, reference = parse(problem.prompt), problem.meta["reference"]
