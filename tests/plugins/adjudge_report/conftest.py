@@ -34,6 +34,7 @@ from adjudge import (
     Verdict,
     hookimpl,
     mean_reward,
+    read_run_file,
     validate,
 )
 from adjudge.host.plugins import Source
@@ -268,3 +269,26 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def results(finished: Run) -> Mapping[str, Any]:
     """Every stage's ``result.json`` by the stage's name."""
     return {file.parent.name: json.loads(file.read_text()) for file in finished.folder.glob("stages/*/result.json")}
+
+
+TRAINING = """
+model: adjudge_arithmetic:model
+data: {use: arithmetic, levels: [1, 2], size: 12}
+reporters: [html, card]
+stages:
+  - {use: grpo, steps: 2, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5}
+  - {use: sft, scorer: rstar, paths: 4, keep: 2, batch: 4, learning_rate: 5.0e-5}
+  - {use: grpo, only: hard, steps: 2, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5}
+evaluation:
+  sets: {test: {use: arithmetic, part: test, levels: [1, 2], size: 10}}
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small run of the built-in trainers, for all tests that look at one."""
+    folder, plugins = tmp_path_factory.mktemp("trained"), Plugins.load(autoload=False)
+    (folder / "run.yaml").write_text(TRAINING)
+    run = Run(read_run_file(folder / "run.yaml", [f"out={folder / 'run'}"], plugins), plugins)
+    run.execute()
+    return run

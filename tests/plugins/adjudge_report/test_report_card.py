@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adjudge import Plugins, Run, RunConfig, StageResult, validate
+from adjudge import Run, StageResult
 
 
 def card_of(run: Run, stage: str) -> str:
@@ -95,17 +95,11 @@ def test_adapters_are_loaded_with_the_model_below(make_run: Callable[..., Run]) 
 
 
 @pytest.mark.slow
-def test_the_loading_code_runs_with_transformers_alone(tmp_path: FilePath, embedded: FilePath, plugins: Plugins) -> None:
+def test_the_loading_code_runs_with_transformers_alone(tmp_path: FilePath, trained: Run) -> None:
     """The card of a trained judge, its Python run as it stands, beside the model's folder."""
-    data: dict[str, Any] = {
-        "out": str(tmp_path / "run"), "model": str(embedded), "data": {"use": "arithmetic", "size": 8}, "reporters": ["card"],
-        "stages": [{"use": "grpo", "steps": 1, "prompts_per_step": 4, "group": 4, "learning_rate": 1e-4}],
-    }  # fmt: skip
-    run = Run(validate(RunConfig, data, plugins, "run.yaml"), plugins)
-    run.execute()
-    code = re.search(r"```python\n(.*?)```", card_of(run, "1-grpo"), re.DOTALL)
+    code = re.search(r"```python\n(.*?)```", card_of(trained, "1-grpo"), re.DOTALL)
     assert code is not None
-    (tmp_path / "run-1-grpo").symlink_to(run.folder / "stages" / "1-grpo" / "model")
+    (tmp_path / "run-1-grpo").symlink_to(trained.folder / "stages" / "1-grpo" / "model")
     done = subprocess.run([sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "\\boxed{Assistant" in done.stdout

@@ -1,6 +1,6 @@
-"""The pages in a real browser, on a desk and on a phone, light and dark: readable, nothing beside the screen, no error; pictures are kept.
+"""The pages in a real browser, on a desk and on a phone, light and dark: readable, nothing beside the screen, no error.
 
-The pictures lie in the test's own folder, or where the environment variable ADJUDGE_PICTURES says.
+Where the environment variable ADJUDGE_PICTURES names a folder, pictures of them are kept there.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-def look_at(browser: Any, file: FilePath, pictures: FilePath) -> None:
-    """Open a page in every look with all that can be opened, take its picture, and check it."""
+def look_at(browser: Any, file: FilePath) -> None:
+    """Open a page in every look with all that can be opened, and check it."""
     for width, scheme in LOOKS:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         said: list[str] = []
         page.on("console", lambda message, said=said: said.append(message.text))
         page.on("pageerror", lambda error, said=said: said.append(str(error)))
         page.goto(file.resolve().as_uri())
-        page.screenshot(path=pictures / f"{file.stem}-{width}-{scheme}.png", full_page=True)
+        if pictures := os.environ.get("ADJUDGE_PICTURES"):
+            page.screenshot(path=FilePath(pictures) / f"{file.stem}-{width}-{scheme}.png", full_page=True)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
         assert not page.evaluate(OVERLAPPING)
@@ -63,29 +64,20 @@ def look_at(browser: Any, file: FilePath, pictures: FilePath) -> None:
         page.close()
 
 
-@pytest.fixture
-def pictures(tmp_path: FilePath) -> FilePath:
-    folder = FilePath(os.environ.get("ADJUDGE_PICTURES") or tmp_path / "pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def test_the_page_of_a_finished_run(finished: Run, browser: Any) -> None:
+    look_at(browser, finished.folder / "report.html")
 
 
-def test_the_page_of_a_finished_run(finished: Run, browser: Any, pictures: FilePath) -> None:
-    look_at(browser, finished.folder / "report.html", pictures)
-
-
-def test_the_page_of_an_unfinished_run_and_one_of_both(
-    finished: Run, make_run: Callable[..., Run], browser: Any, pictures: FilePath
-) -> None:
+def test_the_page_of_an_unfinished_run_and_one_of_both(finished: Run, make_run: Callable[..., Run], browser: Any) -> None:
     run = make_run(stages=[{"use": "grpo", "fail_at": 9}, "sft"])
     with pytest.raises(JobError):
         run.execute()
     page = Html().write(run.folder)
-    look_at(browser, page.rename(page.with_name("unfinished.html")), pictures)
-    look_at(browser, Html().write_several([finished.folder, run.folder], run.folder / "compared.html"), pictures)
+    look_at(browser, page.rename(page.with_name("unfinished.html")))
+    look_at(browser, Html().write_several([finished.folder, run.folder], run.folder / "compared.html"))
 
 
-def test_the_page_of_a_judges_health(browser: Any, pictures: FilePath, tmp_path: FilePath) -> None:
+def test_the_page_of_a_judges_health(browser: Any, tmp_path: FilePath) -> None:
     page, pairs = tmp_path / "health.html", tmp_path / "pairs.jsonl"
     sums = [(number, 3 * number + 8) for number in range(15, 95, 10)]
     wrong = [(one + other) * 10 ** (place % 4 - 1) for place, (one, other) in enumerate(sums)]  # some shorter, some longer
@@ -98,7 +90,7 @@ def test_the_page_of_a_judges_health(browser: Any, pictures: FilePath, tmp_path:
     done = CliRunner().invoke(app_of(Plugins.load(autoload=False)), ["health", *words])
     assert done.exit_code == 0, done.output
     assert page.read_text(encoding="utf-8").count("<svg") == 4, "votes, lengths, openers, markup"
-    look_at(browser, page, pictures)
+    look_at(browser, page)
 
 
 def test_a_wide_table_says_that_it_scrolls_and_keeps_its_first_column(finished: Run, browser: Any) -> None:

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
 
-from adjudge import Plugins, Run, RunConfig, read_run_file
+from adjudge import Run
 from adjudge_report import Html
-
-RUN_FILE = """
-model: adjudge_arithmetic:model
-data: {use: arithmetic, levels: [1, 2], size: 12}
-reporters: [html]
-stages:
-  - {use: grpo, steps: 2, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5}
-  - {use: sft, scorer: rstar, paths: 4, keep: 2, batch: 4, learning_rate: 5.0e-5}
-  - {use: grpo, only: hard, steps: 2, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5}
-evaluation:
-  sets: {test: {use: arithmetic, part: test, levels: [1, 2], size: 10}}
-"""
 
 
 def cells(page: str) -> dict[str, list[str]]:
@@ -63,15 +50,9 @@ def test_a_run_without_an_estimate_says_so(make_run: Callable[..., Run]) -> None
 
 
 @pytest.mark.slow
-def test_the_built_in_trainers_take_what_they_plan(tmp_path: FilePath) -> None:
-    file = tmp_path / "run.yaml"
-    file.write_text(f"out: {tmp_path}/run\n{RUN_FILE}")
-    plugins = Plugins.load(autoload=False)
-    config: RunConfig = read_run_file(file, (), plugins)
-    run = Run(config, plugins)
-    run.execute()
-    total = json.loads((run.folder / "plan.json").read_text())["total"]
-    found = cells((run.folder / "report.html").read_text(encoding="utf-8"))
+def test_the_built_in_trainers_take_what_they_plan(trained: Run) -> None:
+    total = json.loads((trained.folder / "plan.json").read_text())["total"]
+    found = cells((trained.folder / "report.html").read_text(encoding="utf-8"))
     assert [row[:2] for row in found.values()] == [["10", "10"], ["42", "42"], ["58", "58"], ["90", "90"]]
     assert [row[2:4] for name, row in found.items() if name != "2-sft"] == [["0", "0"], ["2", "2"], ["2", "2"]]
     least, most = map(int, found["2-sft"][2].split(" to "))
