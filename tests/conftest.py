@@ -37,6 +37,11 @@ def embedded() -> FilePath:
     return find_model("adjudge_arithmetic:model")
 
 
+def pytest_sessionfinish() -> None:
+    """What was frozen is taken down with the interpreter, as libraries in C count on."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def plugins() -> Plugins:
     """The built-in plugins alone, in an object of this test's own."""
@@ -44,10 +49,20 @@ def plugins() -> Plugins:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _circles_are_collected() -> Iterator[None]:
-    """What a file's tests made, such as trainers and their models, is let go of with it."""
+def _circles_are_collected() -> None:
+    """What the tests of earlier files made, such as trainers and their models, is let go of; what stays is not looked through again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _imports_are_looked_through_once() -> Iterator[None]:
+    """Every training collects circles, and would look through what torch and TRL are made of for about as long as a tiny model trains."""
+    before = len(sys.modules)
     yield
-    gc.collect(1)
+    if len(sys.modules) > before + 500:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

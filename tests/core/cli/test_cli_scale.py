@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,10 @@ ROWS, AT_ONCE = 600, 40
 
 
 @pytest.fixture(autouse=True)
-def _only_what_is_made_here() -> Iterator[None]:
+def _only_what_is_made_here() -> None:
     """What the process held before is not looked through, time and again, for what a command holds."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class Held:
