@@ -23,6 +23,9 @@ from adjudge_trl import Lora, newest_checkpoint
 
 pytestmark = pytest.mark.slow
 PROBLEMS = list(ArithmeticDataset(size=24, levels=[1, 2, 3, 4]).load())
+JUDGED = [PROBLEMS[place] for place in (3, 8, 18)]
+FAST: dict[str, Any] = {"learning_rate": 4e-3}
+"""A training after which these are judged with other words than before."""
 
 
 def stage(folder: FilePath, model: FilePath, index: int = 1, use: str = "grpo") -> Stage:
@@ -40,15 +43,15 @@ QLORA = Lora(r=4, alpha=8, quantised=True)
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, embedded: FilePath) -> StageResult:
     """A stage whose adapters are kept beside the model below them."""
-    return grpo(lora=Lora(r=4, merge=False)).train(stage(tmp_path_factory.mktemp("kept"), embedded))
+    return grpo(**FAST, lora=Lora(r=4, merge=False)).train(stage(tmp_path_factory.mktemp("kept"), embedded))
 
 
 def judged(folder: FilePath) -> list[str]:
     """Greedy judgements by the model in a folder."""
-    prompts = [ArithmeticJudge().prompt(problem, "given") for problem in PROBLEMS[:6]]
+    prompts = [ArithmeticJudge().prompt(problem, "given") for problem in JUDGED]
     with HfEngine().open(folder) as session:
-        found = dict(session.sample(prompts, seeds=[0] * 6, temperature=0.0, top_p=1.0, max_new_tokens=112))
-    return [found[index].text for index in range(6)]
+        found = dict(session.sample(prompts, seeds=[0] * len(JUDGED), temperature=0.0, top_p=1.0, max_new_tokens=112))
+    return [found[index].text for index in range(len(JUDGED))]
 
 
 def plainly(folder: FilePath, model: Any = None) -> list[str]:
@@ -58,7 +61,7 @@ def plainly(folder: FilePath, model: Any = None) -> list[str]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = model or AutoModelForCausalLM.from_pretrained(folder)
     texts = []
-    for problem in PROBLEMS[:6]:
+    for problem in JUDGED:
         messages = ArithmeticJudge().prompt(problem, "given")
         inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
         output = model.generate(**inputs, do_sample=False, max_new_tokens=112)
@@ -107,10 +110,10 @@ def test_adapters_on_four_bits_are_added_to_the_whole_weights(tmp_path: FilePath
 def test_kept_adapters_are_loaded_with_the_model_below(tmp_path: FilePath, embedded: FilePath, kept: StageResult) -> None:
     from peft import AutoPeftModelForCausalLM
 
-    merged = grpo(lora=Lora(r=4)).train(stage(tmp_path / "merged", embedded))
+    merged = grpo(**FAST, lora=Lora(r=4)).train(stage(tmp_path / "merged", embedded))
     assert not (kept.model / "model.safetensors").exists()
     assert json.loads((kept.model / "adapter_config.json").read_text())["base_model_name_or_path"] == str(embedded.resolve())
-    assert judged(kept.model) == judged(merged.model) == plainly(kept.model)
+    assert judged(kept.model) == judged(merged.model) == plainly(kept.model) != judged(embedded)
     assert plainly(kept.model, AutoPeftModelForCausalLM.from_pretrained(kept.model)) == judged(kept.model)
     assert (kept.model / "judge.json").exists()
 
