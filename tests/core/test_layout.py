@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,14 +59,26 @@ def name_of(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-def imports(file: Path) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """Every import of a file, and whether it stands inside a function."""
+@cache
+def read(file: Path) -> tuple[str, list[tuple[ast.Import | ast.ImportFrom, bool]]]:
+    """A file's first words, and every import with whether it stands inside a function."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    late = {id(inner) for function in functions for inner in ast.walk(function)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node, id(node) in late
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+
+    def look(node: ast.AST, late: bool) -> None:
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.Import | ast.ImportFrom):
+                found.append((inner, late))
+            elif isinstance(inner, ast.stmt | ast.excepthandler | ast.match_case):  # no import stands in an expression
+                look(inner, late or isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef))
+
+    look(tree, False)
+    return ast.get_docstring(tree) or "", found
+
+
+def imports(file: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Every import of a file, and whether it stands inside a function."""
+    return read(file)[1]
 
 
 def absolute(node: ast.Import | ast.ImportFrom) -> list[str]:
@@ -219,7 +231,7 @@ def test_the_public_names_are_there_and_sorted() -> None:
 
 
 def test_every_python_file_opens_with_a_sentence() -> None:
-    first = {name_of(file): ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "" for file in PYTHON}
+    first = {name_of(file): read(file)[0] for file in PYTHON}
     assert [name for name, text in first.items() if not re.match(r"\S[^.:]*\w.*[.:]", text, re.DOTALL)] == []
 
 
