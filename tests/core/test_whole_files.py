@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, JobError, Records, write_json
+from adjudge import Completion, ConfigError, JobError, Outcome, ReasoningPath, Records, Verdict, write_json
 from adjudge_engines import is_whole_safetensors
 from adjudge_trl.checkpoints import is_whole_checkpoint
 
@@ -103,6 +103,26 @@ def limited() -> Any:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (before[0] if size < 0 else size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_token_numbers_that_a_full_disk_cuts_are_written_again(tmp_path: Path, limited: Callable[[int], None]) -> None:
+    """What was written of a row is taken back, and the next one stands where it would have stood."""
+    pytest.importorskip("pyarrow", reason="token files take pyarrow")
+    made = [
+        ReasoningPath(name, "p", "given", 0, Completion("t", (number,) * 200, (1,) * 200, (-0.5,) * 200), Verdict(Outcome.FIRST))
+        for number, name in enumerate("abc")
+    ]
+    records = Records(tmp_path / "paths.jsonl")
+    records.append(made[0])
+    limited(4000)  # a row is 2,400 bytes and its head
+    with pytest.raises(JobError, match=r"paths\.jsonl cannot be written: File too large\.\n  Remedy: make room"):
+        records.append(made[1])
+    limited(-1)
+    for path in made[1:]:
+        records.append(path)
+    assert records.load(ReasoningPath) == Records(tmp_path / "paths.jsonl").load(ReasoningPath) == made
+    records.close()
+    assert Records(tmp_path / "paths.jsonl").load(ReasoningPath) == made
 
 
 def test_what_is_worth_knowing_is_in_the_runs_log(world: Any) -> None:

@@ -227,8 +227,7 @@ def stable_id(*parts: Json) -> str:
     """16 hexadecimal digits that depend on the parts alone: the id of whatever was made from exactly these inputs."""
     import hashlib
 
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 def stable_seed(*parts: Json) -> int:

@@ -49,10 +49,10 @@ def write_json(file: FilePath, data: Json) -> None:
 
 def append_whole(out: FileIO, data: bytes) -> None:
     """Append to a file that is open without a buffer, all or nothing."""
-    left = memoryview(data)
+    done = 0
     try:
-        while left:
-            left = left[out.write(left) :]
+        while done < len(data):
+            done += out.write(data[done:])
     except OSError:
-        out.truncate(os.fstat(out.fileno()).st_size - len(data) + len(left))
+        out.seek(out.truncate(os.fstat(out.fileno()).st_size - done))
         raise

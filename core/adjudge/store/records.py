@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from enum import Enum
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
@@ -76,16 +77,19 @@ class Records:
         row = {**as_row(record), **more}
         if row["id"] in self.ids:
             return
-        told = {**row, "completion": {**row["completion"]}} if isinstance(row.get("completion"), dict) else row
-        columns = taken_out(told["completion"]) if told is not row and can_keep_tokens() else {}
-        with told_if_full(self.file):
-            if columns:
-                told["completion"]["row"] = self.tokens.append(str(row["id"]), columns)
-            line = to_json(told) + b"\n"
+        try:
+            if isinstance(made := row.get("completion"), dict) and can_keep_tokens():
+                row["completion"] = made = {**made}
+                if columns := taken_out(made):
+                    made["row"] = self.tokens.append(str(row["id"]), columns)
+            line = to_json(row) + b"\n"
             if b"NaN" in line or b"Infinity" in line:
-                in_line(told)  # raises, unless a text says so
+                in_line(row)  # raises, unless a text says so
             self.ids.add(row["id"], self._write(line), len(line), not succeeded(row))
-        self._written(told)
+        except OSError:
+            with told_if_full(self.file):  # not around all of it: entering costs more than the index
+                raise
+        self._written(row)
 
     def _write(self, line: bytes) -> int:
         """Append a line, and return where it begins; the file stays open, unless somebody has put another one in its place."""
@@ -148,7 +152,7 @@ class RecordSequence(Sequence[Record]):
 def as_row(value: Any) -> Any:
     """A record dataclass as it is written, without what is in `EMPTY` where it is empty; `asdict` would copy every token, too."""
     if (kind := type(value)) in PLAIN or not (fields := fields_of(kind)):
-        return value
+        return value.value if isinstance(value, Enum) else value
     return {
         name: made if type(made) in PLAIN else as_row(made) for field, name, empty in fields if (made := getattr(value, field)) != empty
     }
@@ -184,8 +188,7 @@ def _rows(file: FilePath, start: int = 0) -> Iterator[tuple[dict[str, Json], tup
                 yield json.loads(line), (start, len(line))
             except ValueError as error:
                 number = file.read_bytes()[:start].count(b"\n") + 1
-                told = f"{file}: line {number} is damaged ({error})"
-                raise ConfigError(f"{told}.\n  Remedy: delete that line and run again.") from None
+                raise ConfigError(f"{file}: line {number} is damaged ({error}).\n  Remedy: delete that line and run again.") from None
             start += len(line)
 
 

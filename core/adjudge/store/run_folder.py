@@ -100,8 +100,7 @@ class RunFolder:
 def _without_effect(value: Any, dumped: Any) -> Any:
     """A configuration as plain values, without the options that no result depends on; `dumped` is all of it."""
     if isinstance(value, Options):
-        names = dumped.keys() - value.without_effect
-        return {name: _without_effect(getattr(value, name), dumped[name]) for name in names}
+        return {name: _without_effect(getattr(value, name), dumped[name]) for name in dumped.keys() - value.without_effect}
     if isinstance(value, dict):
         return {name: _without_effect(one, dumped[name]) for name, one in value.items() if name in dumped}
     if isinstance(value, list):

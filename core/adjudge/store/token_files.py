@@ -36,7 +36,7 @@ BATCH = 1 << 16
 KEPT = 64
 """Record batches, and open files, that a reader keeps."""
 struct_of = lru_cache(1 << 12)(lambda count, kind: struct.Struct(f"{count}{kind}"))
-FIELDS = {"token_ids": np.dtype("<i4"), "token_ends": np.dtype("<i4"), "logprobs": (SINGLE := np.dtype("<f4"))}
+FIELDS = {"token_ids": (WHOLE := np.dtype("<i4")), "token_ends": WHOLE, "ends": WHOLE, "logprobs": (SINGLE := np.dtype("<f4"))}
 
 
 @cache
@@ -45,18 +45,16 @@ def can_keep_tokens() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def taken_out(completion: dict[str, Json]) -> Columns:
+def taken_out(completion: dict[str, Json]) -> dict[str, bytes]:
     """Take its token numbers out of a completion's row, and leave their count; nothing is taken that would not come back the same."""
-    numbers = {name: completion.get("ends" if name == "token_ends" else name) for name in FIELDS}
+    numbers = {"token_ids": completion.get("token_ids"), "token_ends": completion.get("ends"), "logprobs": completion.get("logprobs")}
     numbers |= {f"statistics.{name}": values for name, values in (completion.get("statistics") or {}).items()}
     try:
-        found = {name: _numbers(values, FIELDS.get(name, SINGLE)) for name, values in numbers.items() if values is not None and len(values)}
+        found = {name: _packed(values, FIELDS.get(name, SINGLE)) for name, values in numbers.items() if values is not None and len(values)}
     except (OverflowError, struct.error):
         return {}
-    if not all(values.dtype.kind != "f" or isfinite(values.dot(values)) or np.isfinite(values).all() for values in found.values()):
-        return {}
     completion["tokens"] = len(completion.get("token_ids") or ())
-    for name in ("ends", *FIELDS, "statistics"):
+    for name in (*FIELDS, "statistics"):
         completion.pop(name, None)
     return found
 
@@ -73,10 +71,12 @@ def put_back(columns: Columns) -> dict[str, Any]:
     return found
 
 
-def _numbers(values: Any, kind: Any) -> Any:
-    if isinstance(values, tuple | list):  # several times as fast as numpy; struct.pack would count references
-        return np.frombuffer(struct_of(len(values), kind.char).pack(*values), kind)
-    return np.asarray(values, kind)
+def _packed(values: Any, kind: Any) -> bytes:
+    numbers = values if isinstance(values, tuple | list) else np.asarray(values, kind).tolist()
+    data = struct_of(len(numbers), kind.char).pack(*numbers)  # several times as fast as numpy; struct.pack would count references
+    if kind is SINGLE and not (isfinite((seen := np.frombuffer(data, kind)).dot(seen)) or np.isfinite(seen).all()):
+        raise OverflowError
+    return data
 
 
 class TokenFiles:
@@ -97,7 +97,7 @@ class TokenFiles:
         tails = sorted(self.folder.glob("*.tail"))
         self.starts: list[int] = sorted(int(file.stem) for file in self.folder.glob("*.arrow"))
         self.first = self.starts[-1] + self._file(self.starts[-1]).rows if self.starts else 0
-        self._tail: list[tuple[str, Columns]] = []
+        self._tail: list[tuple[str, dict[str, bytes]]] = []  # as files have them, 4 bytes a number
         self._out: io.FileIO | None = None  # the newest tail, where this has begun one
         self.size = 0  # bytes of all tails
         for file in tails:
@@ -108,14 +108,14 @@ class TokenFiles:
                     return self._look()
                 self.size += len(data)
 
-    def append(self, ident: str, columns: Columns) -> int:
+    def append(self, ident: str, columns: dict[str, bytes]) -> int:
         """The number of the row that these columns are now."""
-        head = to_json({"id": ident, "columns": [(name, values.dtype.char, len(values)) for name, values in columns.items()]})
+        head = to_json({"id": ident, "columns": [(name, FIELDS.get(name, SINGLE).char, len(data) // 4) for name, data in columns.items()]})
         data = b"".join([head, b"\n", *columns.values()])
         if self._out is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._out = (self.folder / f"{self.first + len(self._tail):012}.tail").open("ab", buffering=0)
-            self._out.truncate(0)
+            # a new file that was truncated, ext4 would send to the disk when it is closed, and it is deleted soon
+            self._out = (self.folder / f"{self.first + len(self._tail):012}.tail").open("wb", buffering=0)
         append_whole(self._out, data)
         self._tail.append((ident, columns))
         self.size += len(data)
@@ -149,7 +149,8 @@ class TokenFiles:
             if row >= self.first + len(self._tail) or (row < self.first and not self.starts):
                 self._look()
         if row >= self.first and (row - self.first) < len(self._tail):
-            return self._tail[row - self.first][1]
+            packed = self._tail[row - self.first][1]
+            return {name: np.frombuffer(data, FIELDS.get(name, SINGLE)) for name, data in packed.items()}
         if row >= self.first or not self.starts or row < self.starts[0]:
             raise ConfigError(f"{self.folder} has no row {row}.\n  Remedy: bring the folder back, or delete it and its record file.")
         start = self.starts[bisect_right(self.starts, row) - 1]
@@ -163,7 +164,7 @@ class TokenFiles:
         for file in map(self._file, self.starts):
             for batch in map(file.batch, range(len(file.starts))):
                 yield from ((ident, _row_of(batch, index)) for index, ident in enumerate(batch[0]))
-        yield from self._tail
+        yield from ((ident, self.read(row)) for row, (ident, _) in enumerate(self._tail, self.first))
 
 
 class _File:
@@ -194,27 +195,25 @@ def _row_of(batch: tuple[list[str], Mapping[str, tuple[Any, Any, Any]]], index: 
     return {name: values[offsets[index] : offsets[index + 1]] for name, (values, offsets, null) in batch[1].items() if not null[index]}
 
 
-def _rows_in(data: bytes) -> Iterator[tuple[str, Columns]]:
+def _rows_in(data: bytes) -> Iterator[tuple[str, dict[str, bytes]]]:
     """The whole rows of a tail."""
     place = 0
     while (stop := data.find(b"\n", place)) >= 0:
         head, place = json.loads(data[place:stop]), stop + 1
-        columns: Columns = {}
-        for name, kind, size in head["columns"]:
-            end = place + size * np.dtype(kind).itemsize
-            if end > len(data):
-                return
-            columns[name] = np.frombuffer(data, kind, size, place)
-            place = end
+        columns: dict[str, bytes] = {}
+        for name, _, size in head["columns"]:
+            columns[name], place = data[place : place + 4 * size], place + 4 * size
+        if place > len(data):
+            return
         yield head["id"], columns
 
 
-def _write(folder: FilePath, first: int, rows: Sequence[tuple[str, Columns]]) -> int:
+def _write(folder: FilePath, first: int, rows: Sequence[tuple[str, dict[str, bytes]]]) -> int:
     """Rows from this number on as an Arrow file, compressed, in batches of about `BATCH` tokens; returns how many they are."""
     import pyarrow as pa
 
     names = sorted({name for _, columns in rows for name in columns}, key=lambda name: (name not in FIELDS, name))
-    tokens = np.cumsum([len(next(iter(columns.values()))) for _, columns in rows])
+    tokens = np.cumsum([len(next(iter(columns.values()))) // 4 for _, columns in rows])
     starts = [0, *(np.flatnonzero(np.diff(tokens // BATCH)) + 1).tolist()]
     lists = dict(_list_array(pa, name, [columns.get(name) for _, columns in rows]) for name in names)
     ids = [ident.encode() for ident, _ in rows]
@@ -236,11 +235,11 @@ def _write(folder: FilePath, first: int, rows: Sequence[tuple[str, Columns]]) ->
 
 def _list_array(pa: Any, name: str, values: Sequence[Any]) -> tuple[str, Any]:
     """A column, and what it is called in an Arrow file."""
-    flat, sizes = np.concatenate([one for one in values if one is not None]), [0 if one is None else len(one) for one in values]
-    offsets = np.cumsum([0, *sizes], dtype="<i4")
+    flat = np.frombuffer(b"".join(filter(None, values)), FIELDS.get(name, SINGLE))
+    offsets = np.cumsum([0, *(len(one or b"") // 4 for one in values)], dtype="<i4")
     if name == "token_ends":
         name, firsts, ends = "steps", offsets[:-1][np.diff(offsets) > 0], flat
-        flat = np.diff(ends, prepend=ends.dtype.type(0))
+        flat = np.ediff1d(ends, to_begin=ends[:1])
         flat[firsts] = ends[firsts]
         flat = flat.astype("<i2") if flat.min() >= -(1 << 15) and flat.max() < 1 << 15 else flat
     numbers = pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
