@@ -19,9 +19,9 @@ model: adjudge_arithmetic:model
 data: {{use: arithmetic, levels: [1, 2], size: 48}}
 reporters: {reporters}
 stages:
-  - {{use: grpo, steps: 6, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
+  - {{use: grpo, steps: 4, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
   - {{use: sft, scorer: rstar, paths: 4, batch: 4, learning_rate: 5.0e-5, save_every: 1}}
-  - {{use: grpo, only: hard, steps: 4, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
+  - {{use: grpo, only: hard, steps: 3, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1}}
 evaluation:
   sets:
     test: {{use: arithmetic, part: test, levels: [1, 2], size: 60}}

@@ -220,7 +220,7 @@ def rollouts_of(folder: FilePath) -> list[dict[str, Any]]:
 
 def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on_from_that_very_step(tmp_path: FilePath, start: Start) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    process = start(stopped, 8, 100)
+    process = start(stopped, 6, 100)
     while len(steps_of(stopped)) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -230,11 +230,11 @@ def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on_from_that_very_
     assert stderr.strip().endswith("adjudge: stopped")
     assert "Traceback" not in stderr
     done = len(steps_of(stopped))
-    assert 2 <= done < 8
+    assert 2 <= done < 6
     (checkpoint,) = (stopped / "run" / "stages" / "1-grpo" / "checkpoints").glob("checkpoint-*")
     assert checkpoint.name == f"checkpoint-{done}"
     for folder in (stopped, whole):
-        process = start(folder, 8, 100)
+        process = start(folder, 6, 100)
         _, stderr = process.communicate(timeout=120)
         assert process.returncode == 0, stderr
     assert rollouts_of(stopped) == rollouts_of(whole), "as if nobody had stopped it"
