@@ -82,11 +82,13 @@ class Policy(StageTrainer):
         micro_batches(self.prompts_per_step * self.group, self.micro_batch, processes)
 
     def check_judge(self, judge: Judge, field: str) -> None:
-        """Tell what is wrong with the policy's model and with questions of its own."""
+        """Tell what is wrong with the policy's model, with questions of its own, and with a judge that is to rate answers one by one."""
         from .questions import check_questions, loaded, policy_model
 
         check_trl()
         policy_model(self.model, field)
+        if isinstance(self.reward, JudgeReward):
+            self.reward.check_judge(judge, f"{field}.reward")
         train, test = ([] if one is None else loaded(one) for one in (self.data, self.test))
         check_questions(self, train, test, field)
 

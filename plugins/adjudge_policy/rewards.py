@@ -55,7 +55,9 @@ class Judged:
     def _in_groups(self) -> GroupReward:
         how = self.source
         assert isinstance(how, JudgeReward)
-        return GroupReward(self.judge, how.aggregator, reward=how.reward, budget=how.budget, voting=dict(how.voting))
+        return GroupReward(
+            self.judge, how.aggregator, reward=how.reward, budget=how.budget, voting=dict(how.voting), pointwise=how.pointwise
+        )
 
     @cached_property
     def _in_pairs(self) -> GroupReward:

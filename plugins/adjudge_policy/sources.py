@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from adjudge import Aggregator, Budget, Options, Voting
+from adjudge import Aggregator, Budget, ConfigError, Judge, Options, Voting
 from adjudge_tournament import Reward
 
 
@@ -25,6 +25,26 @@ class JudgeReward(Options):
     """How votes decide a match; one without a readable vote is left out unless `on_unreadable` says otherwise."""
     budget: Budget = Budget()
     """What each group may spend."""
+    pointwise: bool = False
+    """Rate each answer by itself on the judge's own scale, as `rubric` and `scale` have one: nothing is compared, and `aggregator` is not
+    used."""
+
+    @model_validator(mode="after")
+    def _pointwise_meets_nobody(self) -> Self:
+        if self.pointwise and self.against == "start":
+            raise ValueError("pointwise: an answer that is rated by itself meets nobody; leave out either it or 'against: start'")
+        return self
+
+    def check_judge(self, judge: Judge, field: str) -> None:
+        """Raise `ConfigError` where answers are to be rated by themselves, and the judge or another option only compares them."""
+        if not self.pointwise:
+            return
+        from adjudge_rewards import check_pointwise
+
+        try:
+            check_pointwise(judge, self.reward, self.budget, dict(self.voting))
+        except ConfigError as error:
+            raise ConfigError(f"{field}.{error}") from None
 
 
 class LabelReward(Options):

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from .config import RewardConfig, open_reward, read_reward
     from .conversations import Said, answer_text, prompt_text
     from .group_reward import GroupReward, RewardAnswer, RewardCall, SampleReward
+    from .pointwise import check_pointwise
     from .ranks import from_main, gathered, rank
     from .trl import TrlReward
     from .undecided import Undecided, decided
 
 __all__ = [
     "EVALUATED", "Batches", "CohortStore", "Cohorts", "Failure", "GroupReward", "RewardAnswer", "RewardCall", "RewardConfig", "Said",
-    "SampleReward", "SlotTaken", "TakesNoMore", "Told", "TrlReward", "Undecided", "answer_text", "decided", "from_main", "gathered",
-    "open_reward", "prompt_text", "rank", "read_reward",
+    "SampleReward", "SlotTaken", "TakesNoMore", "Told", "TrlReward", "Undecided", "answer_text", "check_pointwise", "decided", "from_main",
+    "gathered", "open_reward", "prompt_text", "rank", "read_reward",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -54,6 +54,12 @@ def test_a_model_without_a_chat_template_is_told(tmp_path: Path) -> None:
     assert (found.exit_code, "stages.0.model: the tokenizer of" in found.output) == (2, True), found.output
 
 
+def test_a_judge_that_only_compares_rates_no_answer_by_itself(tmp_path: Path) -> None:
+    found = dry_run(tmp_path, reward={"pointwise": True})
+    said = " ".join(found.output.split())
+    assert (found.exit_code, "stages.0.reward.pointwise: true, judge: 'arithmetic' compares two answers" in said) == (2, True), found.output
+
+
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [

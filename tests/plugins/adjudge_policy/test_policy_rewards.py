@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import ConfigError, Plugins, Problem, Stage, StageTrainer, validate
+from adjudge import ConfigError, Engine, Judge, Plugins, Problem, Stage, StageTrainer, validate
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
-from adjudge_judges import ArithmeticJudge
+from adjudge_judges import ArithmeticJudge, RatesAlone
 from adjudge_policy import Policy
 from adjudge_policy.rewards import Answer, Judged, by_label, by_majority, reward_function
 
@@ -68,6 +69,22 @@ def test_the_judge_compares_with_the_group_or_with_the_first_policy(tmp_path: Fi
         assert paired.totals["matches"] == 2, "of the equal texts, which nobody is asked about, and of the others once"
 
 
+def test_a_rubric_rates_every_answer_by_itself(tmp_path: FilePath, embedded: FilePath) -> None:
+    judge = validate(Judge, {"use": "rubric", "criteria": [{"name": "truth", "choices": ["no", "partly", "yes"]}]}, PLUGINS, "judge")
+    assert isinstance(judge, RatesAlone)
+    file, rows = tmp_path / "texts.jsonl", []
+    for answer, choice in (("75", "no"), ("80", "partly"), ("85", "yes")):
+        [asked] = judge.alone().render(Problem("alone", SUM.prompt, (answer,)), "given")
+        rows.append(json.dumps({"prompt": asked["content"], "texts": [f"So.\ntruth: {choice}"]}))
+    file.write_text("\n".join(rows))
+    engine = validate(Engine, {"use": "replay", "file": str(file)}, PLUGINS, "engine")
+    stage = Stage(1, "policy", tmp_path, tmp_path, embedded, embedded, judge, engine)
+    with ExitStack() as stack:
+        judged = Judged(policy(reward={"pointwise": True, "reward": "rating"}).reward, stage, stack)
+        assert reward_function(judged.source, judged)(answers("85", "75", "80", "85")) == [1, 0, 0.5, 1]
+        assert judged.totals["matches"] == 0
+
+
 @pytest.mark.parametrize("given_reward", ["label", "majority", {"use": "majority"}, {"aggregator": "elo"}, {"use": "judge", "budget": 4}])
 def test_a_reward_is_a_name_or_options(given_reward: object) -> None:
     named = given_reward if isinstance(given_reward, str) else dict(given_reward).get("use", "judge")  # type: ignore[call-overload]
@@ -79,6 +96,7 @@ def test_a_reward_is_a_name_or_options(given_reward: object) -> None:
     [
         ({"reward": "verdict"}, "reward"),
         ({"reward": {"aggregator": "knokout"}}, "knockout"),
+        ({"reward": {"pointwise": True, "against": "start"}}, "meets nobody"),
         ({"micro_batch": 3}, "does not divide"),
         ({"trl": {"max_steps": 3}}, "write the stage's 'steps'"),
     ],
