@@ -121,6 +121,53 @@ def test_key_tokens_are_those_that_the_answers_explain() -> None:
     assert scored(LongPpl(), Letters(lambda prompt, text, place: -0.1)).value is None
 
 
+NATS = st.floats(-20, 0)
+
+
+@given(NATS, NATS)
+def test_turned_round_a_score_by_two_readings_is_its_opposite(one: float, other: float) -> None:
+    """The margin with the other verdict, the gain with what is likely before and after exchanged, P(true) with yes for no."""
+
+    def gain(with_path: float, without: float) -> float | None:
+        return scored(PathGain(), Letters(lambda prompt, text, place: with_path if text.startswith("so") else without)).value
+
+    def believed(yes: float, no: float) -> float | None:
+        return scored(PTrue(yes="y", no="n"), Letters(lambda prompt, text, place: {"y": yes, "n": no}[text])).value
+
+    verdicts = Letters(lambda prompt, text, place: {"1": one, "2": other}.get(text[place], -9.0))
+    turned = path(TEXT.replace("Assistant 1", "Assistant 2"))
+    assert scored(VerdictMargin(), verdicts).value == pytest.approx(one - other)
+    assert scored(VerdictMargin(), verdicts, one=turned).value == pytest.approx(other - one)
+    assert gain(one, other) == pytest.approx(one - other)
+    assert gain(other, one) == pytest.approx(other - one)
+    share, opposite = believed(one, other), believed(other, one)
+    assert share is not None
+    assert opposite is not None
+    assert 0 <= share <= 1
+    assert share + opposite == pytest.approx(1)
+    assert share >= 0.5 or one < other
+
+
+@given(st.lists(NATS, min_size=len(TEXT), max_size=len(TEXT)), st.integers(0, 4), st.data())
+def test_likelier_steps_never_score_worse_and_stay_below_0(nats: list[float], window: int, data: st.DataObject) -> None:
+    """A token's number depends on the letter, so that it is the same in every view of a step."""
+    letter, worth = data.draw(st.sampled_from(TEXT)), dict(zip(TEXT, nats, strict=True))
+    likelier = {**worth, letter: worth[letter] / 2}
+    low = scored(LocalLogprob(window=window), Letters(lambda prompt, text, place: worth[text[place]])).value
+    high = scored(LocalLogprob(window=window), Letters(lambda prompt, text, place: likelier[text[place]])).value
+    assert low is not None
+    assert high is not None
+    assert min(worth.values()) - 1e-9 <= low <= high + 1e-9 <= 2e-9
+
+
+@given(NATS, NATS)
+def test_key_tokens_have_a_perplexity_of_1_at_least(shown: float, hidden: float) -> None:
+    score = scored(LongPpl(), Letters(lambda prompt, text, place: shown if "1:7" in prompt[0]["content"] else hidden))
+    explained = shown - hidden > 2 and shown > -2
+    assert (score.value is not None) == explained
+    assert score.value is None or -math.exp(2) <= score.value <= -1
+
+
 # References ---------------------------------------------------------------------------------------------------------------
 
 
