@@ -86,12 +86,18 @@ def config_of(
     """The configuration, its judge asking in both orders; the held-out sums only where the judge can read them."""
     more = {"data": HELD_OUT if data is None else data_set(data), "probes": installed_probes(attacked), "limit": limit}
     config, folder = configured(HealthConfig, model=model, engine=engine, order="both", judge=judge, sets=sets, seed=seed, more=more)
-    if data is None and config.data.use == HELD_OUT["use"] != config.judge.use:
+    if data is None and config.data.use == HELD_OUT["use"] and not _reads_sums(config.judge):
         raise ConfigError(
             f"--data: say which pairs the judge {config.judge.use!r} is to be asked about.\n"
             "  Remedy: for example --data '{use: preference, file: pairs.jsonl}'"
         )
     return config, folder
+
+
+def _reads_sums(judge: Judge) -> bool:
+    """Whether it asks in the embedded judge's way, by itself or through all the judges inside."""
+    inner = getattr(judge, "inner", None)
+    return judge.use == HELD_OUT["use"] if inner is None else all(map(_reads_sums, inner()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class InstructionsAdversarial(AdversarialDataset):
 
 
 def path_rows(problems: Iterable[Problem]) -> Iterator[dict[str, Json]]:
-    """The paths of an adversarial set as rows for ``adjudge score``, with their case and whether they are sound."""
+    """The paths of an adversarial set as rows for ``adjudge score``, labelled, with their case and whether they are sound."""
     for problem in problems:
         for number, path in enumerate(problem.meta["paths"]):
-            yield {"id": f"{problem.id}-{number}", "prompt": problem.prompt, "answers": list(problem.answers), **path}
+            pair: dict[str, Json] = {"prompt": problem.prompt, "answers": list(problem.answers), "label": problem.label}
+            yield {"id": f"{problem.id}-{number}", **pair, **path}

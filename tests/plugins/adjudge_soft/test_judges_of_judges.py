@@ -383,7 +383,7 @@ def test_health_says_how_far_probabilities_can_be_believed() -> None:
 def test_health_and_doctor_say_who_decides_and_what_all_of_them_write(embedded: Path) -> None:
     app = app_of(Plugins.load(autoload=False))
     cascade = "{use: cascade, margin: 0.05, judges: [{use: direct, judge: arithmetic}, arithmetic]}"
-    call = ["health", "--data", "{use: arithmetic, size: 12}", "--samples", "1", "--attacked", "0", "--json"]
+    call = ["health", "--limit", "12", "--samples", "1", "--attacked", "0", "--json"]
     alone = json.loads(CliRunner().invoke(app, call).stdout)
     assert alone["members"] == {}
     found = json.loads(CliRunner().invoke(app, [*call, "--judge", cascade]).stdout)

@@ -98,9 +98,10 @@ def test_every_adversarial_path_is_right_and_its_case_says_whether_it_is_sound(k
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_the_rates_of_the_cases_are_options(kind: type[CodeAdversarial]) -> None:
     rows = list(path_rows(kind(size=50, rare=0, cancelled=1).load()))
+    assert {row["label"] for row in rows} == {0, 1}, "scores by a reference have one"
     assert Counter(row["case"] for row in rows) == {"usual": 50, "cancelled": 50}
     assert len({row["id"] for row in rows}) == 100
-    assert set(rows[0]) == {"id", "prompt", "answers", "text", "case", "sound"}
+    assert set(rows[0]) == {"id", "prompt", "answers", "label", "text", "case", "sound"}
 
 
 @pytest.mark.parametrize("count", [2, 4])
