@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .configs import RowsConfig
 
 EXAMPLE = """Example: echo '{"prompt": "37+48", "answers": ["85"]}' | adjudge rate -m MODEL --samples 4"""
+REMEDY = "Remedy: take another model, more room (judge.max_new_tokens) or a simpler scale, for example --judge scale."
 
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Ratings of every answer; their mean is its rating.")]
 
@@ -64,7 +65,7 @@ def rate(
         row = rating_row(by_itself, problem, answers)
         typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _readable(row))
         outcomes.update(path.outcome for paths in answers for path in paths)
-    return check_readable(by_itself, outcomes.elements())
+    return check_readable(by_itself, outcomes.elements(), REMEDY)
 
 
 def _rated(

@@ -32,11 +32,11 @@ class Readability:
         return f"of the first {FIRST} judgements, {_told(self.judge, self.outcomes)}. One of them ends: {text[-200:]!r}\n  {REMEDY}"
 
 
-def check_readable(judge: Judge, outcomes: Iterable[Outcome]) -> None:
-    """Raise `JobError` where judgements came back and none of them could be read."""
+def check_readable(judge: Judge, outcomes: Iterable[Outcome], remedy: str = REMEDY) -> None:
+    """Raise `JobError`, with what may help, where judgements came back and none of them could be read."""
     back = [outcome for outcome in outcomes if outcome != Outcome.FAILED]
     if back and not any(outcome.decided for outcome in back):
-        raise JobError(f"none of the judgements is a verdict: of {len(back)}, {_told(judge, back)}.\n  {REMEDY}")
+        raise JobError(f"none of the judgements is a verdict: of {len(back)}, {_told(judge, back)}.\n  {remedy}")
 
 
 def _told(judge: Judge, outcomes: Iterable[Outcome]) -> str:

@@ -47,6 +47,8 @@ def test_levels_and_what_is_not_on_the_scale(rate: Call) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout.splitlines()[0])["ratings"] == [None]
     assert "of 4, 0 could be read" in result.stderr
+    assert "for example --judge scale" in result.stderr, "and no judge that only compares"
+    assert "pairwise-plain" not in result.stderr
 
 
 def test_ratings_are_kept_and_not_made_again(rate: Call, tmp_path: Path) -> None:
