@@ -13,6 +13,7 @@ from adjudge import Eligibility, PluginError, Problem, ReasoningPath, Session, b
 class Combined(Eligibility):
     """The base of rules that ask other rules."""
 
+    needs: ClassVar[str] = "what its rules need"
     join: ClassVar[Callable[[Iterable[bool]], bool]] = all
     rules: Annotated[list[Eligibility], Field(min_length=1)]
     """The rules that are asked, each about the whole pool."""

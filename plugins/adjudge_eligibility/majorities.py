@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,7 @@ def consensus(paths: Iterable[ReasoningPath], share: float = 0.0) -> Outcome | N
 class Majority(Eligibility):
     """The paths that name the answer which most paths of their problem name (TTRL's pseudo-label, 2504.16084); none where it is a draw."""
 
+    needs: ClassVar[str] = "several paths of a problem"
     use: Literal["majority"] = "majority"
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Least share of a problem's judgements that has to name the answer; 0 = more than name the other one."""
@@ -45,6 +46,7 @@ class Majority(Eligibility):
 class BothOrders(Eligibility):
     """The paths that name an answer which most paths name in each order, shown first and shown second: no position speaks for it."""
 
+    needs: ClassVar[str] = "paths in both orders"
     use: Literal["both-orders"] = "both-orders"
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Least share of the judgements in an order that has to name the answer; 0 = more than name the other one."""

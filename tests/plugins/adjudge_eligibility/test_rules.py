@@ -167,6 +167,10 @@ def test_every_built_in_rule_keeps_its_promises(plugins: Plugins) -> None:
     assert {name for name, entry in plugins.of_kind(Eligibility).items() if entry.cls.needs_labels is True} == {"label"}
 
 
+def test_what_each_needs_is_listed_and_only_none_needs_nothing(plugins: Plugins) -> None:
+    assert [name for name, entry in plugins.of_kind(Eligibility).items() if not entry.cls.needs] == ["none"]
+
+
 def test_joined_rules_need_what_their_parts_need() -> None:
     assert AllOf(rules=[Majority(), AnyOf(rules=[Label()])]).needs_labels
     assert not AllOf(rules=[Majority(), BothOrders()]).needs_labels
