@@ -15,7 +15,7 @@ from .units import JudgedPair, judged_pairs, labelled_pairs, mean_of, metric
 
 
 class Reasoning(Probe):
-    """How often a right verdict rests on unsound reasoning, by a rule that can tell."""
+    """How often a right verdict rests on unsound reasoning, by a rule that can tell; nothing of a judge that never reasons."""
 
     use: Literal["reasoning"] = "reasoning"
     by: Annotated[RewardRule, Field(default_factory=lambda: SpuriousCorrectness().by)]
@@ -26,12 +26,13 @@ class Reasoning(Probe):
     def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
         """S-Corr: of a problem's right verdicts those that are unsound; and of all its judgements those that are right and sound."""
         rule = SpuriousCorrectness(by=self.by, least=self.least)
-        spurious, faithful = list[float](), list[float]()
+        spurious, faithful, reasons = list[float](), list[float](), False
         pairs = list(labelled_pairs(problems, paths)) if hasattr(self.by, "prepare") else labelled_pairs(problems, paths)
         if isinstance(pairs, list):  # all at once, for it asks a model
             prepared(self.by, [(pair.problem, path) for pair in pairs for path in pair.paths])
         unknown = list[float]()
         for pair in pairs:
+            reasons = reasons or any(map(has_reasoning, pair.paths))
             said = [rule.reward(pair.problem, path) for path in pair.paths]
             known = [one for one in said if one is not None]
             if known:
@@ -40,8 +41,14 @@ class Reasoning(Probe):
                 faithful.append(mean_of(float(one == 0.0) for one in said))
             if right := [one for one, path in zip(said, pair.paths, strict=True) if path.right(pair.problem)]:
                 unknown.append(mean_of(float(one is None) for one in right))
-        found = {"s_corr": metric(spurious), "right_and_sound": metric(faithful)}
+        found = {"s_corr": metric(spurious if reasons else []), "right_and_sound": metric(faithful if reasons else [])}
         return {**found, "not_told": metric(unknown)} if isinstance(pairs, list) else found
+
+
+def has_reasoning(path: ReasoningPath) -> bool:
+    """Whether there is a word of reasoning in front of the verdict; of a text without one nobody knows."""
+    span = path.verdict.reasoning
+    return span is None or bool(path.completion.text[slice(*span)].strip())
 
 
 class Transitivity(Probe):

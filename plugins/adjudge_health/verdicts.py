@@ -13,17 +13,20 @@ from .units import labelled_pairs, mean_of, metric
 
 
 class Outcomes(Probe):
-    """The share of every outcome, failed calls included."""
+    """The share of every outcome, failed calls included, and of verdicts that a `thinking_budget` forced, where there are some."""
 
     use: Literal["outcomes"] = "outcomes"
 
     def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
         """For every outcome, the mean over problems of its share of the problem's judgements."""
         of: dict[str, list[Outcome]] = {}
+        forced: dict[str, int] = {}
         for path in paths:
             of.setdefault(path.problem_id, []).append(path.outcome)
+            forced[path.problem_id] = forced.get(path.problem_id, 0) + bool(path.verdict.told.get("forced"))
         rates = [outcome_rates(outcomes) for outcomes in of.values()]
-        return {outcome.value: metric([rate[outcome.value] for rate in rates]) for outcome in Outcome}
+        found = {outcome.value: metric([rate[outcome.value] for rate in rates]) for outcome in Outcome}
+        return {**found, **({"forced": metric([forced[name] / len(of[name]) for name in of])} if any(forced.values()) else {})}
 
 
 class Accuracy(Probe):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from adjudge import Completion, Order, Outcome, Problem, ReasoningPath, Verdict
 from adjudge.testing import check_rule
 from adjudge_figures import SpuriousCorrectness, components, cyclic_triples
-from adjudge_health import Corrected, Reasoning, Transitivity, findings
+from adjudge_health import Corrected, Outcomes, Reasoning, Transitivity, findings
 
 
 def figure(value: float | None, low: float = 0.0, high: float = 1.0, n: int = 30, **more: Any) -> dict[str, Any]:
@@ -71,6 +72,13 @@ def test_attacks_unsound_reasons_circles_and_what_cannot_be_read_are_findings() 
     assert len(found) == 6
 
 
+def test_verdicts_that_were_forced_are_counted_where_there_are_some() -> None:
+    forced = replace(path(SOUND), verdict=Verdict(Outcome.FIRST, told={"forced": True}))
+    found = Outcomes().report([SUM], [path(SOUND, index=1), forced, path(SOUND, Outcome.SECOND, index=2), path(SOUND, index=3)], [])
+    assert found["forced"]["value"] == pytest.approx(1 / 4)
+    assert "forced" not in Outcomes().report([SUM], [path(SOUND)], [])
+
+
 # What stands behind verdicts ----------------------------------------------------------------------------------------------
 
 SOUND = "7+8+0=15\n3+4+1=08\nsum 85\n1 85 yes\n2 75 no\n\\boxed{Assistant 1}"
@@ -93,6 +101,13 @@ def test_s_corr_is_of_right_verdicts_alone() -> None:
     found = Reasoning().report([SUM], paths, [])
     assert found["s_corr"]["value"] == pytest.approx(2 / 3)
     assert found["right_and_sound"]["value"] == pytest.approx(1 / 4)
+
+
+def test_s_corr_says_nothing_of_a_judge_that_never_reasons() -> None:
+    bare = [replace(path("\\boxed{Assistant 1}", index=index), verdict=Verdict(Outcome.FIRST, (0, 0), (0, 20))) for index in range(3)]
+    assert {name: one["value"] for name, one in Reasoning().report([SUM], bare, []).items()} == {"s_corr": None, "right_and_sound": None}
+    found = Reasoning().report([SUM], [*bare, path(SOUND, index=3)], [])
+    assert found["right_and_sound"]["value"] == pytest.approx(1 / 4), "where it reasons at times, a bare verdict is none that is sound"
 
 
 def test_circles_and_parts_by_hand() -> None:
