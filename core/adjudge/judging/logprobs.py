@@ -17,7 +17,7 @@ def check_statistics(engine: Engine, names: Collection[str], field: str) -> None
     if lacking := sorted(set(names) - known):
         raise ConfigError(
             f"{field}: needs {', '.join(lacking)} of every token, and engine {engine.use!r} cannot tell: of given tokens it tells"
-            f" {', '.join(sorted(known)) or 'nothing'}.\n  Remedy: take engine hf; or vllm, which tells logprob, rank and top_logprob."
+            f" {', '.join(sorted(known)) or 'nothing'}.\n  Remedy: take engine hf for all; vllm tells logprob, rank and top_logprob."
         )
 
 
