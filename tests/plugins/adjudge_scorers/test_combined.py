@@ -160,7 +160,7 @@ def test_a_folder_without_a_value_head_is_told(embedded: FilePath) -> None:
     [
         ({"scorer": "self-certainty"}, {"use": "vllm"}, r"scorer: needs log_z, mean_logit of every token, and engine 'vllm' cannot tell"),
         ({"scorer": {"use": "combine", "scorers": ["rstar", "entropy"]}}, {"use": "vllm"}, "scorer: needs entropy of every token"),
-        ({"scorer": "path-gain"}, {"use": "replay", "file": "x.jsonl"}, r"scorer: needs logprob .* nothing.\n.*engine hf for all; vllm tells"),
+        ({"scorer": "path-gain"}, {"use": "replay", "file": "x.jsonl"}, r"scorer: needs logprob .* nothing.\n.*engine hf for all; vllm"),
         (
             {"scorer": "rstar", "eligible": {"use": "any-of", "rules": [{"use": "reference", "above": 0.1, "scorer": "entropy"}]}},
             {"use": "vllm"}, "eligible: needs entropy of every token",
