@@ -88,6 +88,7 @@ def reinforce(options: Grpo, stage: StageContext, tokenizer: Any, problems: Sequ
     trainer = start_trainer(stage, make, options.trl)
     trainer.rewards, trainer.stage = rewards, stage
     trainer.shares_prompts = sharing_prompts(options, stage, trainer, longest)
+    trainer.sorts_prompts = trainer.shares_prompts and not by_micro_batch(trainer.args)
     if options.logprobs == "adjudge":
         use_token_logprobs(trainer, f"stages.{stage.index - 1}.logprobs")
     rewards.end_of_turn = set(trainer.eos_token_ids)
@@ -118,11 +119,18 @@ def sharing_prompts(options: Grpo, stage: StageContext, trainer: Any, longest: i
         why: str | None = "has its weights sharded"
     elif trainer.args.gradient_checkpointing:
         why = "computes its layers twice (gradient_checkpointing) and keeps no keys and values"
+    elif trainer.aux_loss_enabled:
+        why = "is a mixture of experts, whose load is balanced over all tokens of all rollouts"
     else:
         why = trouble(trainer.model.get_base_model() if is_peft_model(trainer.model) else trainer.model, longest)
     if why and trainer.is_world_process_zero():
         log.warning("stage %s: training reads a prompt again for each of its rollouts: the model %s", stage.name, why)
     return why is None
+
+
+def by_micro_batch(args: GRPOConfig) -> bool:
+    """Whether what a step learns depends on which rollouts stand in a micro-batch: on a mean, or a quantile, over the tokens of each."""
+    return bool(args.loss_type == "bnpo" or args.top_entropy_quantile < 1 or args.entropy_coef != 0 or args.use_adaptive_entropy)
 
 
 def _last_share(step: dict[str, Any]) -> str:
@@ -200,11 +208,12 @@ class SkippingGRPOTrainer(StopsWhenNotFinite, ScoresTaughtRows, SamplesRollouts,
     the judge has stop strings, what was sampled behind one."""
 
     rewards: RolloutRewards
+    sorts_prompts: bool = False
     _buffered_inputs: list[dict[str, Any]] | None
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         before, inputs = self._buffered_inputs, super()._prepare_inputs(generation_batch)
-        if self.shares_prompts and self._buffered_inputs is not None and self._buffered_inputs is not before:
+        if self.sorts_prompts and self._buffered_inputs is not None and self._buffered_inputs is not before:
             self._buffered_inputs = by_prompt(self._buffered_inputs)
             inputs = self._buffered_inputs[self._step % len(self._buffered_inputs)]
         return inputs

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Stage
+from adjudge import JobError, Stage
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine, load_model
 from adjudge_grpo import Grpo
@@ -196,6 +198,33 @@ def test_a_stage_takes_the_same_steps_from_fewer_tokens(
     moved = (alone - before).abs()
     assert float(moved.max()) > 1e-4
     assert float((shared - alone).abs().mean()) < 0.02 * float(moved.mean())
+
+
+def losses(folder: FilePath) -> list[float]:
+    return [json.loads(line)["loss"] for line in (folder / "records" / "1-grpo-steps.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trl", [{"loss_type": "bnpo"}, {"top_entropy_quantile": 0.5}, {"entropy_coef": 0.5}], ids=str)
+def test_a_loss_that_depends_on_its_micro_batch_is_that_of_whole_sequences(
+    tmp_path: FilePath, embedded: FilePath, trl: dict[str, Any]
+) -> None:
+    for shares in (False, True):
+        trained(tmp_path / str(shares), embedded, share_prompts=shares, steps=1, trl=trl)
+    assert losses(tmp_path / "True") == pytest.approx(losses(tmp_path / "False"), abs=2e-6)
+
+
+@pytest.mark.slow
+def test_a_mixture_of_experts_is_told_that_it_cannot_share(
+    tmp_path: FilePath, embedded: FilePath, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "mixture"
+    tiny("Mixtral", num_local_experts=2).save_pretrained(folder)
+    for file in (*embedded.glob("tokenizer*"), embedded / "chat_template.jinja"):
+        shutil.copy(file, folder)
+    with caplog.at_level(logging.WARNING, "adjudge.grpo"), pytest.raises(JobError, match="nothing"):
+        trained(tmp_path, folder, steps=1)
+    assert "reads a prompt again for each of its rollouts: the model is a mixture of experts" in caplog.text
 
 
 @pytest.mark.slow
