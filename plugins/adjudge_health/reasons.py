@@ -26,13 +26,13 @@ class Reasoning(Probe):
     def report(self, problems: Sequence[Problem], paths: Sequence[ReasoningPath], own: Sequence[ReasoningPath]) -> dict[str, Any]:
         """S-Corr: of a problem's right verdicts those that are unsound; and of all its judgements those that are right and sound."""
         rule = SpuriousCorrectness(by=self.by, least=self.least)
-        spurious, faithful, reasons = list[float](), list[float](), False
+        spurious, faithful, reasons = list[float](), list[float](), list[bool]()
         pairs = list(labelled_pairs(problems, paths)) if hasattr(self.by, "prepare") else labelled_pairs(problems, paths)
         if isinstance(pairs, list):  # all at once, for it asks a model
             prepared(self.by, [(pair.problem, path) for pair in pairs for path in pair.paths])
         unknown = list[float]()
         for pair in pairs:
-            reasons = reasons or any(map(has_reasoning, pair.paths))
+            reasons += (has_reasoning(path) for path in pair.paths if path.outcome.decided)  # a call that failed shows nothing of it
             said = [rule.reward(pair.problem, path) for path in pair.paths]
             known = [one for one in said if one is not None]
             if known:
@@ -41,7 +41,8 @@ class Reasoning(Probe):
                 faithful.append(mean_of(float(one == 0.0) for one in said))
             if right := [one for one, path in zip(said, pair.paths, strict=True) if path.right(pair.problem)]:
                 unknown.append(mean_of(float(one is None) for one in right))
-        found = {"s_corr": metric(spurious if reasons else []), "right_and_sound": metric(faithful if reasons else [])}
+        silent = bool(reasons) and not any(reasons)
+        found = {"s_corr": metric([] if silent else spurious), "right_and_sound": metric([] if silent else faithful)}
         return {**found, "not_told": metric(unknown)} if isinstance(pairs, list) else found
 
 

@@ -106,6 +106,9 @@ def test_s_corr_is_of_right_verdicts_alone() -> None:
 def test_s_corr_says_nothing_of_a_judge_that_never_reasons() -> None:
     bare = [replace(path("\\boxed{Assistant 1}", index=index), verdict=Verdict(Outcome.FIRST, (0, 0), (0, 20))) for index in range(3)]
     assert {name: one["value"] for name, one in Reasoning().report([SUM], bare, []).items()} == {"s_corr": None, "right_and_sound": None}
+    lost = [replace(path("", outcome, index=4), verdict=Verdict(outcome)) for outcome in (Outcome.FAILED, Outcome.UNREADABLE)]
+    assert Reasoning().report([SUM], [*bare, *lost], [])["s_corr"]["value"] is None, "nor does a call that failed show that it reasons"
+    assert Reasoning().report([SUM], lost, [])["right_and_sound"]["value"] == 0
     found = Reasoning().report([SUM], [*bare, path(SOUND, index=3)], [])
     assert found["right_and_sound"]["value"] == pytest.approx(1 / 4), "where it reasons at times, a bare verdict is none that is sound"
 
