@@ -82,10 +82,11 @@ class Grpo(StageTrainer):
     """Who computes log-probabilities and entropies of the rollouts: TRL's own head, or adjudge's `token_logprobs`, of which R⋆ is made
     too. Neither holds all logits at once; ``adjudge`` does not do mixtures of experts."""
     share_prompts: bool | None = None
-    """Read a prompt once for all of its rollouts in a micro-batch when training, too, which computes the same up to rounding in less time
-    and memory; None = on a CPU, where this has been measured. Not with gradient checkpointing, weights that are sharded, or a
-    mixture of experts whose load is balanced. TRL's micro-batches are sorted by prompt for it, but not with ``bnpo``, an entropy bonus or
-    ``top_entropy_quantile``, where a loss depends on who stands in one."""
+    """Read a prompt once for all of its rollouts in a micro-batch when training, too, which computes the same in less time and memory, up
+    to rounding and to what dropout draws; None = on a CPU, where this has been measured. Not with gradient checkpointing, weights that
+    are sharded, or a mixture of experts whose load is balanced. TRL's micro-batches, over which the recorded ``entropy`` and ``kl`` are
+    means, are sorted by prompt for it, but not with ``bnpo``, an entropy bonus or ``top_entropy_quantile``, where a loss depends on who
+    stands in one."""
     lora: Lora | None = None
     """Train low-rank adapters; None = all weights."""
     trl: Annotated[dict[str, Any], AfterValidator(checked_table("GRPOConfig", OURS))] = {}
