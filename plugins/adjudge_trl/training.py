@@ -86,7 +86,7 @@ def fit(trainer: Any, stage: StageContext, last: FilePath | None, lora: Lora | N
     What `lora` leaves out of all linear layers is told.
 
     Raises `JobError` where memory or a disk is full, where a server is gone, or where the checkpoint cannot be used, and `ConfigError`
-    where DeepSpeed is set to have its checkpoints read past torch.
+    where DeepSpeed is set to have its checkpoints read past torch, or an option asks for a package that is not installed.
     """
     remedy = "lower the stage's micro_batch, write trl: {gradient_checkpointing: true}, or train adapters: lora: {}."
     trainer.remove_callback(PrinterCallback)
@@ -96,7 +96,12 @@ def fit(trainer: Any, stage: StageContext, last: FilePath | None, lora: Lora | N
     gathered_by_deepspeed(trainer)
     with sigterm_put_off() as asked, as_job_error(stage, "a training step", remedy), read_as_data(trainer, stage, last), one_cause():
         trainer.add_callback(StopsOnRequest(asked))
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except ImportError as error:
+            raise ConfigError(
+                f"stages.{stage.index - 1}.trl: {error}\n  Remedy: install what is named there, or leave out the option that asks for it."
+            ) from error
 
 
 def give_back_memory() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import pytest
 
-from adjudge import JobError, Outcome, Problem, ReasoningPath, RewardRule, Stage, Verdict
+from adjudge import ConfigError, JobError, Outcome, Problem, ReasoningPath, RewardRule, Stage, Verdict
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
 from adjudge_grpo import Grpo
@@ -59,6 +60,14 @@ def test_a_stage_trains_and_records_every_rollout(tmp_path: FilePath, embedded: 
     assert result.metrics["steps"] == 3
     with HfEngine().open(result.model) as session:
         assert made.sample(session, made.problems[:4], "after")
+
+
+@pytest.mark.skipif(find_spec("liger_kernel") is not None, reason="liger-kernel is installed")
+def test_an_option_that_asks_for_a_package_names_it(tmp_path: FilePath, embedded: FilePath) -> None:
+    with pytest.raises(
+        ConfigError, match=r"stages\.0\.trl: .*liger-kernel.*\n  Remedy: install what is named there, or leave out the option"
+    ):
+        Grpo(**SMALL, trl={"use_liger_kernel": True}).train(stage(tmp_path, embedded))
 
 
 def test_a_rollout_ends_with_the_judges_stop_string(tmp_path: FilePath, embedded: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
