@@ -8,7 +8,7 @@ from typing import Any
 
 from adjudge import DataError, outcome_rates, snippet, wilson
 
-from .kappa import Unit, cohen_kappa
+from .kappa import Unit, cohen_kappa, turned
 from .mcnemar import paired
 from .sides import Item, Side
 
@@ -72,19 +72,15 @@ def _side(side: Side, judged: Sequence[Item], labelled: Sequence[tuple[Item, str
 def _unit(item: Item, label: str) -> Unit:
     """The verdict as it was shown, in each order that was asked in."""
     orders = sorted({order for sample in item.samples.values() for order in sample})
-    shown = [tuple(_turned(said) if order == "swapped" else said for said in (label, str(item.verdict))) for order in orders]
+    shown = [tuple(turned(said) if order == "swapped" else said for said in (label, str(item.verdict))) for order in orders]
     return tuple((truth, said, 1 / len(orders)) for truth, said in shown)
-
-
-def _turned(said: str) -> str:
-    return {"first": "second", "second": "first"}.get(said, said)
 
 
 def _between(judged: Sequence[tuple[Item, Item]]) -> Iterator[Unit]:
     """Both judges' verdicts, each pair also seen the other way round, so that it does not matter which answer stands first."""
     for one, other in judged:
         said = str(one.verdict), str(other.verdict)
-        yield ((*said, 0.5), (_turned(said[0]), _turned(said[1]), 0.5))
+        yield ((*said, 0.5), (turned(said[0]), turned(said[1]), 0.5))
 
 
 def _by_chance(judged: Sequence[tuple[Item, Item]]) -> dict[str, Any]:

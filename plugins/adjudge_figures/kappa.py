@@ -49,6 +49,11 @@ def sample_unit(problem: Problem, sample: Sequence[ReasoningPath]) -> Unit | Non
     return unit(truth, [path.outcome for path in sample], [path.order == "swapped" for path in sample])
 
 
+def turned(said: str) -> str:
+    """A verdict, or a truth, seen from the other side: what it is where the answers are shown swapped."""
+    return {"first": "second", "second": "first"}.get(said, said)
+
+
 def joined(units: Iterable[Unit]) -> list[Unit]:
     """Several samples as the one item that they are about, each with the same weight; none where there are none."""
     parts = list(units)

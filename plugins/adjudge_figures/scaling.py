@@ -7,6 +7,7 @@ A majority is expected over all sets of V that could be drawn from those that ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -15,7 +16,8 @@ from typing import Any
 
 from adjudge import DataError
 
-from .sides import Side, read_side
+from .kappa import SPLIT, Unit, cohen_kappa, turned
+from .sides import Item, Side, read_side
 
 BUDGET, SEED = "judge.thinking_budget", "seed"
 PLACES = ("out",)
@@ -35,20 +37,26 @@ class Ballot:
     def size(self) -> int:
         return self.right + self.wrong + self.neither
 
-    def expected(self, votes: int) -> float:
-        """How probably the majority of so many of them is right, a draw of both sides half; nobody's vote is not right."""
-        total = 0.0
+    def expected(self, votes: int) -> tuple[float, float, float]:
+        """How probably the majority of so many of them is right, wrong and neither; a draw of both sides is half right and half wrong."""
+        found = [0.0, 0.0, 0.0]
         for right in range(min(votes, self.right) + 1):
             for wrong in range(min(votes - right, self.wrong) + 1):
                 ways = comb(self.right, right) * comb(self.wrong, wrong) * comb(self.neither, votes - right - wrong)
-                total += ways * (1.0 if right > wrong else 0.5 if right == wrong > 0 else 0.0)
-        return total / comb(self.size, votes)
+                if right == wrong:
+                    shares = (0.5, 0.5, 0.0) if right else (0.0, 0.0, 1.0)
+                else:
+                    shares = (1.0, 0.0, 0.0) if right > wrong else (0.0, 1.0, 0.0)
+                found = [before + ways * share for before, share in zip(found, shares, strict=True)]
+        right_of, wrong_of, neither_of = (one / comb(self.size, votes) for one in found)
+        return right_of, wrong_of, neither_of
 
 
 def scaling(folders: Sequence[FilePath], evaluation: str | None = None) -> list[dict[str, Any]]:
-    """For every judge its points, ``{"budget", "votes", "tokens", "accuracy": {"value", "n", "interval"}}``, by budget and votes.
+    """For every judge its points, ``{"budget", "votes", "tokens", "accuracy": {"value", "n", "interval"}, "kappa"}``, by budget and votes.
 
-    Tokens are the mean of all that a verdict takes. Raises `DataError` where a folder has no settings, or no labels."""
+    Tokens are the mean of all that a verdict takes; κ has the form of the accuracy. Raises `DataError` where a folder has no settings, or
+    no labels."""
     judges: dict[tuple[Any, ...], dict[Any, list[Side]]] = {}
     for folder in folders:
         side = read_side(folder, evaluation)
@@ -80,19 +88,35 @@ def _points(budget: int | None, sides: Sequence[Side]) -> Iterator[dict[str, Any
     shared = set.intersection(*({name for name, item in side.items.items() if item.label is not None} for side in sides))
     if not shared:
         raise DataError(f"{sides[0].name}: no pair has a label.\n  Remedy: name judgements of labelled pairs.")
-    ballots = [_ballot([side.items[name] for side in sides]) for name in sorted(shared)]
+    asked = [[side.items[name] for side in sides] for name in sorted(shared)]
+    ballots = [_ballot(items) for items in asked]
     most = min((ballot.size for ballot in ballots), default=0)
     tokens = _tokens(sides)
     for votes in range(1, most + 1, 2):
-        found = proportion("", [ballot.expected(votes) for ballot in ballots])
+        majorities = [ballot.expected(votes) for ballot in ballots]
+        found = proportion("", [right for right, _, _ in majorities])
         accuracy = {"value": found.value, "n": found.n, "interval": found.interval}
-        yield {"budget": budget, "votes": votes, "tokens": None if tokens is None else votes * tokens, "accuracy": accuracy}
+        kappa = cohen_kappa(map(_unit, asked, majorities))
+        yield {"budget": budget, "votes": votes, "tokens": None if tokens is None else votes * tokens, "accuracy": accuracy, "kappa": kappa}
 
 
-def _ballot(items: Sequence[Any]) -> Ballot:
+def _ballot(items: Sequence[Item]) -> Ballot:
     said = [verdict for item in items for verdict in item.verdicts]
     right, decided = sum(verdict == items[0].label for verdict in said), sum(verdict in ("first", "second") for verdict in said)
     return Ballot(right, decided - right, len(said) - decided)
+
+
+def _unit(items: Sequence[Item], majority: tuple[float, float, float]) -> Unit:
+    """A majority's verdict beside the truth, in the orders in which its votes saw the pair, each as often as they did."""
+    orders = Counter(order for item in items for by_order in item.samples.values() for order in by_order)
+    truth = str(items[0].label)
+    cells: list[tuple[str, str, float]] = []
+    for order, count in sorted(orders.items()):
+        for said, share in zip((truth, turned(truth), SPLIT), majority, strict=True):
+            if share:
+                shown = [turned(one) if order == "swapped" else one for one in (truth, said)]
+                cells.append((shown[0], shown[1], share * count / orders.total()))
+    return tuple(cells)
 
 
 def _tokens(sides: Sequence[Side]) -> float | None:

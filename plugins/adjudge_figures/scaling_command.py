@@ -41,10 +41,11 @@ def _print(found: Sequence[Mapping[str, Any]]) -> None:
     for one in found:
         rows = [
             ["none" if point["budget"] is None else str(point["budget"]), str(point["votes"]), number(point["tokens"], 1),
-             number(point["accuracy"]["value"]), _interval(point["accuracy"]), str(point["accuracy"]["n"])]
+             number(point["accuracy"]["value"]), _interval(point["accuracy"]), number(point["kappa"]["value"], 2),
+             str(point["accuracy"]["n"])]
             for point in one["points"]
         ]  # fmt: skip
-        columns = ["thinking\nbudget", "votes", "tokens of\na verdict", "accuracy", "95% interval", "pairs"]
+        columns = ["thinking\nbudget", "votes", "tokens of\na verdict", "accuracy", "95% interval", "κ", "pairs"]
         print_table(columns, rows, title=f"{one['judge']}, model {one['model']}")
 
 

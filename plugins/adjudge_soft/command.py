@@ -60,6 +60,9 @@ def readable(found: dict[str, Any]) -> str:
     from adjudge import number
 
     def shown(value: Any) -> str:
+        if isinstance(value, dict) and "value" in value:
+            interval = "" if value["interval"] is None else f" (95% {shown(value['interval'])})"
+            return number(value["value"]) + interval
         if isinstance(value, dict):
             return ", ".join(f"{name} {shown(one)}" for name, one in value.items())
         if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adjudge import ConfigError, Judge, JudgeRequest, Outcome, Problem, ReasoningPath, Session, build_requests, wilson
@@ -13,7 +13,7 @@ from .calibration import brier, calibration_error, fit_temperature, forecasts
 from .cascade import Cascade
 from .direct import Direct
 from .inner_judges import calibrated
-from .margins import Judged, fit_margins, outcome_of
+from .margins import Judged, decider, fit_margins, outcome_of
 from .member import Member, named
 from .panel import Panel
 from .samples import samples_of, share_of
@@ -75,29 +75,42 @@ def _cascade(
             )
         )
     found = fit_margins(samples, accuracy=accuracy, tokens=tokens)
+    deciders = [decider(one, found.margins) for one in samples]
     n, last = len(samples), outcome_of(samples, [1.0] * (len(judge.judges) - 1))
     return {
         "options": {"margin": list(found.margins)},
         "n": n,
         "accuracy": found.accuracy,
         "interval": wilson(found.accuracy * n, n),
+        "kappa": _kappa((members[place] for members, place in zip(asked, deciders, strict=True)), by_id),
         "tokens": found.tokens,
         "asked": dict(zip(named(judge.judges), found.asked, strict=True)),
-        "last_judge_alone": {"accuracy": last.accuracy, "tokens": sum(one.tokens[-1] for one in samples) / n},
+        "last_judge_alone": {
+            "accuracy": last.accuracy,
+            "kappa": _kappa((members[-1] for members in asked), by_id),
+            "tokens": sum(one.tokens[-1] for one in samples) / n,
+        },
     }
+
+
+def _kappa(samples: Iterable[Sequence[ReasoningPath]], problems: Mapping[str, Problem]) -> dict[str, Any]:
+    """Cohen's κ with the labels, which no accuracy stands without."""
+    from adjudge_figures import cohen_kappa, sample_unit
+
+    return cohen_kappa(found for sample in samples if (found := sample_unit(problems[sample[0].problem_id], sample)))
 
 
 def _panel(judge: Panel, asked: Sequence[Sequence[Sequence[ReasoningPath]]], problems: Sequence[Problem]) -> dict[str, Any]:
     votes = [[_vote(sample) for sample in members] for members in asked]
     right = dawid_skene(votes)
     names = named(judge.judges)
-    labels = {problem.id: problem.label for problem in problems}
+    by_id = {problem.id: problem for problem in problems}
     ids = [members[0][0].problem_id for members in asked]
     known = {
         name: [
             vote.points == 1 - label
             for one, ident in zip(votes, ids, strict=True)
-            if (vote := one[place]) and (label := labels[ident]) is not None
+            if (vote := one[place]) and (label := by_id[ident].label) is not None
         ]
         for place, name in enumerate(names)
     }
@@ -107,6 +120,11 @@ def _panel(judge: Panel, asked: Sequence[Sequence[Sequence[ReasoningPath]]], pro
         "alpha": krippendorff_alpha(votes),
         "right_by_dawid_skene": dict(zip(names, right, strict=True)),
         "right_by_labels": {name: sum(marks) / len(marks) for name, marks in known.items() if marks},
+        "kappa_by_labels": {
+            name: _kappa((members[place] for members, vote in zip(asked, votes, strict=True) if vote[place]), by_id)
+            for place, name in enumerate(names)
+            if known[name]
+        },
     }
 
 

@@ -33,17 +33,23 @@ class Fit:
     """The share of samples that each judge is asked about."""
 
 
+def decider(one: Judged, margins: Sequence[float]) -> int:
+    """The place of the judge that decides a sample: the first whose probability is as far from 1/2 as its margin, or the last."""
+    for place, margin in enumerate(margins):
+        if (distance := one.distances[place]) is not None and distance >= margin:
+            return place
+    return len(margins)
+
+
 def outcome_of(samples: Sequence[Judged], margins: Sequence[float]) -> Fit:
     """What a cascade with these margins, one for each judge but the last, comes to."""
     right, tokens, asked = 0, 0, [0] * (len(margins) + 1)
     for one in samples:
-        for place in range(len(margins) + 1):
+        last = decider(one, margins)
+        for place in range(last + 1):
             asked[place] += 1
             tokens += one.tokens[place]
-            distance = one.distances[place]
-            if place == len(margins) or (distance is not None and distance >= margins[place]):
-                right += one.right[place]
-                break
+        right += one.right[last]
     n = len(samples)
     return Fit(tuple(margins), right / n, tokens / n, tuple(count / n for count in asked))
 

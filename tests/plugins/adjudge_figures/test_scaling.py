@@ -25,7 +25,11 @@ def test_a_majority_is_expected_over_all_sets_of_votes(votes: list[str], size: i
         lead = some.count("right") - some.count("wrong")
         drawn.append(1.0 if lead > 0 else 0.5 if lead == 0 and "right" in some else 0.0)
     ballot = Ballot(votes.count("right"), votes.count("wrong"), votes.count("neither"))
-    assert ballot.expected(size) == pytest.approx(sum(drawn) / len(drawn))
+    right, wrong, neither = ballot.expected(size)
+    assert right == pytest.approx(sum(drawn) / len(drawn))
+    assert right + wrong + neither == pytest.approx(1)
+    mirrored = Ballot(ballot.wrong, ballot.right, ballot.neither).expected(size)
+    assert mirrored == pytest.approx((wrong, right, neither))
 
 
 def folder(place: FilePath, said: dict[str, str], *, tokens: int, budget: int | None = None, seed: int = 0, judge: str = "rrm") -> FilePath:
@@ -57,6 +61,20 @@ def test_points_by_budget_and_votes(folders: list[FilePath]) -> None:
     assert (found["model"], found["judge"]) == ("m", "rrm")
     told = [(one["budget"], one["votes"], one["tokens"], one["accuracy"]["value"], one["accuracy"]["n"]) for one in found["points"]]
     assert told == [(8, 1, 10, 0.5, 2), (None, 1, 40, pytest.approx(2 / 3), 2), (None, 3, 120, 1.0, 2)]
+
+
+def test_kappa_stands_beside_every_accuracy_and_is_of_the_places_that_were_shown(folders: list[FilePath], tmp_path: FilePath) -> None:
+    [found] = scaling(folders)
+    assert {point["kappa"]["value"] for point in found["points"]} == {None}, "the right answer always stood first"
+    placed = folder(tmp_path / "placed", {"p": "first", "q": "first", "r": "second"}, tokens=5)
+    records = placed / "records" / "judgements.jsonl"
+    lines = records.read_text().splitlines()
+    lines[1] = lines[1].replace('"order": "given"', '"order": "swapped"')
+    records.write_text("\n".join(lines))
+    [point] = scaling([placed])[0]["points"]
+    # truths as shown: first, second, first; verdicts: first, second, second; chance is 2/3 · 1/3 + 1/3 · 2/3
+    assert point["kappa"]["value"] == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
+    assert point["accuracy"]["value"] == pytest.approx(2 / 3)
 
 
 def test_judges_that_differ_in_more_than_budget_and_seed_are_others(folders: list[FilePath], tmp_path: FilePath) -> None:

@@ -20,6 +20,7 @@ from adjudge import ConfigError, Engine, Judge, OpenJudge, Outcome, Plugins, Pro
 from adjudge.cli.app import app_of
 from adjudge.testing import ReplaySession, check_judge
 from adjudge_arithmetic import ArithmeticDataset
+from adjudge_figures import cohen_kappa, sample_unit
 from adjudge_soft import (
     Criterion,
     Rubric,
@@ -340,6 +341,10 @@ def test_fitted_margins_keep_what_they_are_for(samples: list[Judged], aim: float
     assert within.tokens <= max(tokens, cheapest)
 
 
+def units_of(verdicts: Sequence[Any]) -> list[Any]:
+    return [sample_unit(one.problem, one.paths) for one in verdicts]
+
+
 def test_fit_finds_options_that_a_call_then_sets(base: OpenJudge, problems: list[Problem]) -> None:
     greedy = {**CASCADE, "judges": [CASCADE["judges"][0], {"use": "arithmetic", "temperature": 0}], "order": "fixed"}
     found = fit(judge_of(greedy), problems, base.session)
@@ -348,11 +353,16 @@ def test_fit_finds_options_that_a_call_then_sets(base: OpenJudge, problems: list
     assert right == pytest.approx(found["accuracy"])
     assert sum(path.verdict.told["tokens"] for one in again for path in one.paths) / len(again) == pytest.approx(found["tokens"])
     assert found["accuracy"] >= found["last_judge_alone"]["accuracy"]
+    assert found["kappa"] == cohen_kappa(units_of(again))
     panel = {"use": "panel", "judges": [{"use": "direct", "judge": "arithmetic"}, "arithmetic", {"use": "arithmetic", "temperature": 0}]}
     learnt = fit(judge_of(panel), [replace(problem, label=None) for problem in problems], base.session)
     assert len(learnt["options"]["weights"]) == 3
-    assert learnt["right_by_labels"] == {}
+    assert (learnt["right_by_labels"], learnt["kappa_by_labels"]) == ({}, {})
     judge_of({**panel, **learnt["options"]})
+    labelled = fit(judge_of({**panel, "order": "fixed"}), problems, base.session)
+    careful = asked(base, {"use": "arithmetic", "temperature": 0, "order": "fixed"}).judge(problems)
+    name = list(labelled["kappa_by_labels"])[2]
+    assert labelled["kappa_by_labels"][name] == cohen_kappa(units_of(careful))
 
 
 def test_the_command_says_what_to_set(tmp_path: Path) -> None:
