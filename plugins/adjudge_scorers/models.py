@@ -59,7 +59,8 @@ class Prm(PathScorer):
     """What a model with a value head says of prompt and judgement, as ReasonFlux-PRM (2506.18896): its one number, in the head's own unit.
 
     Any folder that transformers loads as sequence classification with one label does: a reward model, or a PRM that scores whole
-    trajectories. The chat is written with that folder's own template."""
+    trajectories. One of token classification with two labels says of every step how probably it is right, and `over` makes one number of
+    that, in [0, 1]. The chat is written with that folder's own template."""
 
     needs: ClassVar[str] = "a folder of a model with a value head"
     use: Literal["prm"] = "prm"
@@ -69,6 +70,10 @@ class Prm(PathScorer):
     """As torch writes it, for example ``cuda:1``; None = CUDA where there is one, else CPU."""
     batch: Annotated[int, Field(gt=0)] = 8
     """Paths that are scored at once."""
+    ends: Annotated[str, Field(min_length=1)] = "\n"
+    """What ends a step, for a head that scores steps."""
+    over: Literal["min", "mean", "product", "last"] = "min"
+    """What is made of the steps' probabilities."""
     _open: Any = PrivateAttr(default_factory=WeakKeyDictionary)
 
     def score(self, problem: Problem, paths: Sequence[ReasoningPath], session: Session) -> list[Score]:
@@ -79,9 +84,9 @@ class Prm(PathScorer):
         return [Score(path.id, value) for path, value in zip(paths, values, strict=True)]
 
     def _loaded(self, stack: ExitStack) -> Any:
-        from .value_head import ValueHead
+        from .value_head import load_head
 
-        return ValueHead(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}")
+        return load_head(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}", self.ends, self.over)
 
 
 def _kept(opened: Any, session: Any, make: Any) -> Any:

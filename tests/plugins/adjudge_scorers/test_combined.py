@@ -136,12 +136,41 @@ def test_a_value_head_without_padding_is_read_at_the_end(embedded: FilePath, tmp
     model.save_pretrained(tmp_path / "head")
     tokenizer.save_pretrained(tmp_path / "head")
     chats: list[list[Message]] = [[{"role": "user", "content": text}] for text in ("7+8", "7+8=15 \\boxed{Assistant 1}", "")]
-    found = ValueHead(tmp_path / "head", "cpu", "here")(chats)
+    found = ValueHead(tmp_path / "head", "cpu")(chats)
     for chat, value in zip(chats, found, strict=True):
         ids = tokenizer.apply_chat_template(chat, return_dict=False)
         assert ids[-1] == tokenizer.pad_token_id
         with torch.inference_mode():
             assert value == pytest.approx(float(model.eval()(torch.tensor([ids])).logits[0, 0]), abs=1e-5)
+
+
+def test_a_head_for_steps_is_read_where_they_end(embedded: FilePath, tmp_path: FilePath) -> None:
+    import torch
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(embedded)
+    model = AutoModelForTokenClassification.from_pretrained(embedded, num_labels=2).eval()
+    torch.nn.init.normal_(model.score.weight)
+    model.save_pretrained(tmp_path / "head")
+    tokenizer.save_pretrained(tmp_path / "head")
+    steps = ["7+8=15", "1 yes", "\\boxed{Assistant 1}"]
+    texts = ["\n".join(steps), "\n".join(steps) + "\n"]  # an end behind the last step changes nothing
+    with open_judge(str(embedded), engine="hf") as judge:
+        row = tokenizer.apply_chat_template(judge.options.render(SUM, "given"), add_generation_prompt=True, return_dict=False)
+        right = []
+        for step in steps:
+            row = [*row, *tokenizer(step + "\n", add_special_tokens=False)["input_ids"]]
+            with torch.inference_mode():
+                right.append(float(model(torch.tensor([row])).logits[0, -1].softmax(-1)[1]))
+        made = {"min": min(right), "mean": sum(right) / 3, "product": right[0] * right[1] * right[2], "last": right[2]}
+        assert len({round(value, 4) for value in made.values()}) > 2, "else they could not be told apart"
+        for over, expected in made.items():
+            scorer = Prm.model_validate({"model": str(tmp_path / "head"), "over": over, "batch": 2})
+            assert [one.value for one in judge.score(SUM, texts, scorer)] == pytest.approx([expected] * 2, abs=1e-5)
+        in_twos = judge.score(SUM, [texts[0], "  \n"], Prm(model=str(tmp_path / "head"), ends=" yes"))
+        assert 0 < (in_twos[0].value or 0) < 1
+        assert in_twos[1].value is None, "a path without a step has no score"
 
 
 def test_a_folder_without_a_value_head_is_told(embedded: FilePath) -> None:
