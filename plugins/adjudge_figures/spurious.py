@@ -1,8 +1,8 @@
 """The reward rule `s-corr`: a right verdict that its reasoning does not carry, as a measure beside accuracy.
 
 *Spurious correctness* (S-Corr) is R-Align's name (arXiv 2602.06763) for the share of right verdicts whose rationale is wrong; there a
-meta-judge compares rationales with written ones. Here any reward rule says how sound a path is: exactly in the embedded world (`sound`),
-by a rule of a plugin elsewhere, such as one that asks a meta-judge.
+meta-judge compares rationales with written ones. Here any reward rule says how sound a path is: exactly in the embedded worlds
+(`sound-embedded`), by a rule of a plugin elsewhere, such as one that asks a meta-judge.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from adjudge import Problem, ReasoningPath, RewardRule
 
 
 def _sound() -> RewardRule:
-    from adjudge_arithmetic import Sound
+    from adjudge_worlds import SoundEmbedded
 
-    return Sound()
+    return SoundEmbedded()
 
 
 class SpuriousCorrectness(RewardRule):

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .adversarial import ArithmeticAdversarial, CodeAdversarial, InstructionsAdversarial, path_rows
     from .datasets import CodeDataset, InstructionsDataset
     from .open_ended import OpenInstructions
-    from .soundness import SoundCode, SoundInstructions
+    from .soundness import SoundCode, SoundEmbedded, SoundInstructions
 
 __all__ = [
     "ArithmeticAdversarial", "CodeAdversarial", "CodeDataset", "InstructionsAdversarial", "InstructionsDataset", "OpenInstructions",
-    "SoundCode", "SoundInstructions", "path_rows",
+    "SoundCode", "SoundEmbedded", "SoundInstructions", "path_rows",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 
@@ -37,6 +37,6 @@ def register_datasets() -> list[type[Dataset]]:
 
 @hookimpl
 def register_reward_rules() -> list[type[RewardRule]]:
-    from .soundness import SoundCode, SoundInstructions
+    from .soundness import SoundCode, SoundEmbedded, SoundInstructions
 
-    return [SoundCode, SoundInstructions]
+    return [SoundCode, SoundInstructions, SoundEmbedded]

@@ -7,7 +7,19 @@ from typing import ClassVar, Literal
 from adjudge import Problem, ReasoningPath, RewardRule
 
 from .installed import WORLDS
+from .sums_world import SumsWorld
 from .world import World
+
+
+def told_by(world: World, problem: Problem, path: ReasoningPath) -> float | None:
+    """1 or 0 as the world calls a path sound; None where the question is none of this world's, and for a call that failed."""
+    if path.completion.error is not None or len(problem.answers) != 2:
+        return None
+    first, second = problem.answers[:: 1 if path.order == "given" else -1]
+    try:
+        return float(world.sound(problem.prompt, (first, second), path.completion.text))
+    except ValueError:
+        return None
 
 
 class SoundIn(RewardRule):
@@ -16,13 +28,7 @@ class SoundIn(RewardRule):
     world: ClassVar[World]
 
     def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
-        if path.completion.error is not None or len(problem.answers) != 2:
-            return None
-        first, second = problem.answers[:: 1 if path.order == "given" else -1]
-        try:
-            return float(self.world.sound(problem.prompt, (first, second), path.completion.text))
-        except ValueError:
-            return None
+        return told_by(self.world, problem, path)
 
 
 class SoundCode(SoundIn):
@@ -37,3 +43,13 @@ class SoundInstructions(SoundIn):
 
     use: Literal["sound-instructions"] = "sound-instructions"
     world = WORLDS["instructions"]
+
+
+class SoundEmbedded(RewardRule):
+    """1 when every step is there and true, however seldom it is written so, else 0; None where the question is of no embedded world."""
+
+    use: Literal["sound-embedded"] = "sound-embedded"
+
+    def reward(self, problem: Problem, path: ReasoningPath) -> float | None:
+        told = (told_by(world, problem, path) for world in (SumsWorld(), *WORLDS.values()))
+        return next((found for found in told if found is not None), None)

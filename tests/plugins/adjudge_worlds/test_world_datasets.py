@@ -22,6 +22,7 @@ from adjudge_worlds import (
     InstructionsDataset,
     OpenInstructions,
     SoundCode,
+    SoundEmbedded,
     SoundInstructions,
     path_rows,
 )
@@ -62,6 +63,15 @@ def test_a_right_guess_is_not_sound_and_other_questions_have_no_soundness(kind: 
 def test_each_world_leaves_the_questions_of_the_other_alone(rule: SoundCode) -> None:
     applies = {kind.name() for kind in RULES for one in kind(size=5).load() if rule.reward(one, path_of("x", ArithmeticJudge(), one)) == 0}
     assert applies == {rule.use.removeprefix("sound-")}
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_one_rule_knows_the_world_of_a_question(kind: type[CodeAdversarial]) -> None:
+    rule = SoundEmbedded()
+    for problem in kind(size=10).load():
+        for path in problem.meta["paths"]:
+            assert rule.reward(problem, path_of(path["text"], ArithmeticJudge(), problem)) == path["sound"]
+    assert rule.reward(replace(problem, prompt="Why is the sky blue?"), path_of(path["text"], ArithmeticJudge(), problem)) is None
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
@@ -149,9 +159,9 @@ def test_unknown_levels_and_too_many_questions_are_refused() -> None:
 
 def test_names_do_not_clash_with_those_of_other_plugins(plugins: Plugins) -> None:
     uses = {use for kind, use in plugins.entries if kind in ("data set", "reward rule")}
-    made = {one.name() for one in (*RULES, *ADVERSARIAL, OpenInstructions, SoundCode, SoundInstructions)}
+    made = {one.name() for one in (*RULES, *ADVERSARIAL, OpenInstructions, SoundCode, SoundInstructions, SoundEmbedded)}
     assert made <= uses
-    assert len(made) == 8
+    assert len(made) == 9
     assert "sound" in uses
 
 
