@@ -123,6 +123,32 @@ def test_a_good_plugin_is_found_with_its_distribution_and_version(install: Insta
     assert plugins.broken == {}
 
 
+def test_a_module_may_hold_anything_and_give_its_hooks_as_methods(install: Install) -> None:
+    """Such as flask's `request`, which raises when anything is asked of it, and methods of an object of the plugin."""
+    methods = """
+class Anything:
+    def __getattr__(self, name):
+        raise RuntimeError("outside of a request")
+
+request = Anything()
+
+class Hooks:
+    def __init__(self, component):
+        self.component = component
+
+    @hookimpl
+    def register_aggregators(self):
+        return [self.component]
+
+register_aggregators = Hooks(Listed).register_aggregators
+"""
+    install("methods", GOOD.replace("@hookimpl\ndef register_aggregators():\n    return [Listed]\n", methods))
+    install("static", GOOD.replace("@hookimpl\n", "@staticmethod\n@hookimpl\n"))
+    plugins = Plugins.load()
+    assert plugins.broken == {}
+    assert {"fake-methods", "fake-static"} <= set(plugins.of_kind(Aggregator))
+
+
 @pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_plugin_is_set_aside_whole_and_the_others_are_loaded(install: Install, code: str, reason: str) -> None:
     install("bad", code)
@@ -132,6 +158,7 @@ def test_a_broken_plugin_is_set_aside_whole_and_the_others_are_loaded(install: I
     assert list(plugins.broken) == ["bad (adjudge-bad 1.0)"]
     assert reason in plugins.broken["bad (adjudge-bad 1.0)"]
     assert not plugins.broken["bad (adjudge-bad 1.0)"].startswith("bad "), "the list names it already"
+    assert Plugins.load().broken == plugins.broken, "also whoever asks again in this process hears of it"
     assert {"elo", "fake-good", "fake-zebra"} <= set(plugins.of_kind(Aggregator))
     assert "fake-bad" not in plugins.of_kind(Aggregator)
     assert not any("adjudge-bad" in name for name, _ in plugins.hooks.list_name_plugin())

@@ -81,7 +81,6 @@ def list_plugins(ctx: typer.Context, as_json: JsonOption = False) -> None:
         typer.echo(f"broken: {source}: {reason}")
     if found.blocked:
         typer.echo(f"blocked: {', '.join(found.blocked)}")
-    return None
 
 
 def app_of(plugins: Plugins) -> typer.Typer:

@@ -11,6 +11,7 @@ Built-ins are imported at once and asked for their components kind by kind, when
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,14 @@ OWN_COMMANDS = ("run", "plugins")
 """Commands that are no plugin's."""
 OFF = ("", "0", "false", "no", "off")
 """Values of ``ADJUDGE_NO_AUTOLOAD`` that leave third parties on."""
+
+
+class _Manager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """What pluggy says, which takes its time over every name; in a module, what is no marked function is told at a glance."""
+        held = vars(plugin).get(name) if inspect.ismodule(plugin) else self.register
+        unmarked = inspect.isfunction(held) and not hasattr(held, f"{GROUP}_impl")
+        return super().parse_hookimpl_opts(plugin, name) if inspect.isroutine(held) and not unmarked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class Plugins:
     """What to say about a kind and name that several third parties claim."""
 
     def __post_init__(self) -> None:
-        self.hooks = pluggy.PluginManager(GROUP)
+        self.hooks = _Manager(GROUP)
         self.hooks.add_hookspecs(hooks)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._waiting: list[tuple[object, Source, set[str]]] = []
@@ -91,13 +100,11 @@ class Plugins:
         """Built-ins and, unless switched off, third parties; `ADJUDGE_BLOCK` and `ADJUDGE_NO_AUTOLOAD` are followed."""
         names = {name.strip() for name in (*block, *os.environ.get("ADJUDGE_BLOCK", "").split(","))} - {""}
         plugins = cls(blocked=tuple(sorted(names)))
-        for name in BUILTIN:
-            if name not in names:
-                module, source = importlib.import_module(name), Source(name, "adjudge", __version__)
-                plugins._register(module, source)
-                asked_by = {one.name for one in plugins.hooks.get_hookcallers(module) or ()}
-                plugins._waiting.append((module, source, asked_by))
-                plugins.sources.append(source)
+        for name in [name for name in BUILTIN if name not in names]:
+            module, source = importlib.import_module(name), Source(name, "adjudge", __version__)
+            plugins._register(module, source)
+            plugins._waiting.append((module, source, {one.name for one in plugins.hooks.get_hookcallers(module) or ()}))
+            plugins.sources.append(source)
         if autoload and os.environ.get("ADJUDGE_NO_AUTOLOAD", "").strip().lower() in OFF:
             plugins._load_third_parties()
         return plugins
@@ -105,10 +112,9 @@ class Plugins:
     def _load_third_parties(self) -> None:
         """Whatever goes wrong with a plugin, it is set aside with the reason, and the others are loaded."""
         for point, source in self._discover():
-            if not {point.name, point.value, source.distribution}.isdisjoint(self.blocked):
-                continue
             try:
-                self.add(point.load(), source)
+                if {point.name, point.value, source.distribution}.isdisjoint(self.blocked):
+                    self.add(point.load(), source)
             except PluginError as error:
                 self.broken[str(source)] = str(error).removeprefix(str(source)).lstrip(": ")
             except (Exception, SystemExit) as error:  # a plugin's sys.exit() must not end the host
@@ -179,10 +185,11 @@ class Plugins:
             raise PluginError(f"{source} raised in {hook}(): {type(error).__name__}: {error}") from error
 
     def _collect(self, module: object, source: Source, hook: str, found: dict[tuple[str, str], Entry]) -> None:
+        wrapped = any(one.wrapper or one.hookwrapper for one in getattr(self.hooks.hook, hook).get_hookimpls())
         for value in self._asked(module, source, hook):
             key = _checked_command(value, source) if hook == COMMANDS else _checked_component(value, registration_hooks()[hook], source)
             other = found.get(key) or self._entries.get(key)
-            if other and other.cls is value and other.source != source and self._wrapped(hook):
+            if other and other.cls is value and other.source != source and wrapped:
                 continue  # a wrapper, which has registered it already, adds it to what every plugin returns
             if other:
                 raise self._clash(key, other, Entry(value, source))
@@ -195,9 +202,6 @@ class Plugins:
                 self._collect(module, source, hook, found)
                 self._entries.update(found)
                 waiting.discard(hook)
-
-    def _wrapped(self, hook: str) -> bool:
-        return any(one.wrapper or one.hookwrapper for one in getattr(self.hooks.hook, hook).get_hookimpls())
 
     def _clash(self, key: tuple[str, str], one: Entry, other: Entry) -> PluginError:
         both = f"{_where(one.cls)} of {one.source} and {_where(other.cls)} of {other.source}"
@@ -237,19 +241,16 @@ class Plugins:
             return chosen
         parts = [f"no {kind.kind} is called {use!r}{did_you_mean(use, installed)}   (installed: {', '.join(installed) or 'none'})"]
         parts += [f"\n    not loaded: {source}: {reason}" for source, reason in self.broken.items()]
-        if self.blocked:
-            parts.append(f"\n    blocked: {', '.join(self.blocked)}")
+        parts += [f"\n    blocked: {', '.join(self.blocked)}"] if self.blocked else []
         raise PydanticCustomError("unknown_component", "{message}", {"message": "".join(parts)})
 
     def require(self, names: Sequence[str]) -> None:
         """Fail unless every named plugin or distribution is loaded."""
         have = {name for source in self.sources for name in (source.plugin, source.distribution)}
-        for name in names:
-            if name not in have:
-                reasons = {word: why for source, why in self.broken.items() for word in re.split(r"[ ()]+", source)}
-                reasons.update(dict.fromkeys(self.blocked, "it is blocked"))
-                reason = reasons.get(name, "it is not installed")
-                raise PluginError(f"requires: {name} is not loaded: {reason}\n  Remedy: install it, or drop it from 'requires'.")
+        for name in [name for name in names if name not in have]:
+            reasons = {word: why for source, why in self.broken.items() for word in re.split(r"[ ()]+", source)}
+            reason = {**reasons, **dict.fromkeys(self.blocked, "it is blocked")}.get(name, "it is not installed")
+            raise PluginError(f"requires: {name} is not loaded: {reason}\n  Remedy: install it, or drop it from 'requires'.")
 
 
 def registration_hooks() -> dict[str, type[Component]]:
@@ -290,7 +291,7 @@ def _checked_component(cls: Any, kind: type[Component], source: Source) -> tuple
         raise PluginError(f'{source}: {_where(cls)} needs a name: use: Literal["NAME"] = "NAME"')
     try:
         if source.distribution != "adjudge":  # the suite builds every built-in; here that would cost each start its time
-            cls.model_rebuild(force=True)
+            cls.model_rebuild()
     except Exception as error:
         raise PluginError(f"{source}: {_where(cls)} has an option of a type that cannot be resolved: {error}") from error
     return kind.kind, cls.name()
