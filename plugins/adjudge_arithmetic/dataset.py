@@ -41,21 +41,24 @@ class ArithmeticDataset(Dataset):
 
     def load(self) -> Iterable[Problem]:
         rng = random.Random(stable_seed("arithmetic", self.levels, self.part, self.seed))
-        seen: set[str] = set()
-        in_vain = 0
-        while len(seen) < self.size:
+        drawn: set[str] = set()
+        """Of either part: what was found in the other one is not looked up again."""
+        found = in_vain = 0
+        while found < self.size:
             in_vain += 1
-            if in_vain > 1000 + PATIENCE * len(seen):
+            if in_vain > 1000 + PATIENCE * found:
                 raise ConfigError(
-                    f"arithmetic: only {len(seen):,} different questions of levels {self.levels} were found in part {self.part!r}, of"
+                    f"arithmetic: only {found:,} different questions of levels {self.levels} were found in part {self.part!r}, of"
                     f" {self.size:,} asked for; {in_vain - 1:,} more draws had no other.\n  Remedy: lower size, or add higher levels."
                 )
-            level = self.levels[len(seen) % len(self.levels)]
+            level = self.levels[found % len(self.levels)]
             question = draw(level, rng)
             label = rng.randrange(2)
-            if question.text in seen or held_out(question.text, TEST_SHARE) != (self.part == "test"):
+            if question.text in drawn:
                 continue
-            in_vain = 0
-            seen.add(question.text)
+            drawn.add(question.text)
+            if held_out(question.text, TEST_SHARE) != (self.part == "test"):
+                continue
+            in_vain, found = 0, found + 1
             answers = (str(question.right), str(question.wrong))
             yield Problem(stable_id(question.text, answers, label), question.text, answers[:: -1 if label else 1], label, {"level": level})
