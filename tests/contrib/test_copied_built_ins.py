@@ -27,7 +27,12 @@ dependencies = ["adjudge"]
 """
 USE = re.compile(r'use: Literal\["([\w-]+)"\] = "\1"')
 COMPONENT = re.compile(r"^class (\w+)\((?:StageTrainer|Aggregator)\):", re.MULTILINE)
-ELSEWHERE = "no_place_in_the_list_is_an_advantage or holds_some_bytes_of_a_path or finds_the_best_about_as_often or (intervals and hold)"
+ELSEWHERE = " or ".join(
+    (
+        "no_place_in_the_list_is_an_advantage", "holds_some_bytes_of_a_path", "finds_the_best_about_as_often", "(intervals and hold)",
+        "hard_ones_are_voted_on_in_full", "sequential_test_errs_no_more_often_than_it_says",
+    )
+)  # fmt: skip
 """Tests that measure what the code does, by thousands of tournaments and of paths; a copy of it does the same."""
 LIST = """
 from adjudge import Plugins

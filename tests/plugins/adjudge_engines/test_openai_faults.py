@@ -54,7 +54,7 @@ def faults(endpoint: Any, good: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("size", "exact"), [(600, False), (600, True), pytest.param(1500, False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("size", "exact"), [(300, False), (300, True), pytest.param(1500, False, marks=pytest.mark.slow)])
 def test_with_a_fifth_of_all_replies_faulty_every_call_ends_typed(endpoint: Any, embedded: FilePath, size: int, exact: bool) -> None:
     """Also those whose tokens write another text than theirs, once an answer has shown that the tokenizer is the right one."""
     tokenizer = AutoTokenizer.from_pretrained(embedded)
