@@ -48,7 +48,7 @@ OFF = ("", "0", "false", "no", "off")
 class _Manager(pluggy.PluginManager):
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """What pluggy says, which takes its time over every name; in a module, what is no marked function is told at a glance."""
-        held = vars(plugin).get(name) if inspect.ismodule(plugin) else self.register
+        held = vars(plugin).get(name) if inspect.ismodule(plugin) else self.register  # of an object, whatever it is, pluggy says
         unmarked = inspect.isfunction(held) and not hasattr(held, f"{GROUP}_impl")
         return super().parse_hookimpl_opts(plugin, name) if inspect.isroutine(held) and not unmarked else None
 
