@@ -22,7 +22,7 @@ LOWEST = tl.constexpr(-200.0)
 """exp of it, and 2 to it, are 0 in fp32; keeps 0 · inf out of the entropy of banned tokens."""
 BLOCK = {"ROWS": 1, "BLOCK": 2048}
 """Rows of one program, and columns that it holds at a time."""
-INTERPRETED_BLOCK = {"ROWS": 32, "BLOCK": 128}
+INTERPRETED_BLOCK = {"ROWS": 16, "BLOCK": 128}
 """The same in the interpreter, where few programs are fast and small shapes should have several blocks."""
 COMPILE = {"enable_fp_fusion": True}
 """Multiply and add in one rounding; said aloud because Triton's default changes."""

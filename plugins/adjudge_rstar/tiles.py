@@ -46,7 +46,7 @@ def choose(capability: tuple[int, int] | None, dtype: torch.dtype, *, aligned: b
     all statistics of `token_statistics`.
     """
     if capability is None:
-        return Tiles(32, 64, 32, warps=4, stages=1, tma=aligned)
+        return Tiles(16, 64, 32, warps=4, stages=1, tma=aligned)
     if dtype == torch.float32:
         return Tiles(64, 64, 32, warps=4, stages=3)
     if capability[0] == 9 and aligned:
