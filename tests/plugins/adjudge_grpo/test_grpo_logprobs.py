@@ -117,7 +117,7 @@ def test_every_other_call_is_left_alone() -> None:
 
 
 def stage(folder: FilePath, model: FilePath) -> Stage:
-    problems = list(ArithmeticDataset(size=40, levels=[1, 2, 3, 4]).load())
+    problems = list(ArithmeticDataset(size=40, levels=[1, 2]).load())
     return Stage(1, "grpo", folder / "stages" / "1-grpo", folder / "records", model, model, ArithmeticJudge(), HfEngine(), problems)
 
 

@@ -28,7 +28,7 @@ class AlwaysFirst(ArithmeticJudge):
 
 
 def stage(folder: FilePath, model: FilePath, judge: ArithmeticJudge | None = None, labels: set[int] | None = None) -> Stage:
-    problems = [p for p in ArithmeticDataset(size=40, levels=[1, 2, 3, 4]).load() if labels is None or p.label in labels]
+    problems = [p for p in ArithmeticDataset(size=40, levels=[1, 2]).load() if labels is None or p.label in labels]
     return Stage(
         1, "grpo", folder / "stages" / "1-grpo", folder / "records", model, model, judge or ArithmeticJudge(), HfEngine(), problems
     )

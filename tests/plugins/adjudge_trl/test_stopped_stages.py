@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {"steps": 3, "prompts_per_step": 2, "group": 4, "learnin
 
 
 def stage(folder: FilePath, model: FilePath, use: str = "grpo") -> Stage:
-    problems = list(ArithmeticDataset(size=12, levels=[1, 2, 3, 4]).load())
+    problems = list(ArithmeticDataset(size=12, levels=[1, 2]).load())
     own = folder / "stages" / f"1-{use}"
     return Stage(1, use, own, folder / "records", model, model, ArithmeticJudge(), HfEngine(), problems)
 
@@ -183,7 +183,7 @@ def test_a_checkpoint_that_holds_code_is_not_read(tmp_path: FilePath, embedded: 
 RUN_FILE = """
 out: {out}
 model: adjudge_arithmetic:model
-data: {{use: arithmetic, levels: [1, 2, 3, 4], size: 24}}
+data: {{use: arithmetic, levels: [1, 2], size: 24}}
 reporters: []
 stages:
   - {{use: grpo, steps: {steps}, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: {save_every}}}
