@@ -26,24 +26,32 @@ pytestmark = pytest.mark.slow
 RUN_FILE = """
 out: {out}
 model: adjudge_arithmetic:model
-data: {{use: arithmetic, levels: [1, 2], size: 40}}
+data: {{use: arithmetic, levels: [1], size: 40}}
 reporters: {reporters}
-engine: {{use: hf, batch_tokens: 2000}}
+engine: {{use: hf, batch_tokens: {batch}}}
 stages: [{stages}]
 evaluation: {{sets: {sets}}}
 launch: {launch}
 """
 SFT = "{use: sft, scorer: rstar, rescore: true, paths: 3, batch: 64, learning_rate: 5.0e-5}"
-STEPS = 6
-GRPO = f"{{use: grpo, steps: {STEPS}, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}}"
-BOTH = (f"{SFT}, {GRPO}", "{test: {use: arithmetic, part: test, levels: [1, 2], size: 120}}")
+STEPS = 4
 
 
-def written(folder: Path, launch: str, stages: str = GRPO, sets: str = "{}", out: Path | None = None, reporters: str = "[progress]") -> str:
-    """A run file."""
+def grpo(steps: int) -> str:
+    """The stage with this many steps."""
+    return f"{{use: grpo, steps: {steps}, prompts_per_step: 5, group: 4, learning_rate: 5.0e-5, save_every: 1, rules: [verdict, format]}}"
+
+
+BOTH = (f"{SFT}, {grpo(STEPS)}", "{test: {use: arithmetic, part: test, levels: [1], size: 120}}")
+
+
+def written(
+    folder: Path, launch: str, stages: str, sets: str = "{}", out: Path | None = None, reporters: str = "[progress]", batch: int = 8000
+) -> str:
+    """A run file; in a small `batch`, of tokens, paths end one after the other."""
     folder.mkdir(exist_ok=True)
     file = folder / "run.yaml"
-    file.write_text(RUN_FILE.format(out=out or folder / "run", launch=launch, stages=stages, sets=sets, reporters=reporters))
+    file.write_text(RUN_FILE.format(out=out or folder / "run", launch=launch, stages=stages, sets=sets, reporters=reporters, batch=batch))
     return str(file)
 
 
@@ -162,7 +170,7 @@ def test_groups_that_lie_in_two_processes_are_looked_at_whole(two: Any) -> None:
 def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_a_checkpoint(
     tmp_path: Path, start: Start, finish: Finish
 ) -> None:
-    file = written(tmp_path, "{processes: 2}", GRPO.replace(f"steps: {STEPS}", "steps: 12"))
+    file = written(tmp_path, "{processes: 2}", grpo(8))
     process = start(file)
     wait_for(process, tmp_path, "1-grpo-steps", 3)
     os.kill(workers(tmp_path, "1-grpo")[1], signal.SIGKILL)
@@ -181,23 +189,23 @@ def test_after_a_killed_process_and_after_sigterm_the_same_command_goes_on_from_
     process.communicate(timeout=120)
     assert process.returncode == 143
     steps = records(tmp_path, "1-grpo-steps")
-    assert len(before) < len(steps) < 12, "it was stopped on its way"
+    assert len(before) < len(steps) < 8, "it was stopped on its way"
     assert sum(before.get(row["step"]) == row for row in steps) >= 2, "it went on from a checkpoint"
     assert (tmp_path / "run" / "stages" / "1-grpo" / "checkpoints" / f"checkpoint-{len(steps)}" / "trainer_state.json").exists()
 
     stages, _ = finish(file)
     after, rollouts = records(tmp_path, "1-grpo-steps"), records(tmp_path, "1-grpo-rollouts")
     assert after[: len(steps)] == steps, "no step was made again"
-    assert [row["step"] for row in after] == list(range(1, 13))
-    assert len({row["id"] for row in rollouts}) == len(rollouts) == 12 * 20
-    assert stages[1]["metrics"]["steps"] == 12
+    assert [row["step"] for row in after] == list(range(1, 9))
+    assert len({row["id"] for row in rollouts}) == len(rollouts) == 8 * 20
+    assert stages[1]["metrics"]["steps"] == 8
 
 
 def test_a_kill_and_a_stop_while_sampling_lose_no_path_and_one_process_may_go_on(tmp_path: Path, start: Start, finish: Finish) -> None:
     """The kill is of the first process itself, without a word to the others; the stop ends all of them."""
     folder, made = tmp_path / "run" / "records", set[str]()
     for number, part, enough in ((signal.SIGKILL, 0, 4), (signal.SIGINT, 1, 2)):
-        process, file = start(written(tmp_path, "{processes: 2}", SFT)), folder / f"1-sft-paths.jsonl.part{part}"
+        process, file = start(written(tmp_path, "{processes: 2}", SFT, batch=2000)), folder / f"1-sft-paths.jsonl.part{part}"
         while len({without_row(line) for line in lines(file) if line.endswith("\n")} - made) < enough:
             assert process.poll() is None
             time.sleep(0.002)
@@ -236,8 +244,8 @@ def two_machines(port: int) -> str:
 
 def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp_path: Path, free_port: int, start: Start) -> None:
     where = two_machines(free_port)
-    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
-    first = start(written(tmp_path / "first", f"{{{where}}}"))
+    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", grpo(6), out=tmp_path / "first" / "run"))
+    first = start(written(tmp_path / "first", f"{{{where}}}", grpo(6)))
     wait_for(first, tmp_path / "first", "1-grpo-steps", 2)
     pid = int((tmp_path / "first" / "run" / "stages" / "1-grpo" / "launch" / "pid-1.1").read_text())
     first.send_signal(signal.SIGTERM)
@@ -259,9 +267,9 @@ def test_a_stop_of_one_machine_stops_the_processes_of_all_after_a_checkpoint(tmp
 
 def test_two_machines_work_on_one_run(tmp_path: Path, free_port: int, start: Start, finish: Finish) -> None:
     where = two_machines(free_port)
-    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", out=tmp_path / "first" / "run"))
-    stages, _ = finish(written(tmp_path / "first", f"{{{where}}}"))
+    second = start(written(tmp_path / "second", f"{{{where}, machine_rank: 1}}", grpo(2), out=tmp_path / "first" / "run"))
+    stages, _ = finish(written(tmp_path / "first", f"{{{where}}}", grpo(2)))
     out, told = second.communicate(timeout=60)
     assert second.returncode == 0, told
     assert json.loads(out)["stages"] == stages
-    assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == list(range(1, STEPS + 1))
+    assert [step["step"] for step in records(tmp_path / "first", "1-grpo-steps")] == [1, 2]

@@ -32,7 +32,7 @@ SHIPPED = Path(__file__).parents[3] / "docs" / "accelerate" / "fsdp.yaml"
 RUN = """
 out: {out}
 model: adjudge_arithmetic:model
-data: {{use: arithmetic, levels: [1, 2], size: 24}}
+data: {{use: arithmetic, levels: [1], size: 24}}
 launch: {{processes: 2{config}}}
 reporters: []
 stages: [{{use: grpo, prompts_per_step: 4, group: 4, learning_rate: 5.0e-5, save_every: 1, {more}}}]
