@@ -14,7 +14,7 @@ from math import comb
 from pathlib import Path as FilePath
 from typing import Any
 
-from adjudge import DataError
+from adjudge import DataError, came_back
 
 from .kappa import SPLIT, Unit, cohen_kappa, turned
 from .sides import Item, Side, read_side
@@ -88,7 +88,8 @@ def _points(budget: int | None, sides: Sequence[Side]) -> Iterator[dict[str, Any
     shared = set.intersection(*({name for name, item in side.items.items() if item.label is not None} for side in sides))
     if not shared:
         raise DataError(f"{sides[0].name}: no pair has a label.\n  Remedy: name judgements of labelled pairs.")
-    asked = [[side.items[name] for side in sides] for name in sorted(shared)]
+    every = [[side.items[name] for side in sides] for name in sorted(shared)]
+    asked = [items for items in every if any(item.verdicts for item in items)]  # without a pair of which every call failed
     ballots = [_ballot(items) for items in asked]
     most = min((ballot.size for ballot in ballots), default=0)
     tokens = _tokens(sides)
@@ -108,7 +109,8 @@ def _ballot(items: Sequence[Item]) -> Ballot:
 
 def _unit(items: Sequence[Item], majority: tuple[float, float, float]) -> Unit:
     """A majority's verdict beside the truth, in the orders in which its votes saw the pair, each as often as they did."""
-    orders = Counter(order for item in items for by_order in item.samples.values() for order in by_order)
+    came = [by_order for item in items for by_order in item.samples.values() if came_back(by_order.values())]
+    orders = Counter(order for by_order in came for order in by_order)
     truth = str(items[0].label)
     cells: list[tuple[str, str, float]] = []
     for order, count in sorted(orders.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from adjudge import ConfigError, Judge, JudgeRequest, Outcome, Problem, ReasoningPath, Session, build_requests, wilson
+from adjudge import ConfigError, Judge, JudgeRequest, Outcome, Problem, ReasoningPath, Session, build_requests, came_back, wilson
 from adjudge_judges import tokens_spent
 
 from .agreement import dawid_skene, krippendorff_alpha, weights_of
@@ -29,7 +29,9 @@ def fit(
     accuracy: float | None = None,
     tokens: float | None = None,
 ) -> dict[str, Any]:
-    """The options to set, under ``options``, and what was seen; a panel needs no labels. Raises `ConfigError` for any other judge."""
+    """The options to set, under ``options``, and what was seen; a panel needs no labels, and a cascade no pairs of which a call failed.
+
+    Raises `ConfigError` for any other judge, and where nothing is left to learn from."""
     if isinstance(judge, Panel):
         return _panel(judge, _asked(judge, judge.judges, problems, session, seed), problems)
     labelled = [problem for problem in problems if problem.label is not None]
@@ -64,6 +66,9 @@ def _cascade(
     accuracy: float | None, tokens: float | None,
 ) -> dict[str, Any]:  # fmt: skip
     by_id = {problem.id: problem for problem in problems}
+    asked = [members for members in asked if all(came_back(path.outcome for path in sample) for sample in members)]
+    if not asked:
+        raise ConfigError("adjudge fit: of every pair a call failed.\n  Remedy: see with 'adjudge judge' what became of them.")
     samples = []
     for members in asked:
         shares = [share_of(sample) for sample in members]

@@ -77,6 +77,18 @@ def test_kappa_stands_beside_every_accuracy_and_is_of_the_places_that_were_shown
     assert point["accuracy"]["value"] == pytest.approx(2 / 3)
 
 
+def test_a_pair_of_which_every_call_failed_is_in_no_figure(tmp_path: FilePath) -> None:
+    """And the orders of calls that failed are no places in which votes saw a pair."""
+    one = folder(tmp_path / "one", {"p": "first", "q": "failed", "r": "second"}, tokens=5)
+    [point] = scaling([one])[0]["points"]
+    assert (point["accuracy"]["value"], point["accuracy"]["n"], point["kappa"]["n"]) == (0.5, 2, 2)
+    other = folder(tmp_path / "other", dict.fromkeys("pqr", "failed"), tokens=5, seed=1)
+    records = other / "records" / "judgements.jsonl"
+    records.write_text(records.read_text().replace('"order": "given"', '"order": "swapped"'))
+    assert scaling([one, other])[0]["points"][0]["kappa"] == point["kappa"]
+    assert point["kappa"]["value"] is None, "the right answer stood first wherever a call came back"
+
+
 def test_judges_that_differ_in_more_than_budget_and_seed_are_others(folders: list[FilePath], tmp_path: FilePath) -> None:
     other = folder(tmp_path / "other", {"p": "first", "q": "first"}, tokens=5, judge="mt-bench")
     assert [one["judge"] for one in scaling([*folders, other])] == ["rrm", "mt-bench"]

@@ -365,6 +365,29 @@ def test_fit_finds_options_that_a_call_then_sets(base: OpenJudge, problems: list
     assert labelled["kappa_by_labels"][name] == cohen_kappa(units_of(careful))
 
 
+class Losing(ScriptedSession):
+    """One of its answers never comes back."""
+
+    def sample(self, prompts: Sequence[Any], **settings: Any) -> Iterator[tuple[int, Any]]:
+        from adjudge import Completion
+
+        for index, made in super().sample(prompts, **settings):
+            words = " ".join(turn["content"] for turn in prompts[index])
+            lost = "[[C]]" in words and "question that is lost" in words
+            yield index, Completion("", error="no route to the endpoint") if lost else made
+
+
+def test_what_failed_is_in_no_figure_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "says", {"\\boxed{Assistant 1}": "who knows", "[[C]]": "so [[A]]"})
+    cascade = judge_of({"use": "cascade", "judges": ["rrm", "mt-bench"], "order": "fixed"})
+    pairs = [Problem(name, f"question that is {name}", ("a", "b"), label) for name, label in (("right", 0), ("wrong", 1), ("lost", 0))]
+    found = fit(cascade, pairs, Losing())
+    assert found["n"] == found["kappa"]["n"] == found["last_judge_alone"]["kappa"]["n"] == 2
+    assert found["accuracy"] == found["last_judge_alone"]["accuracy"] == 0.5
+    with pytest.raises(ConfigError, match="of every pair a call failed"):
+        fit(cascade, pairs[2:], Losing())
+
+
 def test_the_command_says_what_to_set(tmp_path: Path) -> None:
     app = app_of(Plugins.load(autoload=False))
     call = ["fit", "--data", "{use: arithmetic, size: 30}", "--judge", "{use: direct, judge: arithmetic}"]
