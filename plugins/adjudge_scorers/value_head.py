@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from adjudge import ConfigError, Message
+from adjudge import ConfigError, Message, escape_special_tokens
 from adjudge_engines import load_tokenizer
 
 OVER: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -55,6 +55,15 @@ class Head:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = self.kind.from_pretrained(folder, dtype="auto").to(self.device).eval()
 
+    def written(self, prompt: list[Message], said: Sequence[Message] = (), **more: Any) -> list[int]:
+        """Token ids of a chat by the folder's template, or of its turns line by line where it has none.
+
+        Markup in the prompt is escaped, as for every engine: what is judged must not end the user's turn and speak for the judge."""
+        chat = [*escape_special_tokens(prompt, self.tokenizer), *said]
+        if self.tokenizer.chat_template is None:
+            return list(self.tokenizer("\n".join(turn["content"] for turn in chat))["input_ids"])
+        return list(self.tokenizer.apply_chat_template(chat, tokenize=True, return_dict=False, **more))
+
     def logits(self, rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
         """What the head says of these rows of token ids, in float32."""
         width = max(map(len, rows))
@@ -75,7 +84,7 @@ class ValueHead(Head):
         self.pads_itself = self.config.pad_token_id is not None
 
     def __call__(self, chats: Sequence[list[Message]]) -> list[float | None]:
-        rows = [self.tokenizer.apply_chat_template(chat, tokenize=True, return_dict=False) for chat in chats]
+        rows = [self.written(chat[:-1], chat[-1:]) for chat in chats]
         if not self.pads_itself:
             self.config.pad_token_id = next(token for token in count() if token not in {row[-1] for row in rows})
         return [float(value) for value in self.logits(rows, self.config.pad_token_id)[:, 0].tolist()]
@@ -85,7 +94,8 @@ class StepHead(Head):
     """Scores the steps of a chat's last message, and makes one number of them; None where it has no step.
 
     A step is tokenised by itself and what ends it behind it, and the second label, *right*, is read at the last token of that, as TRL's
-    trainer of process reward models (its data of type *stepwise supervision*) has them."""
+    `PRMTrainer` trains them (TRL 1.16 has none any more). That one takes prompts as they stand: train on those that the folder's template
+    writes."""
 
     kind = AutoModelForTokenClassification
 
@@ -100,7 +110,7 @@ class StepHead(Head):
 
     def _row(self, chat: list[Message]) -> tuple[list[int], list[int]]:
         """Token ids, and the places at which steps end."""
-        row = list(self.tokenizer.apply_chat_template(chat[:-1], tokenize=True, add_generation_prompt=True, return_dict=False))
+        row = self.written(chat[:-1], add_generation_prompt=True)
         places = []
         for step in filter(str.strip, chat[-1]["content"].split(self.ends)):
             for text in (step, self.ends):
