@@ -316,7 +316,9 @@ def _short(value: Any) -> Any:
 
 
 def _flow(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
+    """A value as YAML of one line."""
+    style = '"' if isinstance(value, str) and "\n" in value else None
+    text: str = yaml.safe_dump(value, default_flow_style=True, default_style=style, allow_unicode=True, width=1000)
     return text.removesuffix("...\n").strip()
 
 

@@ -121,6 +121,11 @@ def test_the_generated_pages_are_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_row_of_the_tables_of_options_is_one_line() -> None:
+    lines = (ROOT / "docs" / "options.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("|") != line.endswith("|")] == []
+
+
 def test_a_stale_or_missing_page_is_named_and_nothing_is_written(
     generate: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
