@@ -83,6 +83,8 @@ def test_verdicts_that_were_forced_are_counted_where_there_are_some() -> None:
 
 SOUND = "7+8+0=15\n3+4+1=08\nsum 85\n1 85 yes\n2 75 no\n\\boxed{Assistant 1}"
 GUESSED = "looks like 85\n\\boxed{Assistant 1}"
+PROGRAM = Problem("program", "A 3\nB 4\nC sub\nD dup", ("99", "11"), 0)
+RUN = "A 3:3\nB 4:34\nC sub:9\nD dup:99\nout 99\n1 99 yes\n2 11 no\n\\boxed{Assistant 1}"
 SUM = Problem("sum", "37+48", ("85", "75"), 0)
 
 
@@ -96,6 +98,7 @@ def test_s_corr_is_of_right_verdicts_alone() -> None:
     assert rule.reward(SUM, path(GUESSED)) == 1.0
     assert rule.reward(SUM, path(GUESSED, Outcome.SECOND)) is None
     assert rule.reward(Problem("p", "why?", ("a", "b"), 0), path(GUESSED)) is None, "no sum, so nobody knows"
+    assert [rule.reward(PROGRAM, path(text)) for text in (RUN, GUESSED)] == [0.0, 1.0], "of programs it knows without being told by what"
     check_rule(rule, SUM)
     paths = [path(SOUND), path(GUESSED, index=1), path(GUESSED, index=2), path(GUESSED, Outcome.SECOND, index=3)]
     found = Reasoning().report([SUM], paths, [])
