@@ -86,7 +86,8 @@ class Prm(PathScorer):
     def _loaded(self, stack: ExitStack) -> Any:
         from .value_head import load_head
 
-        return load_head(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}", self.ends, self.over)
+        named = [name for name in ("ends", "over") if getattr(self, name) != type(self).model_fields[name].default]
+        return load_head(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}", self.ends, self.over, named)
 
 
 def _kept(opened: Any, session: Any, make: Any) -> Any:

@@ -31,11 +31,15 @@ OVER: Mapping[str, Callable[[Sequence[float]], float]] = {
 """What becomes of the steps' probabilities."""
 
 
-def load_head(folder: FilePath, device: str | None, where: str, ends: str, over: str) -> ValueHead | StepHead:
-    """What the folder has: a head for whole chats, or for steps. Raises `ConfigError` where it has neither."""
+def load_head(folder: FilePath, device: str | None, where: str, ends: str, over: str, named: Sequence[str] = ()) -> ValueHead | StepHead:
+    """What the folder has: a head for whole chats, or for steps.
+
+    Raises `ConfigError` where it has neither, and where options of steps were `named` that a head for whole chats has no use for."""
     config = AutoConfig.from_pretrained(folder)
     names = ", ".join(config.architectures or ("unknown",))
     if "SequenceClassification" in names and config.num_labels == 1:
+        if named:
+            raise ConfigError(f"{where}: {folder} scores whole chats, not steps.\n  Remedy: drop {' and '.join(named)}.")
         return ValueHead(folder, device)
     if "TokenClassification" in names and config.num_labels == 2:
         return StepHead(folder, device, ends, over)

@@ -60,7 +60,7 @@ def readable(found: dict[str, Any]) -> str:
     from adjudge import number
 
     def shown(value: Any) -> str:
-        if isinstance(value, dict) and "value" in value:
+        if isinstance(value, dict) and set(value) == {"value", "n", "interval"}:
             interval = "" if value["interval"] is None else f" (95% {shown(value['interval'])})"
             return number(value["value"]) + interval
         if isinstance(value, dict):

@@ -117,6 +117,8 @@ def test_a_value_head_scores_prompt_and_judgement(embedded: FilePath, tmp_path: 
     tokenizer.save_pretrained(tmp_path / "head")
     texts = ["7+8=15 \\boxed{Assistant 1}", "\\boxed{Assistant 2}"]
     with open_judge(str(embedded), engine="hf") as judge:
+        with pytest.raises(ConfigError, match=r"'prm': .* scores whole chats, not steps.\n  Remedy: drop over"):
+            judge.score(SUM, texts, Prm(model=str(tmp_path / "head"), over="mean"))
         found = [score.value for score in judge.score(SUM, texts, Prm(model=str(tmp_path / "head")))]
         prompt = judge.options.render(SUM, "given")
     for text, value in zip(texts, found, strict=True):

@@ -36,6 +36,7 @@ from adjudge_soft import (
     reliability,
     weights_of,
 )
+from adjudge_soft.command import readable
 from adjudge_soft.inner_judges import calibrated
 from adjudge_soft.margins import Judged, outcome_of
 
@@ -386,6 +387,11 @@ def test_what_failed_is_in_no_figure_of_a_fit(monkeypatch: pytest.MonkeyPatch) -
     assert found["accuracy"] == found["last_judge_alone"]["accuracy"] == 0.5
     with pytest.raises(ConfigError, match="of every pair a call failed"):
         fit(cascade, pairs[2:], Losing())
+
+
+def test_a_judge_called_as_a_figure_is_no_figure() -> None:
+    told = readable({"options": {}, "right_by_labels": {"value": 0.5}, "kappa": {"value": 0.25, "n": 8, "interval": (0.0, 0.5)}})
+    assert told.splitlines()[:2] == ["right by labels: value 0.500", "kappa: 0.250 (95% 0.000 to 0.500)"]
 
 
 def test_the_command_says_what_to_set(tmp_path: Path) -> None:
