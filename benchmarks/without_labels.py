@@ -1,8 +1,8 @@
 """What chooses well without labels, over seeds and the three embedded worlds: ``python benchmarks/without_labels.py``; hours on one core.
 
 Every part is a module ``without_labels_PART.py`` with `measure`, which gives one world's and one seed's numbers, and `shown`, which makes
-tables of them. What is measured is kept under ``runs/without_labels`` as it comes, so a run that was stopped goes on; remove a file there
-to measure it anew. Writes ``results/without_labels_PART.json`` and ``.md``.
+tables of them; `OF` names its worlds where they are not all. What is measured is kept under ``runs/without_labels`` as it comes, so a run
+that was stopped goes on; remove a file there to measure it anew. Writes ``results/without_labels_PART.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def main() -> None:
     for seed in range(asked.seeds):  # outermost, so that what is known after a while is known of all worlds
         for world in asked.worlds:
             for name in asked.parts:
-                measured(name, replace(WORLDS[world], tiny=asked.tiny), seed, asked.work)
+                if world in getattr(part(name), "OF", WORLDS):
+                    measured(name, replace(WORLDS[world], tiny=asked.tiny), seed, asked.work)
     for name in () if asked.tiny else asked.parts:
         finish(name, asked.work)
 

@@ -5,6 +5,7 @@ R⋆ chooses among what a rule lets through, unless the recipe names another sco
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -29,7 +30,7 @@ RULES: dict[str, Any] = {
     "none": "none",
 }
 RECIPES = {
-    **{rule: (rule, "rstar") for rule in ("label", "majority", "none")},
+    **{rule: (rule, "rstar") for rule in RULES},
     "none; likelihood": ("none", "likelihood"),
     "none; self-certainty": ("none", "self-certainty"),
     "label; random": ("label", "random"),
@@ -44,15 +45,15 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     pool = Pool.of(world, seed, folder)
     made = {name: pool.trained(name_of(rule, scorer), RULES[rule], SCORERS[scorer]) for name, (rule, scorer) in RECIPES.items()}
     recipes = {name: {"chosen": one["chosen"], "tried": one["tried"]} for name, one in made.items()}
-    return {"rules": let_through(pool), "recipes": recipes, "before": pool.before}
+    return {"rules": let_through(pool, RULES), "recipes": recipes, "before": pool.before}
 
 
-def let_through(pool: Pool) -> dict[str, dict[str, Any]]:
+def let_through(pool: Pool, rules: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Of every rule: the share of problems that have an eligible path, and shares of the eligible paths."""
     paths, by_id = list(pool.by_id.values()), {problem.id: problem for problem in pool.problems}
     stage, found = pool.stage("pool"), {}
     with stage.open(stage.model) as session:
-        for name, rule in RULES.items():
+        for name, rule in rules.items():
             told = eligible_paths(validate(Eligibility, rule, PLUGINS, "eligible"), by_id, paths, session, stage.judge)
             some = [path for path, one in zip(paths, told, strict=True) if one]
             problems = len({path.problem_id for path in some}) / len(by_id)

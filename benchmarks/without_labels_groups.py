@@ -26,14 +26,14 @@ Share = tuple[float, float]
 """Of one judgement, in the order of the pair's answers: the points by its verdict, and the probability of *first*."""
 
 
-def groups(world: World, count: int, size: int, seed: int) -> list[Problem]:
-    """Questions of the test part, each with one right answer and otherwise different wrong ones, shuffled; the label is the right one."""
-    rng = random.Random(f"groups {world.name} {seed}")
+def groups(world: World, count: int, size: int, seed: int, part: str = "test") -> list[Problem]:
+    """Questions of a part, each with one right answer and otherwise different wrong ones, shuffled; the label is the right one."""
+    rng = random.Random(f"groups {world.name} {seed}{'' if part == 'test' else f' {part}'}")
     made = made_of(world)
     found: list[Problem] = []
     while len(found) < count:
         question = made.draw(LEVELS[len(found) % len(LEVELS)], rng)
-        if not held_out(question.text, TEST_SHARE):
+        if held_out(question.text, TEST_SHARE) != (part == "test"):
             continue
         answers = {question.right: None, question.wrong: None}
         for _ in range(50 * size):

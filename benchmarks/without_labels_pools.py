@@ -20,16 +20,18 @@ from adjudge import (
     Plugins,
     Problem,
     ReasoningPath,
-    Records,
     RewardRule,
     Stage,
     StageTrainer,
     find_model,
     load_judge,
     open_judge,
+    stable_seed,
     validate,
     write_json,
 )
+from adjudge_sft import Sft
+from adjudge_sft.select import select
 
 PROBLEMS, PATHS, TESTS = 160, 8, 300
 """Problems of a pool, paths of each, and problems that every fine-tuned judge is tried on."""
@@ -77,19 +79,26 @@ class Pool:
             return stage.sample(session, stage.problems, "paths", samples=PATHS)
 
     def trained(self, name: str, eligible: Any, scorer: Any) -> dict[str, Any]:
-        """What was chosen by this rule and scorer, and the judge that was fine-tuned on it; its model stays in the folder of this name."""
+        """What was chosen by this rule and scorer, and the judge that was fine-tuned on it; its model stays in the folder of this name.
+
+        Recipes that choose the same paths make the same judge, which is trained once: its model is in the folder of the first of them.
+        """
         file = self.folder / name / "trained.json"
         if not file.exists():
             _ = self.by_id  # the pool is sampled
             stage = self.stage(name)
             shutil.copytree(self.folder / "pool" / "records", stage.records_folder, dirs_exist_ok=True)
             options = {"use": "sft", "eligible": eligible, "scorer": scorer, "paths": PATHS, "learning_rate": RATE, "epochs": EPOCHS}
-            made = validate(StageTrainer, options, PLUGINS, "stage").train(stage)
-            chosen = [self.by_id[row] for row in Records(stage.record_file("selected")).ids]
-            tried = self.tried(made.model, self.tests)
-            kept = {"chosen": self.shares(chosen), "tried": tried, "metrics": made.metrics, "model": str(made.model)}
+            trainer = cast(Sft, validate(StageTrainer, options, PLUGINS, "stage"))
+            selected, metrics = select(trainer, stage)
+            chosen = [path.id for path in selected]
+            judge = self.folder / "judges" / f"{stable_seed(*chosen):016x}.json"
+            if not judge.exists():
+                model = trainer.train(stage).model
+                write_json(judge, {"tried": self.tried(model, self.tests), "model": str(model)})
+            shares = self.shares(self.by_id[one] for one in chosen)
             shutil.rmtree(stage.records_folder)
-            write_json(file, kept)
+            write_json(file, {"chosen": shares, "metrics": metrics, **json.loads(judge.read_text(encoding="utf-8"))})
         return cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
 
     @cached_property
