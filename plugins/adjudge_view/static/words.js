@@ -4,6 +4,8 @@
 (() => {
   const SYMBOLS = { rstar: "R⋆" };
   const PLACES = ["first", "second", "third"];
+  /** Scores this near to each other, relative to 1 or their size, are equal: a text's score depends a little on its batch. */
+  const ROUNDING = 1e-5;
 
   const many = (count, noun, plural) => `${whole(count)} ${count === 1 ? noun : plural || `${noun}s`}`;
   const whole = (value) => Number(value).toLocaleString("en-US").replace("-", "−");
@@ -55,8 +57,9 @@
     const kept = family.filter((other) => other.kept);
     if (one.kept === null || one.kept === undefined) return notScored(one, scored, kept);
     const name = symbol(one.score_name);
-    const above = scored.filter((other) => other.score > one.score).length;
-    const same = scored.filter((other) => other.score === one.score).length - 1;
+    const rounding = ROUNDING * Math.max(1, Math.abs(one.score));
+    const above = scored.filter((other) => other.score - one.score > rounding).length;
+    const same = scored.filter((other) => Math.abs(other.score - one.score) <= rounding).length - 1;
     const highest = above === 0 ? "the highest" : `the ${ordinal(above + 1)} highest`;
     const place =
       scored.length === 1 ? "and no other path of this problem was scored" : `${highest} of the ${scored.length} that were scored`;
@@ -73,7 +76,8 @@
   function better(one, kept, name) {
     const best = kept.reduce((found, other) => (found && found.score >= other.score ? found : other), null);
     if (!best) return "";
-    if (best.score === one.score) return ` The kept path scores the same, ${number(best.score)}: the order among equals decided.`;
+    if (Math.abs(best.score - one.score) <= ROUNDING * Math.max(1, Math.abs(one.score)))
+      return ` The kept path scores the same, ${number(best.score)}: the order among equals decided.`;
     return ` The kept path has ${name} ${number(best.score)}.`;
   }
 
