@@ -21,8 +21,10 @@ import tempfile
 import threading
 import venv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+
+from advisories import latest, served
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
@@ -201,10 +203,11 @@ def licences() -> str:
     return f"{len(found)} packages"
 
 
-def audit() -> str:
-    """No version of ``constraints.txt`` has a vulnerability that is known."""
+def audit(advisories: Path | None = None) -> str:
+    """No version of ``constraints.txt`` has a vulnerability that is known: to PyPI, or to a checkout of its advisory database."""
     asked = ["--format", "json", "--progress-spinner", "off", "--no-deps", "--disable-pip", "-r", str(ROOT / "constraints.txt")]
-    with environment(["pip-audit"]) as programs:
+    with environment(["pip-audit"]) as programs, served(advisories) if advisories else nullcontext() as service:
+        asked += ["--vulnerability-service", "osv", "--osv-url", service] if service else []
         told = subprocess.run([str(programs / "pip-audit"), *asked], capture_output=True, text=True, check=False, env=BARE)
     found = json.loads(told.stdout)["dependencies"] if told.stdout else []
     silent = [one for one in found if "skip_reason" in one]
@@ -214,9 +217,11 @@ def audit() -> str:
         count = f"{len(silent)} of the {len(found)}" if found else "any of the"
         raise Missed(
             f"pip-audit got no answer about {count} packages of constraints.txt, so nothing is known of vulnerabilities in them;"
-            " run `python .ci/release.py --only audit` on a machine that reaches PyPI itself and not a mirror of its files"
+            " run `python .ci/release.py --only audit` on a machine that reaches PyPI itself and not a mirror of its files, or give"
+            " --advisories a checkout of pypa/advisory-database"
         )
-    return f"no known vulnerability in {len(found)} packages"
+    newest = f" to {advisories}, whose newest advisory is of {latest(advisories)}" if advisories else ""
+    return f"no known vulnerability in {len(found)} packages{newest}"
 
 
 LINES: tuple[tuple[Callable[[], str], bool], ...] = (
@@ -230,12 +235,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
     parser.add_argument("--only", choices=[line.__name__ for line, _ in LINES], help="one line alone")
+    parser.add_argument("--advisories", type=Path, help="a checkout of pypa/advisory-database, where `audit` reaches no service")
     given, missed = parser.parse_args(), 0
     for line, slow in LINES:
         if (slow and given.quick) or given.only not in (None, line.__name__):
             continue
         try:
-            print(f"holds   {line.__name__}: {line()}", flush=True)
+            found = audit(given.advisories) if line is audit else line()
+            print(f"holds   {line.__name__}: {found}", flush=True)
         except Missed as why:
             missed += 1
             print(f"MISSED  {line.__name__}: {why}", flush=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,8 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def release() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci" / "release.py")
+def release() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(ROOT / ".ci"))
+    yield loaded("release")
+    sys.path.remove(str(ROOT / ".ci"))
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -46,3 +56,34 @@ def test_the_wheel_from_the_sdist_is_the_wheel_from_the_checkout(
     monkeypatch.setattr(release, "DIST", tmp_path / "dist")
     assert f"adjudge-{adjudge.__version__}-py3-none-any.whl" in release.built()
     assert sorted(file.suffix for file in (tmp_path / "dist").iterdir()) == [".gz", ".whl"]
+
+
+ADVISORY = """
+id: PYSEC-0000-1
+modified: "2024-01-02T00:00:00Z"
+published: "2024-01-01T00:00:00Z"
+details: It tells a secret.
+affected:
+- package: {name: Some.Package, ecosystem: PyPI}
+  ranges:
+  - {type: GIT, repo: "https://example.org/r", events: [{introduced: "0"}, {fixed: 74ea7cf}]}
+  - {type: ECOSYSTEM, events: [{introduced: 2.10}, {fixed: 2.20}, {introduced: 3.0.0}, {last_affected: 3.1.0}]}
+  versions: [1.0.0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("1.0.0", True), ("2.1", False), ("2.9", False), ("2.10", True), ("2.19.9", True), ("2.20", False), ("2.99", False), ("3.0.0", True),
+     ("3.1.0", True), ("3.1.1", False)],
+)  # fmt: skip
+def test_a_checkout_of_advisories_answers_as_their_service_does(tmp_path: Path, version: str, told: bool) -> None:
+    advisories = loaded("advisories")
+    (tmp_path / "vulns" / "some-package").mkdir(parents=True)
+    (tmp_path / "vulns" / "some-package" / "PYSEC-0000-1.yaml").write_text(ADVISORY)
+    assert advisories.latest(tmp_path) == "2024-01-01"
+    with advisories.served(tmp_path) as address:
+        asked = json.dumps({"package": {"name": "some-package", "ecosystem": "PyPI"}, "version": version}).encode()
+        with urllib.request.urlopen(urllib.request.Request(address, data=asked)) as answer:
+            found = json.load(answer)
+    assert [one["id"] for one in found.get("vulns", [])] == (["PYSEC-0000-1"] if told else [])

@@ -1,0 +1,82 @@
+"""Answers what `pip-audit` asks OSV about a version, from a checkout of the advisory database of the Python packaging authority.
+
+For machines that reach neither PyPI nor OSV: ``git clone https://github.com/pypa/advisory-database`` elsewhere, and bring it along. It
+knows what was known when it was cloned and nothing later.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+
+def affects(advisory: Mapping[str, Any], name: str, version: str) -> bool:
+    """Whether an advisory, in OSV's schema, is about this version: it is listed, or lies in a range of versions."""
+    if advisory.get("withdrawn"):
+        return False
+    for one in advisory.get("affected") or ():
+        if canonicalize_name(one["package"]["name"]) != name or one["package"]["ecosystem"] != "PyPI":
+            continue
+        ranges = [each["events"] for each in one.get("ranges") or () if each["type"] == "ECOSYSTEM"]
+        if version in (one.get("versions") or ()) or any(_within(Version(version), events) for events in ranges):
+            return True
+    return False
+
+
+def _within(version: Version, events: list[dict[str, Any]]) -> bool:
+    """Whether the last event at or before a version leaves it affected."""
+    inside = False
+    for event in sorted(events, key=lambda one: Version(next(iter(one.values())))):
+        [(what, at)] = event.items()
+        if what == "introduced" and version >= Version(at):
+            inside = True
+        elif (what == "fixed" and version >= Version(at)) or (what == "last_affected" and version > Version(at)):
+            inside = False
+    return inside
+
+
+def latest(database: Path) -> str:
+    """The day on which the newest advisory of a checkout was published."""
+    told = (line for file in (database / "vulns").glob("*/*.yaml") for line in file.read_text(encoding="utf-8").splitlines())
+    return max(line.split()[1].strip("\"'")[:10] for line in told if line.startswith("published:"))
+
+
+@contextmanager
+def served(database: Path) -> Iterator[str]:
+    """The address of a service on this machine that knows the advisories of a checkout."""
+    if not (database / "vulns").is_dir():
+        raise SystemExit(f"{database}: has no folder vulns, so it is no checkout of an advisory database")
+
+    class Service(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = canonicalize_name(asked["package"]["name"])
+            files = sorted((database / "vulns" / name).glob("*.yaml"))
+            # every value is read as a text: 2.10 is a version and no number
+            known = [yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader) for file in files]
+            found = [one for one in known if affects(one, name, asked["version"])]
+            body = json.dumps({"vulns": found} if found else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing is printed."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1/query"
+    finally:
+        server.shutdown()
