@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .comparison import compared
     from .corrections import holm, sign_test
-    from .graph import components, cyclic_triples
+    from .graph import circular_triples, components, cyclic_triples
     from .kappa import Agreements, Unit, cohen_kappa, joined, judged_unit, sample_unit, told_kappa, unit
     from .labelled_slice import Slice, ppi, rogan_gladen
     from .mcnemar import Paired, paired
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .spurious import SpuriousCorrectness
 
 __all__ = [
-    "Agreements", "Item", "Paired", "Side", "Slice", "SpuriousCorrectness", "Unit", "cohen_kappa", "compared", "components",
-    "cyclic_triples", "detectable", "detectable_paired", "holm", "joined", "judged_unit", "paired", "ppi", "read_side", "rogan_gladen",
-    "sample_unit", "sign_test", "told_detectable", "told_kappa", "unit",
+    "Agreements", "Item", "Paired", "Side", "Slice", "SpuriousCorrectness", "Unit", "circular_triples", "cohen_kappa", "compared",
+    "components", "cyclic_triples", "detectable", "detectable_paired", "holm", "joined", "judged_unit", "paired", "ppi", "read_side",
+    "rogan_gladen", "sample_unit", "sign_test", "told_detectable", "told_kappa", "unit",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

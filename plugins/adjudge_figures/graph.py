@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
@@ -25,6 +25,21 @@ def cyclic_triples(beats: Mapping[tuple[Node, Node], float]) -> tuple[int, int]:
     # A circle is a closed walk of three wins, counted once from each of its three nodes; a complete triple also in both directions.
     circles, complete = (float(np.sum((one @ one) * one.T)) for one in (above_NN, met_NN))
     return round(circles / 3), round(complete / 6)
+
+
+def circular_triples(beats: Mapping[tuple[Node, Node], float]) -> Iterator[tuple[Node, Node, Node]]:
+    """The triples that `cyclic_triples` counts, as they are found: each is preferred to the next, and the third to the first."""
+    below: dict[Node, dict[Node, None]] = {}
+    for (one, other), worth in beats.items():
+        if worth != 0.5:
+            above, under = (one, other) if worth > 0.5 else (other, one)
+            below.setdefault(above, {})[under] = None
+    place = {node: index for index, node in enumerate(below)}
+    for first, beaten in below.items():
+        for second in beaten:
+            for third in below.get(second, ()):
+                if first in below.get(third, ()) and place[first] < min(place[second], place[third]):
+                    yield first, second, third
 
 
 def components(pairs: Iterable[tuple[Node, Node]]) -> list[set[Node]]:

@@ -160,7 +160,8 @@ class Library:
         if sort.startswith("-"):
             found.sort(key=lambda item: -(item.get(sort[1:]) or 0))
         page = found[offset:] if limit is None else found[offset : offset + limit]
-        return {"total": len(found), "of": len(known.items), "offset": offset, "scheme": self._scheme(index), "items": page}
+        scheme = (self._scheme(index) or {}).get("use")
+        return {"total": len(found), "of": len(known.items), "offset": offset, "scheme": scheme, "items": page}
 
     def tournament(self, run: str, ident: str) -> dict[str, Any]:
         index = self.index(run)
@@ -168,9 +169,9 @@ class Library:
             raise Unknown(f"{run} has no tournament {ident!r}")
         return in_full(index.read(place), self._scheme(index))
 
-    def _scheme(self, index: Index) -> str | None:
+    def _scheme(self, index: Index) -> dict[str, Any] | None:
         found = index.source.config.get("aggregator")
-        return str(found["use"]) if isinstance(found, dict) and "use" in found else None
+        return found if isinstance(found, dict) and "use" in found else None
 
     def groups(
         self, run: str, *, stage: Sequence[str] = (), step: Sequence[int] = (), text: str = "", sort: str = "given", offset: int = 0,

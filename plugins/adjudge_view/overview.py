@@ -25,14 +25,15 @@ def described(index: Index, served: int = 0) -> dict[str, Any]:
         done = not going
     elif source.kind in ("rankings", "judgements"):
         done = (source.path / "result.json").is_file()
-    missing = [*_missing(index, stages, done), *_cut_off(source, going), *(f"{file} {why}" for file, why in source.problems.items())]
+    missing = [] if going and not done else list(_missing(index, stages, done))
+    missing += [*_cut_off(source, going), *(f"{file} {why}" for file, why in source.problems.items())]
     read, size = index.bytes
     return {
         "run": source.run, "path": str(source.path), "kind": source.kind, "title": source.path.resolve().name,
         "state": "broken" if source.problems else "going" if going and not done else "finished" if done else "stopped",
         "missing": missing, "stages": stages, "sets": _sets(index), "scorers": dict(index.scorers),
         "has": {"judgements": len(index.rows), "curves": _with_curves(index), "tournaments": len(index.tournaments.items),
-                "groups": len(index.groups.groups) + served},
+                "groups": len(index.groups.groups) + served, "kept": bool(np.any(index.rows.table()["kept"] >= 0))},
         "indexed": {"rows": len(index.rows), "bytes": read, "of_bytes": size, "done": index.done},
         "config": source.config_text if config else "", "facts": facts,
     }  # fmt: skip

@@ -141,13 +141,12 @@ def light(index: Index, number: int, one: Judgement | None = None) -> dict[str, 
     one = one or index.judgement(number)
     stage, kind = index.stages.names[row["stage"]], index.kind(row["file"])
     score = float(row["score"])
-    scored = not np.isnan(score)
     return {
         "id": index.idents[number], "stage": stage, "set": index.sets.names[row["set"]],
         "kind": kind, "problem": one.problem, "order": one.order,
         "index": int(row["index"]), "step": int(row["step"]) if row["step"] >= 0 else None, "outcome": one.outcome,
-        "right": told(row["right"]), "label": one.label, "score": score if scored else None,
-        "score_name": None if not scored else "reward" if kind == "rollouts" else index.scorers.get(stage, "score"),
+        "right": told(row["right"]), "label": one.label, "score": None if np.isnan(score) else score,
+        "score_name": "reward" if kind == "rollouts" else index.scorers.get(stage),
         "kept": told(row["kept"]),
         "tokens": int(row["tokens"]) if row["tokens"] >= 0 else None, "prompt": short(one.prompt), "snippet": short(one.text),
         "error": one.error,

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
+
+from adjudge_figures import circular_triples
+from adjudge_report import options_line
 
 from .reading import Judgement, short
 
 ELIMINATION = ("knockout", "single-elimination")
 """Schemes in which only winners go on."""
+POINTS = {"first": 1.0, "tie": 0.5, "second": 0.0}
+"""What a match's outcome is worth to the first of it."""
+SHOWN = 3
+"""Circles that are named."""
 Place = tuple[int, int, int]
 
 
@@ -33,6 +41,7 @@ class TournamentIndex:
             {
                 "id": ident, "prompt": short(str(row.get("prompt", ""))), "answers": len(row["answers"]), "best": best,
                 "best_text": None if best is None else short(str(row["answers"][best])), "label": label,
+                "shared": 0 if best is None else _equals(row.get("ratings"), best) - 1,
                 "right": None if label is None or best is None else best == label, "matches": len(matches),
                 "votes": sum(len(one.get("votes") or ()) for one in matches), "tokens": row.get("tokens"),
                 "undecided": row.get("undecided"), "inconsistent": row.get("inconsistent"), "circles": row.get("circles"),
@@ -46,16 +55,17 @@ def _label(row: Mapping[str, Any]) -> int | None:
     return {"first": 0, "second": 1}.get(found) if isinstance(found, str) else found
 
 
-def in_full(row: Mapping[str, Any], scheme: str | None) -> dict[str, Any]:
-    """One ranking with its candidates, best first, and its rounds."""
+def in_full(row: Mapping[str, Any], options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One ranking with its candidates, best first, and its rounds; `options` are the scheme's, where they are known."""
     rounds: dict[int, list[dict[str, Any]]] = {}
     for number, match in enumerate(row["matches"]):
         rounds.setdefault(int(match.get("round", 0)), []).append(_match(number, match))
-    scheme = scheme or row.get("rated_by")
+    matches = [match for some in rounds.values() for match in some]
+    scheme = str(options["use"]) if options else row.get("rated_by")
     return {
         "id": str(row["id"]), "prompt": str(row.get("prompt", "")), "label": _label(row), "scheme": scheme,
-        "bracket": scheme in ELIMINATION, "rated_by": row.get("rated_by"), "stopped": row.get("stopped"), "notes": _notes(row),
-        "candidates": _candidates(row, [match for some in rounds.values() for match in some]),
+        "scheme_line": options_line(options) if options else scheme, "bracket": scheme in ELIMINATION, "rated_by": row.get("rated_by"),
+        "stopped": row.get("stopped"), "notes": _notes(row, matches), "candidates": _candidates(row, matches),
         "rounds": [{"round": number, "matches": some} for number, some in sorted(rounds.items())],
     }  # fmt: skip
 
@@ -84,7 +94,12 @@ def _place(order: Sequence[int], ratings: Sequence[float] | None, index: int) ->
 
 
 def _tied(ratings: Sequence[float] | None, index: int) -> bool:
-    return ratings is not None and list(ratings).count(ratings[index]) > 1
+    return _equals(ratings, index) > 1
+
+
+def _equals(ratings: Sequence[float] | None, index: int) -> int:
+    """How many candidates have the rating of this one, itself included."""
+    return 1 if ratings is None else list(ratings).count(ratings[index])
 
 
 def _at(values: Any, index: int) -> Any:
@@ -110,7 +125,19 @@ def _vote(row: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(row: Mapping[str, Any]) -> list[str]:
+def _circles(matches: Sequence[Mapping[str, Any]]) -> str:
+    """Some of the triples in which each candidate beat the next."""
+    points: dict[tuple[int, int], list[float]] = {}
+    for one in matches:
+        if one["outcome"] in POINTS and not one["undecided"]:
+            points.setdefault((one["first"], one["second"]), []).append(POINTS[one["outcome"]])
+            points.setdefault((one["second"], one["first"]), []).append(1 - POINTS[one["outcome"]])
+    beats = {pair: sum(some) / len(some) for pair, some in points.items()}
+    some = islice(circular_triples(beats), SHOWN)
+    return "; ".join(f"{a + 1} beats {b + 1}, {b + 1} beats {c + 1} and {c + 1} beats {a + 1}" for a, b, c in some)
+
+
+def _notes(row: Mapping[str, Any], matches: Sequence[Mapping[str, Any]]) -> list[str]:
     """What was not as it should be, in words."""
     told = []
     if row.get("order") is None:
@@ -122,7 +149,7 @@ def _notes(row: Mapping[str, Any]) -> list[str]:
     if row.get("inconsistent"):
         told.append(f"{row['inconsistent']} votes changed with the order")
     if row.get("circles"):
-        told.append(f"{row['circles']} of {row.get('triples')} triples go round in a circle")
+        told.append(f"{row['circles']} of {row.get('triples')} triples go round in a circle: {_circles(matches)}")
     if (row.get("parts") or 1) > 1:
         told.append(f"the matches leave {row['parts']} parts that were never compared")
     if row.get("stopped"):

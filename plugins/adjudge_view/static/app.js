@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { h, put, many, get, listen, route, list, focus, showList, showRun, showRuns, refreshRun, showCompare, usualPair } = window.adjudge;
+  const { h, put, say, many, get, listen, route, list, focus, showList, showRun, showRuns, refreshRun, showCompare, usualPair } = window.adjudge;
   const { judgementsView, tournamentsView, groupsView } = window.adjudge;
 
   const main = document.getElementById("main");
@@ -79,6 +79,7 @@
       return void route.go(route.link(["runs", all.runs[0].run]), true);
     const run = runOf(at);
     navigation(run, head === "compare" ? "compare" : view);
+    if (head !== "runs" || !VIEWS[view]) say(""); // what was counted in a list is no longer here
     main.classList.toggle("full", head === "compare" || view !== "run");
     if (!head || (head === "runs" && !at.path[1])) return void showRuns(main, all);
     if (head === "compare") return void (await showCompare(main, at, all));

@@ -38,7 +38,7 @@
     const stages = [...new Set(run.sets.map((one) => one.stage).filter(Boolean))];
     const sets = [...new Set(run.sets.map((one) => one.set).filter(Boolean))];
     return {
-      key: `judgements ${run.run} ${stages} ${sets}`,
+      key: `judgements ${run.run} ${stages} ${sets} ${run.has.kept}`,
       run: run.run,
       name: "judgements",
       path: ["runs", run.run, "judgements"],
@@ -57,10 +57,7 @@
           ],
         },
         { name: "outcome", label: "Outcome", options: same(OUTCOMES) },
-        { name: "sort", label: "Order", any: "as written", options: SORTS },
-      ],
-      more: [
-        {
+        run.has.kept && {
           name: "kept",
           label: "Path",
           options: [
@@ -69,6 +66,9 @@
             ["none", "not scored"],
           ],
         },
+        { name: "sort", label: "Order", any: "as written", options: SORTS },
+      ],
+      more: [
         {
           name: "order",
           label: "Shown",

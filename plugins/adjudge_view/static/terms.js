@@ -20,6 +20,9 @@
       "Where the true value lies, as far as so few judgements can tell: of such intervals, 95 in 100 hold it. Where two of them " +
       "overlap, further judgements could turn the order.",
     rating: "How strong a candidate is by its matches, on the scale of the scheme; only ratings of one tournament can be compared.",
+    circle:
+      "Three candidates of which the first beats the second, the second the third, and the third the first. No order agrees with all " +
+      "three matches; a judge that draws lots has a quarter of all triples in circles.",
     bye: "A round without a match: the number of candidates is odd, so one goes on without playing.",
     reward: "The number that a completion is given in training, by the reward's rules. Undecided completions have none, which is not 0.",
     spread:

@@ -54,9 +54,15 @@
         h("span", { class: "number" }, `${many(one.answers, "answer")}, ${many(one.matches, "match", "matches")}`),
       ),
       h("span", { class: "what" }, brief(one.prompt, 90)),
-      h("span", { class: "note" }, one.best === null ? "nobody won" : `won by ${name(one.best)}: ${brief(one.best_text, 70)}`),
+      h("span", { class: "note" }, one.best === null ? "nobody won" : `${came(one)}: ${brief(one.best_text, 70)}`),
     ];
   }
+
+  /** How the first one came there; a first place that others share was given by lot. */
+  const came = (one) =>
+    one.shared
+      ? `first place shared by ${many(one.shared + 1, "candidate")}; by lot ${name(one.best)} stands above`
+      : `won by ${name(one.best)}`;
 
   const DRAWN = { knockout: "a coin, drawn from the seed, let it go on", other: "it went on by the scheme's rule for draws" };
   const name = (index) => candidate(index);
@@ -166,7 +172,7 @@
           )
         : null,
       facts([
-        ["scheme", one.scheme],
+        ["scheme", one.scheme_line],
         ["rated by", one.rated_by],
         ["matches", whole(played(one).length)],
         ["stopped by", one.stopped],

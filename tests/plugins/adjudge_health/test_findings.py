@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adjudge import Completion, Order, Outcome, Problem, ReasoningPath, Verdict
 from adjudge.testing import check_rule
-from adjudge_figures import SpuriousCorrectness, components, cyclic_triples
+from adjudge_figures import SpuriousCorrectness, circular_triples, components, cyclic_triples
 from adjudge_health import Corrected, Outcomes, Reasoning, Transitivity, findings
 
 
@@ -122,8 +124,17 @@ def test_circles_and_parts_by_hand() -> None:
     assert cyclic_triples({("a", "b"): 1.0, ("b", "c"): 0.5, ("c", "a"): 1.0}) == (0, 0), "one pair is not decided"
     round_of_four = {("a", "b"): 1.0, ("b", "c"): 1.0, ("c", "d"): 1.0, ("d", "a"): 1.0, ("a", "c"): 1.0, ("b", "d"): 1.0}
     assert cyclic_triples(round_of_four) == (2, 4)
+    assert list(circular_triples(round_of_four)) == [("a", "b", "d"), ("a", "c", "d")]
     assert sorted(map(sorted, components([("a", "b"), ("c", "d"), ("b", "e")]))) == [["a", "b", "e"], ["c", "d"]]
     assert components([]) == []
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda pair: pair[0] < pair[1]), st.floats(0, 1)))
+def test_circles_are_named_as_often_as_they_are_counted(beats: dict[tuple[int, int], float]) -> None:
+    named = list(circular_triples(beats))
+    wins = {pair if worth > 0.5 else pair[::-1] for pair, worth in beats.items() if worth != 0.5}
+    assert all({(a, b), (b, c), (c, a)} <= wins for a, b, c in named)
+    assert len({frozenset(triple) for triple in named}) == len(named) == cyclic_triples(beats)[0]
 
 
 def test_transitivity_is_of_prompts_with_three_answers_or_more() -> None:

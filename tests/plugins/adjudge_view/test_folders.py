@@ -39,7 +39,7 @@ def test_a_finished_run_lacks_nothing(run: Path) -> None:
     told = only(opened(run))
     assert (told["kind"], told["state"], told["missing"]) == ("run", "finished", [])
     assert [stage["name"] for stage in told["stages"]] == ["0-base", "1-grpo", "2-sft"]
-    assert told["has"] == {"judgements": 54, "curves": 1, "tournaments": 0, "groups": 4}
+    assert told["has"] == {"judgements": 54, "curves": 1, "tournaments": 0, "groups": 4, "kept": True}
     progress = {one["name"]: (one["done"], one["total"]) for one in told["stages"][1]["progress"]}
     assert progress == {"steps": (2, 2), "rollouts": (12, 12), "evaluation-standard": (6, None)}
 
@@ -78,7 +78,7 @@ def test_a_run_at_work_is_going_and_is_not_disturbed(tmp_path: Path, embedded: P
     folder = RunFolder(tmp_path / "run", validate(RunConfig, settings, plugins, "run.yaml"), plugins)
     told = only(opened(tmp_path / "run"))
     folder.close()
-    assert told["state"] == "going"
+    assert (told["state"], told["missing"], told["has"]["kept"]) == ("going", [], False)
     assert [stage["state"] for stage in told["stages"]] == ["going", "waiting"]
     assert only(opened(tmp_path / "run"))["state"] == "stopped"
 

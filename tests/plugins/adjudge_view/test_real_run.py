@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from adjudge import Plugins
+from adjudge import Judge, Plugins, Problem, validate
 from adjudge.cli.app import app_of
 from adjudge_view import Library
 from adjudge_view.query import Wanted
@@ -167,6 +168,30 @@ def test_rows_that_were_printed_tell_the_same_as_those_that_were_kept(kept: Libr
             assert all(len(item["siblings"]) == 2 for item in shown)
             assert {answer["text"]: answer["right"] for answer in shown[0]["answers"]} == {"42": True, "52": False}
     assert kept.compare("judged:judgements", "judged-2:judged")["counts"]["same"] == 2
+
+
+def test_a_circle_is_named_and_a_shared_first_place_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJUDGE_CACHE", str(tmp_path / "cache"))
+    plugins, answers, texts = Plugins.load(autoload=False), ["stone", "scissors", "paper"], tmp_path / "texts.jsonl"
+    rrm = validate(Judge, "rrm", plugins, "judge")
+    with texts.open("w") as file:
+        for first, second in permutations(range(3), 2):
+            prompt = rrm.render(Problem("1", "Which one wins?", (answers[first], answers[second])), "given")[-1]["content"]
+            better = 1 if (second - first) % 3 == 1 else 2
+            file.write(json.dumps({"prompt": prompt, "texts": [f"It is clear. \\boxed{{Assistant {better}}}"]}) + "\n")
+    (rows := tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "Which one wins?", "answers": answers}) + "\n")
+    words = ["rank", str(rows), "--use", "{use: elo, rating: bradley-terry}", "--judge", "rrm", "--order", "both"]
+    words += ["--engine", f"{{use: replay, file: {texts}}}", "--out", str(tmp_path / "circle")]
+    result = CliRunner().invoke(app_of(plugins), words)
+    assert result.exit_code == 0, result.output
+    library = Library([tmp_path / "circle"])
+    library.read_all()
+    [item] = library.tournaments("circle")["items"]
+    assert item["shared"] == 2
+    whole = library.tournament("circle", item["id"])
+    assert "1 of 1 triples go round in a circle: 1 beats 2, 2 beats 3 and 3 beats 1" in whole["notes"]
+    assert whole["scheme_line"].startswith("elo (")
+    assert "rating bradley-terry" in whole["scheme_line"]
 
 
 def test_a_ranking_opens_its_matches_votes_and_texts(kept: Library) -> None:
