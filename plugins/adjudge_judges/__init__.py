@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .arena_hard import ArenaHard
     from .arithmetic import ArithmeticJudge
     from .best_response import BestResponse, best_letter
+    from .form import Blank
     from .listed import Listed, ListedSession, read_listed, tells_given_tokens
     from .llmbar import LlmBar
     from .marks import GAP, read_marks, read_statement
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "GAP", "ArenaHard", "ArithmeticJudge", "BestResponse", "DirectSession", "FreelyWordedJudge", "Listed", "ListedSession", "LlmBar",
-    "MtBench", "PairwisePlain", "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1", "Rrm", "Scale", "ScorePatterns",
-    "TemplateJudge", "VerdictPatterns", "WordedJudge", "best_letter", "closing_mark", "end_of_thinking", "is_thinking_mark",
-    "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template", "probability_of", "read_listed", "read_marks",
-    "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens", "tokens_spent", "verdict_texts",
+    "GAP", "ArenaHard", "ArithmeticJudge", "BestResponse", "Blank", "DirectSession", "FreelyWordedJudge", "Listed", "ListedSession",
+    "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1", "Rrm", "Scale",
+    "ScorePatterns", "TemplateJudge", "VerdictPatterns", "WordedJudge", "best_letter", "closing_mark", "end_of_thinking",
+    "is_thinking_mark", "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template", "probability_of",
+    "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens", "tokens_spent",
+    "verdict_texts",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

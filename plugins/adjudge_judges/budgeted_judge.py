@@ -1,8 +1,8 @@
-"""`thinking_budget` on any judge that asks for its verdict in fixed words: where it has not come to one, it is asked for it there and then.
+"""`thinking_budget`: a judge that has not come to its verdict by then is asked for it there and then.
 
 Budget forcing (s1, arXiv 2501.19393) closes a model's thinking at a token limit and lets it answer. Different here: what is written behind
-the cut is the more probable of the judge's two verdicts, read in one forward pass, and not sampled, so that it is always a verdict and its
-probability is known.
+the cut is not sampled, so that it is always a verdict. Of a judge with fixed words it is the more probable one of the two, read in one
+forward pass, and its probability is known; of a judge of ratings it is a `form`, filled in line by line.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, ReasoningPath, Session
 
+from .form import Blank, fill
 from .reading_session import NoRoom, Reading, ReadingSession, closed, noted, read_paths, read_verdicts
 from .verdict_words import verdict_texts
 
@@ -36,30 +37,35 @@ class BudgetedJudge(Judge):
         """Whether what an engine returns is a part of a judgement, which says nothing about the whole."""
         return self.thinking_budget is not None
 
+    def blanks(self) -> tuple[Blank, ...]:
+        """The lines with which a judgement ends, for a judge whose verdict follows from several things it says; none for one of words."""
+        return ()
+
     @model_validator(mode="after")
     def _verdict_can_be_asked_for(self) -> Self:
-        if self.thinking_budget is not None:
+        if self.thinking_budget is not None and not self.blanks():
             try:
                 verdict_texts(self)
-            except ConfigError:
-                raise ValueError("thinking_budget: this judge asks for no fixed words, so its verdict cannot be asked for") from None
+            except ConfigError as error:
+                raise ValueError(f"thinking_budget: {error}") from None
         return self
 
     def paths(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath] | None:
         """The judgements, those that think too long ended by force; None without a budget: they are then made as any judge's are."""
         if self.thinking_budget is None:
             return None
-        forcing = ForcingSession(session, verdict_texts(self), self.thinking_budget)
         free = self.model_copy(update={"thinking_budget": None})
-        return noted(session, (path for path, _ in read_paths(forcing, free, requests)), sampled=True)
+        return noted(session, (path for path, _ in read_paths(ForcingSession(session, self), free, requests)), sampled=True)
 
 
 class ForcingSession(ReadingSession):
     """Its completions have a verdict behind so many tokens at the latest; one that was put there is told as ``forced``."""
 
-    def __init__(self, session: Session, texts: tuple[str, str], budget: int) -> None:
-        super().__init__(session, texts)
-        self.budget = budget
+    def __init__(self, session: Session, judge: BudgetedJudge) -> None:
+        super().__init__(session)
+        assert judge.thinking_budget is not None
+        self.budget, self.form = judge.thinking_budget, judge.blanks()
+        self.texts = None if self.form else verdict_texts(judge)
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
         settings["max_new_tokens"] = min(self.budget, settings["max_new_tokens"])
@@ -71,8 +77,15 @@ class ForcingSession(ReadingSession):
             return replace(made, truncated=False, error="its thinking cannot be continued: the endpoint tells no tokens")
         between = closed(made.opened + made.text) or "\n\n"
         try:
-            probability, written = read_verdicts(self.session, prompt, self.texts, made, between)
+            probability, whole = self._ended(prompt, made, between)
         except NoRoom:
             return made
         self.readings[seed] = Reading(probability, {"forced": True})
-        return written[probability < 0.5]
+        return whole
+
+    def _ended(self, prompt: list[Message], made: Completion, between: str) -> tuple[float | None, Completion]:
+        """The judgement with a verdict behind it, and the probability of *first* where two verdicts were compared."""
+        if self.texts is None:
+            return None, fill(self.session, prompt, self.form, made, between)
+        probability, written = read_verdicts(self.session, prompt, self.texts, made, between)
+        return probability, written[probability < 0.5]

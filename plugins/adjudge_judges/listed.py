@@ -40,8 +40,8 @@ class ListedSession(ReadingSession):
     """Its completions are the more probable verdict, read from the model's own answer of a verdict alone."""
 
     def __init__(self, session: Session, texts: tuple[str, str], prefix: str = "", top: int = 20) -> None:
-        super().__init__(session, texts)
-        self.top = top
+        super().__init__(session)
+        self.texts, self.top = texts, top
         if prefix:
             raise ConfigError(
                 "judge.prefix: this endpoint writes its answers from the beginning, and nothing can be put before them.\n"

@@ -41,8 +41,8 @@ class NoRoom(Exception):
 class ReadingSession:
     """A session that passes everything on, and keeps what it has read of each judgement by its seed."""
 
-    def __init__(self, session: Session, texts: tuple[str, str]) -> None:
-        self.session, self.texts = session, texts
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.readings: dict[int, Reading] = {}
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
@@ -64,7 +64,8 @@ class DirectSession(ReadingSession):
     """Its completions are not sampled: each is the more probable verdict, right behind the prompt."""
 
     def __init__(self, session: Session, texts: tuple[str, str], prefix: str = "") -> None:
-        super().__init__(session, texts)
+        super().__init__(session)
+        self.texts = texts
         opened = opens_with(session)
         self.before = Completion("", opened=opened)
         self.prefix = closed(opened) + prefix
@@ -124,13 +125,18 @@ def compared(
     """What the log-probabilities of both verdicts' tokens come to, and the judgements that end with each."""
     place = next(place for place, (one, other) in enumerate(zip(*rows, strict=False)) if one != other)
     lead = known[0][place] - known[1][place]
-    if not math.isfinite(lead):
+    check_finite([known[0][place], known[1][place]])
+    first, second = (joined(before, end, logprobs) for end, logprobs in zip(ends, known, strict=True))
+    return sigmoid(lead), (first, second)
+
+
+def check_finite(logprobs: Sequence[float]) -> None:
+    """Raise `JobError` where a model gives what a judge may say a log-probability that is no number."""
+    if bad := [one for one in logprobs if not math.isfinite(one)]:
         raise JobError(
-            f"the model gives its verdicts the log-probabilities {known[0][place]} and {known[1][place]}.\n"
+            f"the model gives what the judge may say the log-probability {bad[0]}.\n"
             "  Remedy: see whether its weights are whole and its precision (engine.dtype) is enough; finished records are kept."
         )
-    first, second = (_joined(before, end, logprobs) for end, logprobs in zip(ends, known, strict=True))
-    return sigmoid(lead), (first, second)
 
 
 def sigmoid(lead: float) -> float:
@@ -138,7 +144,7 @@ def sigmoid(lead: float) -> float:
     return 1 / (1 + math.exp(-lead)) if lead >= 0 else math.exp(lead) / (1 + math.exp(lead))
 
 
-def _joined(before: Completion, end: Completion, logprobs: Sequence[float]) -> Completion:
+def joined(before: Completion, end: Completion, logprobs: Sequence[float]) -> Completion:
     """One completion of what was written and what was put behind it, the log-probabilities of the latter rounded as engines do."""
     size = len(before.text)
     ends = (*before.token_ends, *(place + size if place >= 0 else place for place in end.token_ends))

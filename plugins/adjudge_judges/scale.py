@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from adjudge import Judge, Message, Order, Problem, Verdict
 
+from .form import Blank
 from .marks import GAP
 from .ratings import rated
 from .templates import filled
@@ -63,6 +64,12 @@ class Scale(FreelyWordedJudge):
     def parse(self, text: str) -> Verdict:
         return rated(text, self._pattern("Answer", " A"), self._pattern("Answer", " B"), self._value)
 
+    def blanks(self) -> tuple[Blank, ...]:
+        return tuple(Blank(f"Answer {one}: ", self._choices(), self._pattern("Answer", f" {one}")) for one in "AB")
+
+    def _choices(self) -> tuple[str, ...]:
+        return self.levels or tuple(map(str, range(self.lowest, self.highest + 1)))
+
     def alone(self) -> Judge:
         """The same scale for one answer by itself."""
         return ScaleAlone.model_validate({**self.model_dump(), "use": "scale-alone"})
@@ -98,3 +105,6 @@ class ScaleAlone(Scale):
     def parse(self, text: str) -> Verdict:
         rating = self._pattern("Rating")
         return rated(text, rating, rating, self._value)
+
+    def blanks(self) -> tuple[Blank, ...]:
+        return (Blank("Rating: ", self._choices(), self._pattern("Rating")),)

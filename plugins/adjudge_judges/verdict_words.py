@@ -8,7 +8,7 @@ from adjudge import ConfigError, Judge, Outcome, ReasoningPath
 def verdict_texts(judge: Judge) -> tuple[str, str]:
     """The words of *first* and those of *second*, the shortest where a judge has several; ties are none of them.
 
-    They come from the judge's class attribute ``verdicts``, every verdict as its prompt asks for it. Raises `ConfigError` for a judge
+    They come from the judge's attribute ``verdicts``, every verdict as its prompt asks for it. Raises `ConfigError` for a judge
     without them, which asks for no fixed words."""
     known: tuple[str, ...] = getattr(judge, "verdicts", None) or ()
     read = [(judge.parse(text).outcome, text) for text in known]

@@ -10,8 +10,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from adjudge import Judge
-
 from .budgeted_judge import BudgetedJudge
 
 
@@ -30,7 +28,7 @@ class WordedJudge(BudgetedJudge):
         return cls.verdicts if stop == "verdict" else _listed(stop, ", or 'verdict'")
 
 
-class FreelyWordedJudge(Judge):
+class FreelyWordedJudge(BudgetedJudge):
     """The base of judges that do not know in which words a verdict comes, so that ``stop: verdict`` stands for nothing."""
 
     @field_validator("stop", mode="before", json_schema_input_type=tuple[str, ...])

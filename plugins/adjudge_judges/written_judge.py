@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -82,6 +82,7 @@ def _number_pattern(text: str) -> str:
 
 
 Template = Annotated[str, BeforeValidator(_from_file), AfterValidator(_template)]
+Words = Annotated[str, Field(min_length=1)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 NumberPattern = Annotated[str, AfterValidator(_number_pattern)]
 
@@ -124,6 +125,10 @@ class TemplateJudge(FreelyWordedJudge):
     """How a verdict is written."""
     score: ScorePatterns | None = None
     """How two ratings are written, in place of `verdict`; they are kept in the records."""
+    verdicts: tuple[Words, Words] | None = None
+    """The texts of *first* and of *second* as the prompt asks for them, for a `thinking_budget`, `direct` and `soft`; None = not known."""
+
+    later: ClassVar[frozenset[str]] = FreelyWordedJudge.later | {"verdicts"}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -134,6 +139,9 @@ class TemplateJudge(FreelyWordedJudge):
         used = meta.find_undeclared_variables(_environment().parse(f"{self.system}\n{self.user}"))
         if missing := [name for name in ("first", "second") if name not in used]:
             raise ValueError(f"shows no {' and no '.join(missing)} answer: write {{{{ {missing[0]} }}}} where it is to stand")
+        for text, outcome in zip(self.verdicts or (), (Outcome.FIRST, Outcome.SECOND), strict=False):
+            if self.parse(text).outcome != outcome:
+                raise ValueError(f"verdicts: its patterns do not read {text!r} as {outcome.value}")
         return self
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:

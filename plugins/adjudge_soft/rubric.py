@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from adjudge import ConfigError, Judge, Message, Options, Order, Outcome, Problem, Verdict
-from adjudge_judges import GAP, FreelyWordedJudge, RatedVerdict, read_statement
+from adjudge_judges import GAP, Blank, FreelyWordedJudge, RatedVerdict, read_statement
 
 NAME = r"^\w[\w /-]*$"
 ASKED = "First write a sentence about each criterion, then end with these lines, each with one of the criterion's choices:"
@@ -50,6 +50,14 @@ class Criterion(Options):
         numbers = all(choice.isdecimal() for choice in self.choices)
         told = f"a number from {self.choices[0]} (worst) to {self.choices[-1]} (best)" if numbers else f"{', '.join(self.choices)}"
         return f"- {self.name}{': ' if self.question else ''}{self.question} ({told if numbers else f'from worst to best: {told}'})"
+
+    def line(self, answer: str) -> str:
+        """What stands before its rating of an answer; of one by itself where `answer` is empty."""
+        return f"{self.name}, Answer {answer}: " if answer else f"{self.name}: "
+
+    def blank(self, answer: str) -> Blank:
+        """Its line as what can be filled in."""
+        return Blank(self.line(answer), self.choices, self.pattern(answer))
 
     def pattern(self, answer: str) -> re.Pattern[str]:
         """Finds its rating of an answer; of one by itself where `answer` is empty."""
@@ -106,7 +114,10 @@ class Rubric(FreelyWordedJudge):
 
     def _lines(self, criteria: Sequence[Criterion]) -> list[str]:
         """The lines in which ratings are to stand."""
-        return [f"{one.name}, Answer {answer}: CHOICE" for one in criteria for answer in "AB"]
+        return [f"{one.line(answer)}CHOICE" for one in criteria for answer in "AB"]
+
+    def blanks(self) -> tuple[Blank, ...]:
+        return tuple(one.blank(answer) for one in self.criteria for answer in "AB")
 
     def parse(self, text: str) -> Verdict:
         return self._rated(text, "A", "B")
@@ -143,7 +154,10 @@ class RubricAlone(Rubric):
         return [{"role": "user", "content": f"Question:\n{problem.prompt}\n\nAnswer:\n{answer}\n\n{self._asked('the answer')}"}]
 
     def _lines(self, criteria: Sequence[Criterion]) -> list[str]:
-        return [f"{one.name}: CHOICE" for one in criteria]
+        return [f"{one.line('')}CHOICE" for one in criteria]
+
+    def blanks(self) -> tuple[Blank, ...]:
+        return tuple(one.blank("") for one in self.criteria)
 
     def parse(self, text: str) -> Verdict:
         return self._rated(text, "")

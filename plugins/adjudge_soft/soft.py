@@ -57,8 +57,8 @@ class SoftSession(ReadingSession):
     """Its completions are the engine's own; behind the reasoning of each that decides, both verdicts are read."""
 
     def __init__(self, session: Session, judge: Judge) -> None:
-        super().__init__(session, verdict_texts(judge))
-        self.judge = judge
+        super().__init__(session)
+        self.judge, self.texts = judge, verdict_texts(judge)
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
         for index, made in self.session.sample(prompts, seeds=seeds, **settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,13 @@ from adjudge import Completion, ConfigError, Judge, OpenJudge, Outcome, Plugins,
 from adjudge.cli.app import app_of
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_judges import RmR1, Rrm, closing_mark, end_of_thinking, verdict_texts
+from adjudge_judges.form import fill
 
+TEMPLATE = {
+    "use": "template",
+    "user": "{{ prompt }}\n1:{{ first }}\n2:{{ second }}",
+    "verdict": {"first": ["Assistant 1"], "second": ["Assistant 2"]},
+}
 BOXES = ("\\boxed{Assistant 1}", "\\boxed{Assistant 2}")
 
 
@@ -144,7 +151,8 @@ def test_calibration_moves_probabilities_and_no_verdict(base: OpenJudge, problem
         ({"use": "direct", "judge": "rrm", "verdicts": ["[[A]]", "[[B]]"]}, "does not read"),
         ({"use": "direct", "judge": "rrm", "temperature": 0.0}, "judge inside"),
         ({"use": "soft", "judge": "scale"}, "no fixed words"),
-        ({"use": "scale", "thinking_budget": 9}, "no such field"),
+        ({**TEMPLATE, "thinking_budget": 9}, "fixed words"),
+        ({**TEMPLATE, "verdicts": ["Assistant 2", "Assistant 1"]}, "do not read"),
     ],
 )
 def test_what_cannot_be_asked_directly_is_told_when_it_is_read(judge: Any, told: str) -> None:
@@ -177,14 +185,16 @@ def test_an_engine_that_cannot_tell_is_refused_before_anything_is_opened(judge: 
 
 
 def test_a_judge_without_known_words_is_asked_with_words_of_ones_own(base: OpenJudge, problems: list[Problem]) -> None:
-    template = {
-        "use": "template",
-        "user": "{{ prompt }}\n1:{{ first }}\n2:{{ second }}",
-        "verdict": {"first": ["Assistant 1"], "second": ["Assistant 2"]},
-    }
-    own = asked(base, {"use": "direct", "judge": template, "verdicts": list(BOXES)}).judge(problems[:4])
     known = asked(base, {"use": "direct", "judge": "arithmetic"}).judge(problems[:4])
-    assert [one.probability for one in own] == pytest.approx([one.probability for one in known])
+    outside, inside = {"judge": TEMPLATE, "verdicts": list(BOXES)}, {"judge": {**TEMPLATE, "verdicts": list(BOXES)}}
+    for words in (outside, inside):
+        own = asked(base, {"use": "direct", **words}).judge(problems[:4])
+        assert [one.probability for one in own] == pytest.approx([one.probability for one in known])
+    budgeted = {"temperature": 0, "order": "fixed", "thinking_budget": 6}
+    forced = asked(base, {"use": "arithmetic", **budgeted}).judge(problems[:4])
+    found = asked(base, {**TEMPLATE, "verdicts": list(BOXES), **budgeted}).judge(problems[:4])
+    assert [one.probability for one in found] == pytest.approx([one.probability for one in forced])
+    assert all(one.paths[0].verdict.told == {"forced": True} for one in found)
 
 
 def test_verdict_texts_are_the_shortest_that_the_judge_itself_reads() -> None:
@@ -319,3 +329,68 @@ def test_completions_of_a_direct_judge_are_whole(base: OpenJudge) -> None:
     made = verdict.paths[0].completion
     assert isinstance(made, Completion)
     assert base.session.tokenize(made.text).token_ids == made.token_ids
+
+
+RATED = {
+    "rubric": {"use": "rubric", "criteria": [{"name": "sum", "choices": ["wrong", "partly right", "right"]}, {"name": "form"}]},
+    "scale": {"use": "scale"},
+    "levels": {"use": "scale", "levels": ["poor", "fair", "good"]},
+}
+
+
+@pytest.fixture(scope="module")
+def roomy(embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenJudge]:
+    """The embedded model with a context that has room for the long prompt of a rubric, which means nothing to it."""
+    folder = tmp_path_factory.mktemp("roomy") / "model"
+    shutil.copytree(embedded, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}))
+    with open_judge(folder, cache=False) as judge:
+        yield judge
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_a_form_is_filled_with_the_most_probable_choices(roomy: OpenJudge, problems: list[Problem], name: str) -> None:
+    judge: Any = judge_of({**RATED[name], "thinking_budget": 5, "temperature": 0})
+    for verdict in replace(roomy, options=judge).judge(problems[:2]):
+        [path] = verdict.paths
+        made, prompt = path.completion, judge.render(verdict.problem, path.order)
+        assert path.outcome.decided
+        assert (path.verdict.told, path.verdict.probability) == ({"forced": True}, None)
+        assert not made.truncated
+        assert len(made.token_ids) == len(made.token_ends) == len(made.logprobs or ())
+        thought, filled = made.text[: made.token_ends[4]], made.text[made.token_ends[4] :]
+        lines = filled.strip().splitlines()
+        assert len(lines) == len(judge.blanks())
+        written = filled[: len(filled) - len(filled.lstrip())]
+        for blank, line in zip(judge.blanks(), lines, strict=True):
+            ways = {choice: f"{written}{blank.before}{choice}\n" for choice in blank.choices}
+            known = roomy.session.logprobs(prompt, [[*made.token_ids[:5], *roomy.session.tokenize(way).token_ids] for way in ways.values()])
+            sums = dict(zip(ways, map(math.fsum, known), strict=True))
+            said = line.removeprefix(blank.before)
+            assert sums[said] == pytest.approx(max(sums.values()), abs=1e-4), (thought, line)
+            written = ways[said]
+        assert written == filled
+
+
+def test_lines_that_stand_there_are_not_asked_for_again(roomy: OpenJudge, problems: list[Problem]) -> None:
+    judge: Any = judge_of(RATED["scale"])
+    prompt = judge.render(problems[0], "given")
+    before = roomy.session.tokenize("It is right.\nAnswer A: 7\nAns")
+    text = fill(roomy.session, prompt, judge.blanks(), before, "\n\n").text
+    assert text.startswith("It is right.\nAnswer A: 7\nAns\n\nAnswer B: ")
+    assert judge.parse(text).ratings[0] == 7
+    cut = roomy.session.tokenize("Answer A: 1")  # it might have become 10
+    assert fill(roomy.session, prompt, judge.blanks(), cut, "\n\n").text.startswith("Answer A: 1\n\nAnswer A: ")
+    thought = replace(roomy.session.tokenize("<think>Answer A: 7\nso"), opened="")
+    closed = fill(roomy.session, prompt, judge.blanks(), thought, "\n</think>\n\n").text
+    assert closed.startswith("<think>Answer A: 7\nso\n</think>\n\nAnswer A: "), "what was thought is no statement"
+
+
+def test_one_answer_is_rated_under_a_budget_too(roomy: OpenJudge, problems: list[Problem]) -> None:
+    for given in RATED.values():
+        judge: Any = judge_of({**given, "thinking_budget": 5, "temperature": 0})
+        for rating in replace(roomy, options=judge).rate(problems[:1])[0]:
+            assert rating.value is not None
+            assert judge.bounds[0] <= rating.value <= judge.bounds[1]
+            assert rating.tokens > 5, "its line stands behind the thinking"
