@@ -1,7 +1,7 @@
 """Answers what `pip-audit` asks OSV about a version, from a checkout of the advisory database of the Python packaging authority.
 
-For machines that reach neither PyPI nor OSV: ``git clone https://github.com/pypa/advisory-database`` elsewhere, and bring it along. It
-knows what was known when it was cloned and nothing later.
+For machines that reach neither PyPI nor OSV: clone pypa/advisory-database elsewhere, and bring it along. It knows what was known when it
+was cloned and nothing later.
 """
 
 from __future__ import annotations
