@@ -77,7 +77,7 @@ class Scale(FreelyWordedJudge):
     def _pattern(self, name: str, letter: str = "") -> re.Pattern[str]:
         names = "|".join(sorted((level.replace(" ", r"\s") for level in self.levels), key=len, reverse=True))
         rating = (
-            rf"({names})\b"
+            rf"({names})(?!\w)"
             if self.levels
             else rf"(-?\d+(?:\.\d+)?)(?:\s?/\s?{self.highest}|\sout of\s{self.highest})?(?![\w/%]|\.\d|\sof\b)"
         )

@@ -55,15 +55,18 @@ class Criterion(Options):
         """What stands before its rating of an answer; of one by itself where `answer` is empty."""
         return f"{self.name}, Answer {answer}: " if answer else f"{self.name}: "
 
-    def blank(self, answer: str) -> Blank:
+    def blank(self, answer: str, among: Sequence[Criterion] = ()) -> Blank:
         """Its line as what can be filled in."""
-        return Blank(self.line(answer), self.choices, self.pattern(answer))
+        return Blank(self.line(answer), self.choices, self.pattern(answer, among))
 
-    def pattern(self, answer: str) -> re.Pattern[str]:
-        """Finds its rating of an answer; of one by itself where `answer` is empty."""
+    def pattern(self, answer: str, among: Sequence[Criterion] = ()) -> re.Pattern[str]:
+        """Finds its rating of an answer, of one by itself where `answer` is empty; a name `among` the others that ends with its own is no
+        mention of it."""
+        longer = {one.name[: -len(self.name)] for one in among if one.name.lower().endswith(self.name.lower())} - {""}
+        named = "".join(rf"(?<!{re.escape(begin)})" for begin in sorted(longer)) + re.escape(self.name)
         choices = "|".join(re.escape(one).replace(r"\ ", r"\s") for one in sorted(self.choices, key=len, reverse=True))
         of = rf"{GAP},?{GAP}\s?Answer{GAP}\s?{answer}" if answer else ""
-        return re.compile(rf"\b{re.escape(self.name)}{of}{GAP}:{GAP}({choices})\b(?!\s?/|\.\d)", re.IGNORECASE)
+        return re.compile(rf"\b{named}{of}{GAP}:{GAP}({choices})(?!\w|\s?/|\.\d)", re.IGNORECASE)
 
 
 def _from_file(given: Any) -> Any:
@@ -117,14 +120,14 @@ class Rubric(FreelyWordedJudge):
         return [f"{one.line(answer)}CHOICE" for one in criteria for answer in "AB"]
 
     def blanks(self) -> tuple[Blank, ...]:
-        return tuple(one.blank(answer) for one in self.criteria for answer in "AB")
+        return tuple(one.blank(answer, self.criteria) for one in self.criteria for answer in "AB")
 
     def parse(self, text: str) -> Verdict:
         return self._rated(text, "A", "B")
 
     def _rated(self, text: str, *answers: str) -> Verdict:
         """The verdict of all ratings of these answers; *unreadable* unless each is stated, once or alike."""
-        found = [[read_statement(text, (one.pattern(answer),), one.worth) for one in self.criteria] for answer in answers]
+        found = [[read_statement(text, (one.pattern(answer, self.criteria),), one.worth) for one in self.criteria] for answer in answers]
         read = [statement for row in found for statement in row if statement is not None and statement[0] is not None]
         if len(read) < len(answers) * len(self.criteria):
             return Verdict(Outcome.UNREADABLE)
@@ -157,7 +160,7 @@ class RubricAlone(Rubric):
         return [f"{one.line('')}CHOICE" for one in criteria]
 
     def blanks(self) -> tuple[Blank, ...]:
-        return tuple(one.blank("") for one in self.criteria)
+        return tuple(one.blank("", self.criteria) for one in self.criteria)
 
     def parse(self, text: str) -> Verdict:
         return self._rated(text, "")

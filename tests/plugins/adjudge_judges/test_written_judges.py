@@ -71,6 +71,7 @@ def test_what_the_judge_for_small_models_reads(text: str, outcome: Outcome) -> N
         (Scale(), "Answer A: 6.5, Answer B: 6.5", Outcome.TIE, (6.5, 6.5)),
         (Scale(lowest=0, highest=5), "Answer A: 0\nAnswer B: 5", Outcome.SECOND, (0, 5)),
         (Scale(levels=("poor", "good", "very good")), "Answer A: Very good\nAnswer B: good.", Outcome.FIRST, (3, 2)),
+        (Scale(levels=("B", "A-", "A")), "Answer A: A-\nAnswer B: **A**", Outcome.SECOND, (2, 3)),
         (Scale(), "Answer A: 11\nAnswer B: 5", Outcome.UNREADABLE, None),
         (Scale(), "Answer A: 7/100\nAnswer B: 5/100", Outcome.UNREADABLE, None),
         (Scale(), "Answer A: 7", Outcome.UNREADABLE, None),

@@ -252,6 +252,23 @@ def test_numbers_from_1_to_10_are_the_choices_where_none_are_named() -> None:
     assert rubric.parse("overall, Answer A: 11\noverall, Answer B: 1").outcome == Outcome.UNREADABLE
 
 
+def test_grades_with_a_minus_are_choices_of_their_own() -> None:
+    rubric = Rubric.model_validate({"criteria": [{"name": "grade", "choices": ["C", "B-", "B", "A-", "A"]}]})
+    verdict: Any = rubric.parse("grade, Answer A: B-\ngrade, Answer B: B - it is short.")
+    assert (verdict.outcome, verdict.ratings) == (Outcome.SECOND, (0.25, 0.5))
+
+
+@pytest.mark.parametrize("names", [("truth", "Whole truth"), ("whole truth", "truth"), ("truth", "whole truth", "the whole truth")])
+def test_a_name_may_end_with_the_name_of_another_criterion(names: tuple[str, ...]) -> None:
+    rubric = Rubric.model_validate({"criteria": [{"name": name, "choices": ["1", "2", "3", "4"]} for name in names]})
+    filled = [f"{name}, Answer {answer}: {place + (answer == 'B')}" for place, name in enumerate(names, 1) for answer in "AB"]
+    verdict: Any = rubric.parse("\n".join(filled))
+    assert verdict.ratings == pytest.approx(((len(names) - 1) / 6, (len(names) + 1) / 6))
+    alone: Any = rubric.alone()
+    found = alone.parse("\n".join(f"{name}: {place}" for place, name in enumerate(names, 1)))
+    assert found.ratings[0] == pytest.approx((len(names) - 1) / 6)
+
+
 def test_criteria_lie_in_a_file_and_judge_json_holds_them(tmp_path: Path) -> None:
     file = tmp_path / "criteria.yaml"
     file.write_text(
