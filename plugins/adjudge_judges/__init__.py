@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .mt_bench import MtBench
     from .pairwise_plain import PairwisePlain
     from .ratings import RatedVerdict, RatesAlone
-    from .reading_session import DirectSession, Reading, ReadingSession, noted, read_paths, read_verdicts, sigmoid
+    from .reading_session import DirectSession, Reading, ReadingSession, noted, read_paths, read_verdicts, sigmoid, until
     from .rm_r1 import RmR1
     from .rrm import Rrm
     from .scale import Scale
@@ -34,7 +34,7 @@ __all__ = [
     "ScorePatterns", "TemplateJudge", "VerdictPatterns", "WordedJudge", "best_letter", "closing_mark", "end_of_thinking",
     "is_thinking_mark", "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template", "probability_of",
     "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens", "tokens_spent",
-    "verdict_texts",
+    "until", "verdict_texts",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

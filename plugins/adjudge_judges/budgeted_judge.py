@@ -80,7 +80,8 @@ class ForcingSession(ReadingSession):
             probability, whole = self._ended(prompt, made, between)
         except NoRoom:
             return made
-        self.readings[seed] = Reading(probability, {"forced": True})
+        if whole.text != made.text:
+            self.readings[seed] = Reading(probability, {"forced": True})
         return whole
 
     def _ended(self, prompt: list[Message], made: Completion, between: str) -> tuple[float | None, Completion]:

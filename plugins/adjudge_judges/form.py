@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adjudge import Completion, Message
+from adjudge import Completion, Message, Span
 
 from .marks import read_statement
-from .reading_session import check_finite, check_room, joined
+from .reading_session import check_finite, check_room, joined, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,35 @@ class Blank:
     pattern: re.Pattern[str]
     """Finds what a text states here, as the judge reads it."""
 
-    def stated(self, text: str, between: str) -> bool:
-        """Whether a text has this line already, once its thinking is ended by `between`; what it was cut off in does not count."""
-        found = read_statement(text + between, (self.pattern,), str)
-        return found is not None and found[1][1] < len(text)
+    def stated(self, text: str, between: str) -> tuple[str, Span] | None:
+        """What a text states here, in capitals and without spaces, and where, once its thinking is ended by `between`."""
+        return read_statement(text + between, (self.pattern,), str)
+
+    def going_on(self, begun: str) -> list[str]:
+        """The choices that what was written of one may become: ``1`` and ``10`` of ``1``; all where it is the beginning of none."""
+        return [one for one in self.choices if re.sub(r"\s", "", one).upper().startswith(begun)] or list(self.choices)
 
 
-def fill(session: Any, prompt: list[Message], form: Sequence[Blank], before: Completion, between: str) -> Completion:
-    """The judgement that goes on behind `before` and `between` with every line of a form that it does not state yet.
+def fill(session: Any, prompt: list[Message], form: Sequence[Blank], made: Completion, between: str) -> Completion:
+    """The judgement that goes on behind what was `made` and `between` with every line of a form that it does not state yet.
 
-    Takes one pass for each choice of each line. Raises `NoRoom` where a line does not fit into the model's context."""
-    made, written = replace(before, truncated=False), between
-    for blank in form:
-        if blank.stated(before.opened + before.text, between):
+    A line that was cut off in its rating is written anew, as one that begins with what stood there. Takes one pass for each choice of each
+    line. Raises `NoRoom` where a line does not fit into the model's context."""
+    text = made.opened + made.text
+    found = [blank.stated(text, between) for blank in form]
+    cut = [one[1][0] for one in found if one is not None and one[1][1] == len(text)]
+    before = until(made, min(cut) - len(made.opened)) if cut else made
+    whole, written = replace(before, truncated=False), between
+    for blank, one in zip(form, found, strict=True):
+        if one is not None and one[1][0] not in cut:
             continue
-        ends = [session.tokenize(f"{written}{blank.before}{choice}\n") for choice in blank.choices]
+        choices = blank.going_on(one[0] if one else "")
+        ends = [session.tokenize(f"{written}{blank.before}{choice}\n") for choice in choices]
         rows = [(*before.token_ids, *end.token_ids) for end in ends]
         check_room(session, prompt, rows)
         known = session.logprobs(prompt, rows)
         sums = [math.fsum(row[len(before.token_ids) :]) for row in known]
         check_finite(sums)
         best = sums.index(max(sums))
-        made, written = joined(before, ends[best], known[best]), f"{written}{blank.before}{blank.choices[best]}\n"
-    return made
+        whole, written = joined(before, ends[best], known[best]), f"{written}{blank.before}{choices[best]}\n"
+    return whole

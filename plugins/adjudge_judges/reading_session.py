@@ -155,6 +155,16 @@ def joined(before: Completion, end: Completion, logprobs: Sequence[float]) -> Co
     )
 
 
+def until(made: Completion, place: int) -> Completion:
+    """The beginning of a completion: its tokens that write nothing behind this place of its text."""
+    kept = next((number for number, end in enumerate(made.token_ends) if end > place), len(made.token_ends))
+    written = max((end for end in made.token_ends[:kept] if end >= 0), default=0)
+    return replace(
+        made, text=made.text[:written], token_ids=made.token_ids[:kept], token_ends=made.token_ends[:kept],
+        logprobs=None if made.logprobs is None else made.logprobs[:kept], statistics={},
+    )  # fmt: skip
+
+
 def read_paths(session: ReadingSession, judge: Judge, requests: Sequence[JudgeRequest]) -> Iterator[tuple[ReasoningPath, Reading | None]]:
     """Judgements with the probabilities of their verdicts, and what a `ReadingSession` has read of each."""
     seeds = {request.id: request.seed for request in requests}

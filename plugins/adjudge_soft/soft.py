@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, Outcome, ReasoningPath, Session, Verdict, read_verdict
-from adjudge_judges import Reading, ReadingSession, noted, read_paths, read_verdicts, verdict_texts
+from adjudge_judges import Reading, ReadingSession, noted, read_paths, read_verdicts, until, verdict_texts
 
 from .inner_judges import JudgeOfJudges, asks_in_words, calibrated
 
@@ -72,10 +72,5 @@ class SoftSession(ReadingSession):
     def _probability(self, prompt: list[Message], made: Completion, verdict: Verdict) -> float:
         """That the verdict behind the tokens which reason is *first*."""
         start = (verdict.answer or (0, 0))[0]
-        kept = next((place for place, end in enumerate(made.token_ends) if end > start), len(made.token_ends))
-        written = max((end for end in made.token_ends[:kept] if end >= 0), default=0)
-        before = replace(
-            made, text=made.text[:written], token_ids=made.token_ids[:kept], token_ends=made.token_ends[:kept],
-            logprobs=None if made.logprobs is None else made.logprobs[:kept], statistics={},
-        )  # fmt: skip
-        return read_verdicts(self.session, prompt, self.texts, before, made.text[written:start])[0]
+        before = until(made, start)
+        return read_verdicts(self.session, prompt, self.texts, before, made.text[len(before.text) : start])[0]

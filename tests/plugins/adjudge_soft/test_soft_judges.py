@@ -13,7 +13,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from adjudge import Completion, ConfigError, Judge, OpenJudge, Outcome, Plugins, Problem, Records, Verdict, open_judge, validate
+from adjudge import (
+    Completion,
+    ConfigError,
+    Judge,
+    JudgeRequest,
+    OpenJudge,
+    Outcome,
+    Plugins,
+    Problem,
+    ReasoningPath,
+    Records,
+    Verdict,
+    open_judge,
+    validate,
+)
 from adjudge.cli.app import app_of
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_judges import RmR1, Rrm, closing_mark, end_of_thinking, verdict_texts
@@ -380,11 +394,57 @@ def test_lines_that_stand_there_are_not_asked_for_again(roomy: OpenJudge, proble
     text = fill(roomy.session, prompt, judge.blanks(), before, "\n\n").text
     assert text.startswith("It is right.\nAnswer A: 7\nAns\n\nAnswer B: ")
     assert judge.parse(text).ratings[0] == 7
-    cut = roomy.session.tokenize("Answer A: 1")  # it might have become 10
-    assert fill(roomy.session, prompt, judge.blanks(), cut, "\n\n").text.startswith("Answer A: 1\n\nAnswer A: ")
+    known = roomy.session.tokenize("Answer A: 7\nAnswer B: 3\nso")
+    assert fill(roomy.session, prompt, judge.blanks(), replace(known, truncated=True), "\n\n") == known
     thought = replace(roomy.session.tokenize("<think>Answer A: 7\nso"), opened="")
     closed = fill(roomy.session, prompt, judge.blanks(), thought, "\n</think>\n\n").text
     assert closed.startswith("<think>Answer A: 7\nso\n</think>\n\nAnswer A: "), "what was thought is no statement"
+
+
+class CutOff:
+    """A session whose model has written a text when its budget is spent."""
+
+    def __init__(self, session: Any, text: str) -> None:
+        self.made = replace(session.tokenize(text), truncated=True)
+        self.room, self.tokenize, self.logprobs = session.room, session.tokenize, session.logprobs
+
+    def sample(self, prompts: Any, **settings: Any) -> Iterator[tuple[int, Completion]]:
+        return ((index, self.made) for index in range(len(prompts)))
+
+
+def cut_off(base: OpenJudge, judge: str, problem: Problem, text: str) -> ReasoningPath:
+    asked: Any = judge_of({**RATED[judge], "thinking_budget": 5})
+    [path] = asked.paths(CutOff(base.session, text), [JudgeRequest("1", 1, problem, "given", 0)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("judge", "said", "behind", "ways"),
+    [
+        ("scale", "Both.\nAnswer A: 1", "Both.", ["Answer A: 1", "Answer A: 10"]),
+        ("scale", "Both.\nAnswer A: 7", "Both.", ["Answer A: 7"]),
+        ("scale", "Answer A: 7\nWait, Answer A: 1", "Answer A: 7\nWait,", ["Answer A: 1", "Answer A: 10"]),
+        ("levels", "Answer B: po\nAnswer A: **fair", "Answer B: po\n", ["Answer A: fair"]),
+        ("rubric", "Both.\nsum, Answer A: right", "Both.", ["sum, Answer A: right"]),
+    ],
+)
+def test_a_rating_that_was_cut_off_becomes_one_that_begins_so(
+    roomy: OpenJudge, problems: list[Problem], judge: str, said: str, behind: str, ways: list[str]
+) -> None:
+    path = cut_off(roomy, judge, problems[0], said)
+    made = path.completion
+    assert path.outcome.decided, made.text
+    assert made.text.startswith(behind)
+    assert any(f"\n\n{way}\n" in made.text[len(behind) :] for way in ways), made.text
+    assert said not in made.text
+    assert len(made.token_ids) == len(made.token_ends) == len(made.logprobs or ())
+
+
+def test_a_judgement_that_had_said_all_is_none_that_was_forced(roomy: OpenJudge, problems: list[Problem]) -> None:
+    said = "Answer A: 7\nAnswer B: 3\nFor"
+    path = cut_off(roomy, "scale", problems[0], said)
+    assert (path.completion.text, path.outcome, path.verdict.told) == (said, Outcome.FIRST, {})
+    assert cut_off(roomy, "scale", problems[0], said[:12]).verdict.told == {"forced": True}
 
 
 def test_one_answer_is_rated_under_a_budget_too(roomy: OpenJudge, problems: list[Problem]) -> None:
