@@ -126,15 +126,16 @@ def _vote(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _circles(matches: Sequence[Mapping[str, Any]]) -> str:
-    """Some of the triples in which each candidate beat the next."""
+    """The triples in which each candidate beat the next, or some where there are many."""
     points: dict[tuple[int, int], list[float]] = {}
     for one in matches:
         if one["outcome"] in POINTS and not one["undecided"]:
             points.setdefault((one["first"], one["second"]), []).append(POINTS[one["outcome"]])
             points.setdefault((one["second"], one["first"]), []).append(1 - POINTS[one["outcome"]])
     beats = {pair: sum(some) / len(some) for pair, some in points.items()}
-    some = islice(circular_triples(beats), SHOWN)
-    return "; ".join(f"{a + 1} beats {b + 1}, {b + 1} beats {c + 1} and {c + 1} beats {a + 1}" for a, b, c in some)
+    found = list(islice(circular_triples(beats), SHOWN + 1))
+    named = "; ".join(f"{a + 1} beats {b + 1}, {b + 1} beats {c + 1} and {c + 1} beats {a + 1}" for a, b, c in found[:SHOWN])
+    return f"for example {named}" if len(found) > SHOWN else named
 
 
 def _notes(row: Mapping[str, Any], matches: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -170,14 +170,23 @@ def test_rows_that_were_printed_tell_the_same_as_those_that_were_kept(kept: Libr
     assert kept.compare("judged:judgements", "judged-2:judged")["counts"]["same"] == 2
 
 
-def test_a_circle_is_named_and_a_shared_first_place_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (["stone", "scissors", "paper"], "1 of 1 triples go round in a circle: 1 beats 2, 2 beats 3 and 3 beats 1"),
+        (["stone", "scissors", "paper", "lizard", "spock"], "5 of 10 triples go round in a circle: for example "),
+    ],
+)
+def test_circles_are_named_and_a_shared_first_place_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str], told: str
+) -> None:
     monkeypatch.setenv("ADJUDGE_CACHE", str(tmp_path / "cache"))
-    plugins, answers, texts = Plugins.load(autoload=False), ["stone", "scissors", "paper"], tmp_path / "texts.jsonl"
+    plugins, count, texts = Plugins.load(autoload=False), len(answers), tmp_path / "texts.jsonl"
     rrm = validate(Judge, "rrm", plugins, "judge")
     with texts.open("w") as file:
-        for first, second in permutations(range(3), 2):
+        for first, second in permutations(range(count), 2):
             prompt = rrm.render(Problem("1", "Which one wins?", (answers[first], answers[second])), "given")[-1]["content"]
-            better = 1 if (second - first) % 3 == 1 else 2
+            better = 1 if (second - first) % count <= count // 2 else 2
             file.write(json.dumps({"prompt": prompt, "texts": [f"It is clear. \\boxed{{Assistant {better}}}"]}) + "\n")
     (rows := tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "Which one wins?", "answers": answers}) + "\n")
     words = ["rank", str(rows), "--use", "{use: elo, rating: bradley-terry}", "--judge", "rrm", "--order", "both"]
@@ -187,9 +196,11 @@ def test_a_circle_is_named_and_a_shared_first_place_told(tmp_path: Path, monkeyp
     library = Library([tmp_path / "circle"])
     library.read_all()
     [item] = library.tournaments("circle")["items"]
-    assert item["shared"] == 2
+    assert item["shared"] == count - 1
     whole = library.tournament("circle", item["id"])
-    assert "1 of 1 triples go round in a circle: 1 beats 2, 2 beats 3 and 3 beats 1" in whole["notes"]
+    [note] = whole["notes"]
+    assert note.startswith(told)
+    assert note.count(" and ") == min(count - 2, 3)
     assert whole["scheme_line"].startswith("elo (")
     assert "rating bradley-terry" in whole["scheme_line"]
 
