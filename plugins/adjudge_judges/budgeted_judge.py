@@ -43,11 +43,7 @@ class BudgetedJudge(Judge):
 
     @model_validator(mode="after")
     def _verdict_can_be_asked_for(self) -> Self:
-        if self.thinking_budget is not None and not self.blanks():
-            try:
-                verdict_texts(self)
-            except ConfigError as error:
-                raise ValueError(f"thinking_budget: {error}") from None
+        check_budget(self)
         return self
 
     def paths(self, session: Session, requests: Sequence[JudgeRequest]) -> Iterator[ReasoningPath] | None:
@@ -56,6 +52,15 @@ class BudgetedJudge(Judge):
             return None
         free = self.model_copy(update={"thinking_budget": None})
         return noted(session, (path for path, _ in read_paths(ForcingSession(session, self), free, requests)), sampled=True)
+
+
+def check_budget(judge: BudgetedJudge) -> None:
+    """Raise `ValueError` where a judge with a budget cannot be asked for its verdict."""
+    if judge.thinking_budget is not None and not judge.blanks():
+        try:
+            verdict_texts(judge)
+        except ConfigError as error:
+            raise ValueError(f"thinking_budget: {error}") from None
 
 
 class ForcingSession(ReadingSession):

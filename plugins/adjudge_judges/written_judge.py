@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adjudge import ConfigError, Message, Options, Order, Outcome, Problem, Span, Verdict
 
+from .budgeted_judge import check_budget
 from .marks import read_statement
 from .ratings import rated
 from .worded_judge import FreelyWordedJudge
@@ -131,7 +132,8 @@ class TemplateJudge(FreelyWordedJudge):
     later: ClassVar[frozenset[str]] = FreelyWordedJudge.later | {"verdicts"}
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _verdict_can_be_asked_for(self) -> Self:
+        """It is whole, and reads its own verdicts; only then can be said whether they can be asked for."""
         if (self.verdict is None) == (self.score is None):
             raise ValueError("needs one of 'verdict' and 'score': patterns that say how its verdict is written")
         from jinja2 import meta
@@ -142,6 +144,7 @@ class TemplateJudge(FreelyWordedJudge):
         for text, outcome in zip(self.verdicts or (), (Outcome.FIRST, Outcome.SECOND), strict=False):
             if self.parse(text).outcome != outcome:
                 raise ValueError(f"verdicts: its patterns do not read {text!r} as {outcome.value}")
+        check_budget(self)
         return self
 
     def prompt(self, problem: Problem, order: Order) -> list[Message]:

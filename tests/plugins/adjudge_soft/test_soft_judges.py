@@ -167,6 +167,8 @@ def test_calibration_moves_probabilities_and_no_verdict(base: OpenJudge, problem
         ({"use": "soft", "judge": "scale"}, "no fixed words"),
         ({**TEMPLATE, "thinking_budget": 9}, "fixed words"),
         ({**TEMPLATE, "verdicts": ["Assistant 2", "Assistant 1"]}, "do not read"),
+        ({**TEMPLATE, "verdicts": ["Assistant 1", "Number 2"], "thinking_budget": 9}, "do not read 'Number 2' as second"),
+        ({**TEMPLATE, "verdict": None, "verdicts": list(BOXES), "thinking_budget": 9}, "needs one of 'verdict' and 'score'"),
     ],
 )
 def test_what_cannot_be_asked_directly_is_told_when_it_is_read(judge: Any, told: str) -> None:
