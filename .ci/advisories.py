@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 
 def affects(advisory: Mapping[str, Any], name: str, version: str) -> bool:
@@ -27,19 +27,28 @@ def affects(advisory: Mapping[str, Any], name: str, version: str) -> bool:
         if canonicalize_name(one["package"]["name"]) != name or one["package"]["ecosystem"] != "PyPI":
             continue
         ranges = [each["events"] for each in one.get("ranges") or () if each["type"] == "ECOSYSTEM"]
-        if version in (one.get("versions") or ()) or any(_within(Version(version), events) for events in ranges):
+        listed = map(_version, one.get("versions") or ())
+        if Version(version) in listed or any(_within(Version(version), events) for events in ranges):
             return True
     return False
 
 
+def _version(text: str) -> Version | None:
+    """A version, however it is written: ``2.0alpha1`` is 2.0a1; None for what is none, such as ``0.1-bulbasaur``."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
 def _within(version: Version, events: list[dict[str, Any]]) -> bool:
-    """Whether the last event at or before a version leaves it affected."""
+    """Whether the last event at or before a version leaves it affected; a fix in no version, such as ``2019-09-12``, ends nothing."""
+    found = [(at, what) for event in events for what, text in event.items() if (at := _version(text)) is not None]
     inside = False
-    for event in sorted(events, key=lambda one: Version(next(iter(one.values())))):
-        [(what, at)] = event.items()
-        if what == "introduced" and version >= Version(at):
+    for at, what in sorted(found, key=lambda one: one[0]):
+        if what == "introduced" and version >= at:
             inside = True
-        elif (what == "fixed" and version >= Version(at)) or (what == "last_affected" and version > Version(at)):
+        elif (what == "fixed" and version >= at) or (what == "last_affected" and version > at):
             inside = False
     return inside
 
@@ -53,16 +62,18 @@ def latest(database: Path) -> str:
 @contextmanager
 def served(database: Path) -> Iterator[str]:
     """The address of a service on this machine that knows the advisories of a checkout."""
-    if not (database / "vulns").is_dir():
-        raise SystemExit(f"{database}: has no folder vulns, so it is no checkout of an advisory database")
+    folders: dict[str, list[Path]] = {}
+    for file in sorted((database / "vulns").glob("*/*.yaml")):
+        folders.setdefault(canonicalize_name(file.parent.name), []).append(file)
+    if not folders:
+        raise SystemExit(f"{database}: has no advisories in folders of vulns, so it is no checkout of an advisory database")
 
     class Service(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             name = canonicalize_name(asked["package"]["name"])
-            files = sorted((database / "vulns" / name).glob("*.yaml"))
             # every value is read as a text: 2.10 is a version and no number
-            known = [yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader) for file in files]
+            known = [yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader) for file in folders.get(name, ())]
             found = [one for one in known if affects(one, name, asked["version"])]
             body = json.dumps({"vulns": found} if found else {}).encode()
             self.send_response(200)

@@ -68,22 +68,29 @@ affected:
   ranges:
   - {type: GIT, repo: "https://example.org/r", events: [{introduced: "0"}, {fixed: 74ea7cf}]}
   - {type: ECOSYSTEM, events: [{introduced: 2.10}, {fixed: 2.20}, {introduced: 3.0.0}, {last_affected: 3.1.0}]}
-  versions: [1.0.0]
+  - {type: ECOSYSTEM, events: [{introduced: "4"}, {fixed: 4.2-n653}]}
+  versions: [1.0.0, 1.1alpha1, 0.1-bulbasaur]
 """
 
 
 @pytest.mark.parametrize(
     ("version", "told"),
-    [("1.0.0", True), ("2.1", False), ("2.9", False), ("2.10", True), ("2.19.9", True), ("2.20", False), ("2.99", False), ("3.0.0", True),
-     ("3.1.0", True), ("3.1.1", False)],
+    [("1.0.0", True), ("1.1a1", True), ("1.2", False), ("5.0", True), ("2.1", False), ("2.9", False), ("2.10", True), ("2.19.9", True),
+     ("2.20", False), ("2.99", False), ("3.0.0", True), ("3.1.0", True), ("3.1.1", False)],
 )  # fmt: skip
 def test_a_checkout_of_advisories_answers_as_their_service_does(tmp_path: Path, version: str, told: bool) -> None:
     advisories = loaded("advisories")
-    (tmp_path / "vulns" / "some-package").mkdir(parents=True)
-    (tmp_path / "vulns" / "some-package" / "PYSEC-0000-1.yaml").write_text(ADVISORY)
+    (tmp_path / "vulns" / "some.package").mkdir(parents=True)
+    (tmp_path / "vulns" / "some.package" / "PYSEC-0000-1.yaml").write_text(ADVISORY)
     assert advisories.latest(tmp_path) == "2024-01-01"
     with advisories.served(tmp_path) as address:
         asked = json.dumps({"package": {"name": "some-package", "ecosystem": "PyPI"}, "version": version}).encode()
         with urllib.request.urlopen(urllib.request.Request(address, data=asked)) as answer:
             found = json.load(answer)
     assert [one["id"] for one in found.get("vulns", [])] == (["PYSEC-0000-1"] if told else [])
+
+
+def test_a_folder_without_advisories_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vulns").mkdir()
+    with pytest.raises(SystemExit, match="no checkout"), loaded("advisories").served(tmp_path):
+        pass
