@@ -77,7 +77,9 @@
     const best = kept.reduce((found, other) => (found && found.score >= other.score ? found : other), null);
     if (!best) return "";
     if (Math.abs(best.score - one.score) <= ROUNDING * Math.max(1, Math.abs(one.score)))
-      return ` The kept path scores the same, ${number(best.score)}: of equals the one with the lower id is kept, which is as good as a lot.`;
+      return best.id < one.id
+        ? ` The kept path scores the same, ${number(best.score)}: of equals the one with the lower id is kept, which is as good as a lot.`
+        : ` The kept path scores the same, ${number(best.score)}, but for rounding errors, which decided.`;
     return ` The kept path has ${name} ${number(best.score)}.`;
   }
 
