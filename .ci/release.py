@@ -208,7 +208,8 @@ def audit(advisories: Path | None = None) -> str:
     asked = ["--format", "json", "--progress-spinner", "off", "--no-deps", "--disable-pip", "-r", str(ROOT / "constraints.txt")]
     with environment(["pip-audit"]) as programs, served(advisories) if advisories else nullcontext() as service:
         asked += ["--vulnerability-service", "osv", "--osv-url", service] if service else []
-        told = subprocess.run([str(programs / "pip-audit"), *asked], capture_output=True, text=True, check=False, env=BARE)
+        here = {**BARE, "NO_PROXY": "127.0.0.1"} if service else BARE
+        told = subprocess.run([str(programs / "pip-audit"), *asked], capture_output=True, text=True, check=False, env=here)
     found = json.loads(told.stdout)["dependencies"] if told.stdout else []
     silent = [one for one in found if "skip_reason" in one]
     if bad := [f"{one['name']} {one['version']} ({one['vulns'][0]['id']})" for one in found if one.get("vulns")]:

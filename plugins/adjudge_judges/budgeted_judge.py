@@ -1,7 +1,7 @@
 """`thinking_budget`: a judge that has not come to its verdict by then is asked for it there and then.
 
 Budget forcing (s1, arXiv 2501.19393) closes a model's thinking at a token limit and lets it answer. Different here: what is written behind
-the cut is not sampled, so that it is always a verdict. Of a judge with fixed words it is the more probable one of the two, read in one
+the cut is not sampled, so that it always is one. Of a judge with fixed words it is the more probable one of the two, read in one
 forward pass, and its probability is known; of a judge of ratings it is a `form`, filled in line by line.
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, ReasoningPath, Session
+from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, ReasoningPath, Session, read_verdict
 
 from .form import Blank, fill
 from .reading_session import NoRoom, Reading, ReadingSession, closed, noted, read_paths, read_verdicts
@@ -64,12 +64,14 @@ def check_budget(judge: BudgetedJudge) -> None:
 
 
 class ForcingSession(ReadingSession):
-    """Its completions have a verdict behind so many tokens at the latest; one that was put there is told as ``forced``."""
+    """Its completions have a verdict behind so many tokens at the latest; one that was put there is told as ``forced``.
+
+    A judgement that states its verdict before the cut keeps it; one that contradicts itself there stays *unreadable*."""
 
     def __init__(self, session: Session, judge: BudgetedJudge) -> None:
         super().__init__(session)
         assert judge.thinking_budget is not None
-        self.budget, self.form = judge.thinking_budget, judge.blanks()
+        self.judge, self.budget, self.form = judge, judge.thinking_budget, judge.blanks()
         self.texts = None if self.form else verdict_texts(judge)
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
@@ -93,5 +95,7 @@ class ForcingSession(ReadingSession):
         """The judgement with a verdict behind it, and the probability of *first* where two verdicts were compared."""
         if self.texts is None:
             return None, fill(self.session, prompt, self.form, made, between)
+        if read_verdict(self.judge, said := replace(made, truncated=False)).outcome.decided:
+            return None, said
         probability, written = read_verdicts(self.session, prompt, self.texts, made, between)
         return probability, written[probability < 0.5]

@@ -265,6 +265,21 @@ def test_a_budget_that_suffices_changes_no_judgement(base: OpenJudge, problems: 
             assert one.paths[0].completion == other.paths[0].completion
 
 
+def test_a_verdict_that_stands_before_the_cut_is_kept_and_not_forced(base: OpenJudge, problems: list[Problem]) -> None:
+    greedy = {"use": "arithmetic", "temperature": 0, "order": "fixed"}
+    plain = [one for one in asked(base, greedy).judge(problems) if one.outcome.decided][:3]
+    assert plain
+    for one in plain:
+        made = one.paths[0].completion
+        said = sum(0 < end <= len(made.text) for end in made.token_ends)
+        [found] = asked(base, {**greedy, "thinking_budget": said}).judge([one.problem])
+        [path] = found.paths
+        assert (path.completion.text, path.verdict.told) == (made.text, {})
+        assert path.outcome == one.paths[0].outcome
+        [cut] = asked(base, {**greedy, "thinking_budget": said - 1}).judge([one.problem])
+        assert cut.paths[0].verdict.told == {"forced": True}
+
+
 def test_a_budget_is_no_option_that_changes_ids_where_it_is_not_set() -> None:
     assert "thinking_budget" not in Rrm().model_dump()
     assert Rrm(thinking_budget=5).model_dump()["thinking_budget"] == 5
