@@ -190,7 +190,7 @@ def machine(device: str) -> dict[str, Any]:
         "load": os.getloadavg(),
         "python": platform.python_version(),
         "versions": versions,
-        "command": ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]],
+        "command": ["python", f"benchmarks/{Path(sys.argv[0]).name}", *(Path(word).name if "/" in word else word for word in sys.argv[1:])],
     }
 
 

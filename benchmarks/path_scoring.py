@@ -18,6 +18,7 @@ import random
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="default: 5, and 3 for the largest group")
     parser.add_argument("--threads", type=int, default=2, help="on a CPU")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--batching", action="store_true", help="measure the paths of many prompts alone, beside the other tables as they are"
+    )
     parser.add_argument("--peak", choices=list(METHODS), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     where = "quick" if asked.quick else asked.device
@@ -183,22 +187,39 @@ def main() -> None:
         if asked.peak:
             print(peak_here(asked.peak, where, model_name))
             return
-        result = run_all(asked.device, where, model_name, asked.rounds)
+        folder = Path(model_name).name if model_name not in MODELS else ""
+        name = f"path_scoring_{asked.device}" + (f"_{folder or model_name}" if folder or asked.device == "cuda" else "")
+        if asked.batching:
+            result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+            model = build(model_name, asked.device)
+            result["batching"] = batching(where, made(usable(asked.device)[0], model, where), model, asked.rounds)
+        else:
+            result = run_all(asked.device, where, model_name, asked.rounds)
     if where == "quick":
         return
-    folder = Path(model_name).name if model_name not in MODELS else ""
-    name = f"path_scoring_{asked.device}" + (f"_{folder or model_name}" if folder or asked.device == "cuda" else "")
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (RESULTS / f"{name}.md").write_text(pages(result), encoding="utf-8")
+
+
+def made(names: Sequence[str], model: Any, where: str) -> dict[str, Run]:
+    """The methods, each with what is made, tried or compiled once, which is not timed."""
+    methods = {name: METHODS[name].make(model, BATCH_TOKENS[where]) for name in names}
+    for run in methods.values():
+        run([1, 2, 3], [[4], [5, 6]])
+    return methods
+
+
+def batching(where: str, methods: dict[str, Run], model: Any, rounds: int | None) -> list[dict[str, Any]]:
+    """Paths of many prompts."""
+    size, device = model.config.vocab_size, model.device.type
+    return path_batching.measure(where, methods, device, PATH_TOKENS[where], size, rounds or path_batching.ROUNDS)
 
 
 def run_all(device: str, where: str, model_name: str, rounds: int | None) -> dict[str, Any]:
     names, missing = usable(device)
     model = build(model_name, device)
     named = f"Qwen2 of shape {model_name} with random weights" if model_name in MODELS else f"The weights of {Path(model_name).name}"
-    methods = {name: METHODS[name].make(model, BATCH_TOKENS[where]) for name in names}
-    for run in methods.values():
-        run([1, 2, 3], [[4], [5, 6]])  # what is made, tried or compiled once is not timed
+    methods = made(names, model, where)
     result: dict[str, Any] = {
         "machine": {**machine(device), "device_type": device},
         "about": f"{named} in {str(model.dtype).removeprefix('torch.')}, {BATCH_TOKENS[where]} tokens a batch for every method.",
@@ -210,8 +231,7 @@ def run_all(device: str, where: str, model_name: str, rounds: int | None) -> dic
     for shape in shapes(where):
         result["shapes"].append(measure(shape, methods, device, model.config.vocab_size, rounds))
         print(f"G = {shape['G']}, P = {shape['P']}: {result['shapes'][-1]['share_of_ideal']['median']:.2f} of ideal", flush=True)
-    size, many = model.config.vocab_size, rounds or path_batching.ROUNDS
-    result["batching"] = path_batching.measure(where, methods, device, PATH_TOKENS[where], size, many)
+    result["batching"] = batching(where, methods, model, rounds)
     if device == "cpu":  # vLLM's is held by a process of its own
         result["peak_bytes"] = {name: peak(name, where, model_name) for name in names if name != "vLLM"}
     print(pages(result))
