@@ -59,6 +59,16 @@ def latest(database: Path) -> str:
     return max(line.split()[1].strip("\"'")[:10] for line in told if line.startswith("published:"))
 
 
+def reply(to: http.server.BaseHTTPRequestHandler, told: object) -> None:
+    """Answer a request with JSON."""
+    body = json.dumps(told).encode()
+    to.send_response(200)
+    to.send_header("Content-Type", "application/json")
+    to.send_header("Content-Length", str(len(body)))
+    to.end_headers()
+    to.wfile.write(body)
+
+
 @contextmanager
 def served(database: Path) -> Iterator[str]:
     """The address of a service on this machine that knows the advisories of a checkout."""
@@ -75,12 +85,7 @@ def served(database: Path) -> Iterator[str]:
             # every value is read as a text: 2.10 is a version and no number
             known = [yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader) for file in folders.get(name, ())]
             found = [one for one in known if affects(one, name, asked["version"])]
-            body = json.dumps({"vulns": found} if found else {}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            reply(self, {"vulns": found} if found else {})
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing is printed."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from advisories import latest, served
+from advisories import latest, reply, served
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
@@ -133,12 +133,7 @@ class Judge(http.server.BaseHTTPRequestHandler):
         said: dict[str, object] = {"id": "1", "object": "chat.completion", "created": 0, "model": "judge"}
         said["choices"] = [{"index": 0, "message": answer, "finish_reason": "stop"}]
         said["usage"] = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
-        body = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        reply(self, said)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Nothing is printed."""
