@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .arena_hard import ArenaHard
     from .arithmetic import ArithmeticJudge
+    from .asking import Asking, NoRoom, asked_together, read_verdicts, sigmoid, until
     from .best_response import BestResponse, best_letter
     from .form import Blank
     from .listed import Listed, ListedSession, read_listed, tells_given_tokens
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .mt_bench import MtBench
     from .pairwise_plain import PairwisePlain
     from .ratings import RatedVerdict, RatesAlone
-    from .reading_session import DirectSession, Reading, ReadingSession, noted, read_paths, read_verdicts, sigmoid, until
+    from .reading_session import DirectSession, Reading, ReadingSession, noted, read_paths
     from .rm_r1 import RmR1
     from .rrm import Rrm
     from .scale import Scale
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
 __all__ = [
-    "GAP", "ArenaHard", "ArithmeticJudge", "BestResponse", "Blank", "DirectSession", "FreelyWordedJudge", "Listed", "ListedSession",
-    "LlmBar", "MtBench", "PairwisePlain", "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1", "Rrm", "Scale",
-    "ScorePatterns", "TemplateJudge", "VerdictPatterns", "WordedJudge", "best_letter", "closing_mark", "end_of_thinking",
-    "is_thinking_mark", "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template", "probability_of",
-    "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens", "tokens_spent",
-    "until", "verdict_texts",
+    "GAP", "ArenaHard", "ArithmeticJudge", "Asking", "BestResponse", "Blank", "DirectSession", "FreelyWordedJudge", "Listed",
+    "ListedSession", "LlmBar", "MtBench", "NoRoom", "PairwisePlain", "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1",
+    "Rrm", "Scale", "ScorePatterns", "TemplateJudge", "VerdictPatterns", "WordedJudge", "asked_together", "best_letter", "closing_mark",
+    "end_of_thinking", "is_thinking_mark", "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template",
+    "probability_of", "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens",
+    "tokens_spent", "until", "verdict_texts",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 
 from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, ReasoningPath, Session, read_verdict
 
+from .asking import Asking, NoRoom, asked_together, read_verdicts
 from .form import Blank, fill
-from .reading_session import NoRoom, Reading, ReadingSession, closed, noted, read_paths, read_verdicts
+from .reading_session import Reading, ReadingSession, closed, noted, read_paths
 from .verdict_words import verdict_texts
 
 
@@ -76,26 +77,25 @@ class ForcingSession(ReadingSession):
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
         settings["max_new_tokens"] = min(self.budget, settings["max_new_tokens"])
-        for index, made in self.session.sample(prompts, seeds=seeds, **settings):
-            yield index, self._forced(prompts[index], seeds[index], made) if made.truncated else made
+        sampled = self.session.sample(prompts, seeds=seeds, **settings)
+        return asked_together(self.session, sampled, lambda index, made: self._forced(prompts[index], seeds[index], made))
 
-    def _forced(self, prompt: list[Message], seed: int, made: Completion) -> Completion:
+    def _forced(self, prompt: list[Message], seed: int, made: Completion) -> Asking[Completion]:
+        if not made.truncated:
+            return made
         if not made.token_ids:  # an endpoint that tells texts alone
             return replace(made, truncated=False, error="its thinking cannot be continued: the endpoint tells no tokens")
-        between = closed(made.opened + made.text) or "\n\n"
+        said, between, probability = replace(made, truncated=False), closed(made.opened + made.text) or "\n\n", None
         try:
-            probability, whole = self._ended(prompt, made, between)
+            if self.texts is None:
+                whole = yield from fill(self.session, prompt, self.form, made, between)
+            elif read_verdict(self.judge, said).outcome.decided:
+                whole = said
+            else:
+                probability, written = yield from read_verdicts(self.session, prompt, self.texts, made, between)
+                whole = written[probability < 0.5]
         except NoRoom:
             return made
         if whole.text != made.text:
             self.readings[seed] = Reading(probability, {"forced": True})
         return whole
-
-    def _ended(self, prompt: list[Message], made: Completion, between: str) -> tuple[float | None, Completion]:
-        """The judgement with a verdict behind it, and the probability of *first* where two verdicts were compared."""
-        if self.texts is None:
-            return None, fill(self.session, prompt, self.form, made, between)
-        if read_verdict(self.judge, said := replace(made, truncated=False)).outcome.decided:
-            return None, said
-        probability, written = read_verdicts(self.session, prompt, self.texts, made, between)
-        return probability, written[probability < 0.5]

@@ -15,8 +15,8 @@ from typing import Any
 
 from adjudge import Completion, Message, Span
 
+from .asking import Asking, check_finite, check_room, joined, until
 from .marks import read_statement
-from .reading_session import check_finite, check_room, joined, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Blank:
         return [one for one in self.choices if re.sub(r"\s", "", one).upper().startswith(begun)] or list(self.choices)
 
 
-def fill(session: Any, prompt: list[Message], form: Sequence[Blank], made: Completion, between: str) -> Completion:
+def fill(session: Any, prompt: list[Message], form: Sequence[Blank], made: Completion, between: str) -> Asking[Completion]:
     """The judgement that goes on behind what was `made` and `between` with every line of a form that it does not state yet.
 
-    A line that was cut off in its rating is written anew, as one that begins with what stood there. Takes one pass for each choice of each
-    line. Raises `NoRoom` where a line does not fit into the model's context."""
+    A line that was cut off in its rating is written anew, as one that begins with what stood there. Asks once for each line, about all of
+    its choices. Raises `NoRoom` where a line does not fit into the model's context."""
     text = made.opened + made.text
     found = [blank.stated(text, between) for blank in form]
     cut = [one[1][0] for one in found if one is not None and one[1][1] == len(text)]
@@ -56,7 +56,7 @@ def fill(session: Any, prompt: list[Message], form: Sequence[Blank], made: Compl
         ends = [session.tokenize(f"{written}{blank.before}{choice}\n") for choice in choices]
         rows = [(*before.token_ids, *end.token_ids) for end in ends]
         check_room(session, prompt, rows)
-        known = session.logprobs(prompt, rows)
+        known = yield prompt, rows
         sums = [math.fsum(row[len(before.token_ids) :]) for row in known]
         check_finite(sums)
         best = sums.index(max(sums))

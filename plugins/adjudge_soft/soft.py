@@ -8,13 +8,14 @@ pass is often nearly sure (the verdict follows from what was written), so shares
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, Outcome, ReasoningPath, Session, Verdict, read_verdict
-from adjudge_judges import Reading, ReadingSession, noted, read_paths, read_verdicts, until, verdict_texts
+from adjudge import Completion, ConfigError, Judge, JudgeRequest, Message, Outcome, ReasoningPath, Session, read_verdict
+from adjudge_judges import Asking, NoRoom, Reading, ReadingSession, asked_together, noted, read_paths, read_verdicts, until, verdict_texts
 
 from .inner_judges import JudgeOfJudges, asks_in_words, calibrated
 
@@ -61,16 +62,18 @@ class SoftSession(ReadingSession):
         self.judge, self.texts = judge, verdict_texts(judge)
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
-        for index, made in self.session.sample(prompts, seeds=seeds, **settings):
-            verdict = read_verdict(self.judge, made)
-            if verdict.outcome is Outcome.TIE:
-                self.readings[seeds[index]] = Reading(0.5)
-            elif verdict.outcome.decided and made.token_ids:
-                self.readings[seeds[index]] = Reading(self._probability(prompts[index], made, verdict))
-            yield index, made
+        sampled = self.session.sample(prompts, seeds=seeds, **settings)
+        return asked_together(self.session, sampled, lambda index, made: self._read(prompts[index], seeds[index], made))
 
-    def _probability(self, prompt: list[Message], made: Completion, verdict: Verdict) -> float:
-        """That the verdict behind the tokens which reason is *first*."""
-        start = (verdict.answer or (0, 0))[0]
-        before = until(made, start)
-        return read_verdicts(self.session, prompt, self.texts, before, made.text[len(before.text) : start])[0]
+    def _read(self, prompt: list[Message], seed: int, made: Completion) -> Asking[Completion]:
+        """The completion as it is, once it is known how probable its verdict was behind the tokens that reason."""
+        verdict = read_verdict(self.judge, made)
+        if verdict.outcome is Outcome.TIE:
+            self.readings[seed] = Reading(0.5)
+        elif verdict.outcome.decided and made.token_ids:
+            start = (verdict.answer or (0, 0))[0]
+            before = until(made, start)
+            with suppress(NoRoom):  # for the other verdict, which may be longer
+                probability, _ = yield from read_verdicts(self.session, prompt, self.texts, before, made.text[len(before.text) : start])
+                self.readings[seed] = Reading(probability)
+        return made

@@ -30,7 +30,7 @@ from adjudge import (
 )
 from adjudge.cli.app import app_of
 from adjudge_arithmetic import ArithmeticDataset
-from adjudge_judges import RmR1, Rrm, closing_mark, end_of_thinking, verdict_texts
+from adjudge_judges import RmR1, Rrm, asked_together, closing_mark, end_of_thinking, verdict_texts
 from adjudge_judges.form import fill
 
 TEMPLATE = {
@@ -113,6 +113,24 @@ def test_many_prompts_are_read_in_one_call(base: OpenJudge, problems: list[Probl
     found = asked(base, {"use": "direct", "judge": "arithmetic"}, session=counting).judge([problems[0], long, problems[1]])
     assert [one.outcome.decided for one in found] == [True, False, True]
     assert counting.calls[1:] == [4], "what does not fit is not asked for"
+
+
+@pytest.mark.parametrize("judge", [{"use": "soft", "judge": "arithmetic"}, {"use": "arithmetic", "thinking_budget": 5}])
+def test_many_verdicts_behind_reasoning_are_read_in_one_call(base: OpenJudge, problems: list[Problem], judge: Any) -> None:
+    counting: Any = Counting(base.session)
+    told = asked(base, judge, session=counting).judge(problems)
+    assert counting.calls == [8, 4], "those of twelve pairs, eight at a time"
+    alone = [verdict for problem in problems for verdict in asked(base, judge).judge([problem])]
+    assert [one.paths[0].completion.text for one in told] == [one.paths[0].completion.text for one in alone]
+    assert [one.probability for one in told] == pytest.approx([one.probability for one in alone], abs=1e-5)
+
+
+def test_a_verdict_whose_alternative_has_no_room_is_told_without_its_probability(base: OpenJudge, problems: list[Problem]) -> None:
+    full: Any = Counting(base.session)
+    full.room = lambda prompt: 10
+    for verdict in asked(base, {"use": "soft", "judge": "arithmetic"}, session=full).judge(problems[:3]):
+        assert (verdict.outcome.decided, verdict.probability) == (True, None)
+    assert full.calls == []
 
 
 def test_averaged_no_place_is_an_advantage_and_alone_one_may_be(base: OpenJudge, problems: list[Problem]) -> None:
@@ -404,17 +422,23 @@ def test_a_form_is_filled_with_the_most_probable_choices(roomy: OpenJudge, probl
         assert written == filled
 
 
+def filled(base: OpenJudge, judge: Any, prompt: Any, made: Completion, between: str) -> Completion:
+    """A judgement with its form, as the model fills it in."""
+    [(_, whole)] = asked_together(base.session, [(0, made)], lambda *_: fill(base.session, prompt, judge.blanks(), made, between))
+    return whole
+
+
 def test_lines_that_stand_there_are_not_asked_for_again(roomy: OpenJudge, problems: list[Problem]) -> None:
     judge: Any = judge_of(RATED["scale"])
     prompt = judge.render(problems[0], "given")
     before = roomy.session.tokenize("It is right.\nAnswer A: 7\nAns")
-    text = fill(roomy.session, prompt, judge.blanks(), before, "\n\n").text
+    text = filled(roomy, judge, prompt, before, "\n\n").text
     assert text.startswith("It is right.\nAnswer A: 7\nAns\n\nAnswer B: ")
     assert judge.parse(text).ratings[0] == 7
     known = roomy.session.tokenize("Answer A: 7\nAnswer B: 3\nso")
-    assert fill(roomy.session, prompt, judge.blanks(), replace(known, truncated=True), "\n\n") == known
+    assert filled(roomy, judge, prompt, replace(known, truncated=True), "\n\n") == known
     thought = replace(roomy.session.tokenize("<think>Answer A: 7\nso"), opened="")
-    closed = fill(roomy.session, prompt, judge.blanks(), thought, "\n</think>\n\n").text
+    closed = filled(roomy, judge, prompt, thought, "\n</think>\n\n").text
     assert closed.startswith("<think>Answer A: 7\nso\n</think>\n\nAnswer A: "), "what was thought is no statement"
 
 
