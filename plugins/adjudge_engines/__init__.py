@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .batch import BatchEngine
     from .chat_template import set_chat_template, takes_system
+    from .checked_weights import check_loaded
     from .context import context_length
     from .escaping import escape_special_tokens
     from .folder import is_whole_safetensors, model_below, read_settings, settings_of
@@ -41,6 +42,7 @@ __all__ = [
     "TokenOffsets",
     "TokenSampler",
     "VllmEngine",
+    "check_loaded",
     "context_length",
     "escape_special_tokens",
     "fast_bfloat16",

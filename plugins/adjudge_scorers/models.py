@@ -60,7 +60,8 @@ class Prm(PathScorer):
 
     Any folder that transformers loads as sequence classification with one label does: a reward model, or a PRM that scores whole
     trajectories. One of token classification with two labels says of every step how probably it is right, and `over` makes one number of
-    that, in [0, 1]. The chat is written with that folder's own template."""
+    that, in [0, 1]. So do heads that have no class there: Qwen2.5-Math-PRM's (``ends: "\\n\\n"``, ``mark: <extra_0>``), and TRL's value
+    head of one number (``steps: true``). The chat is written with that folder's own template, and no code in it is run."""
 
     needs: ClassVar[str] = "a folder of a model with a value head"
     use: Literal["prm"] = "prm"
@@ -72,6 +73,10 @@ class Prm(PathScorer):
     """Paths that are scored at once."""
     ends: Annotated[str, Field(min_length=1)] = "\n"
     """What ends a step, for a head that scores steps."""
+    mark: Annotated[str, Field(min_length=1)] | None = None
+    """The token at which each step is read, put behind it in the place of `ends`; None = the last token of `ends`, which is put there."""
+    steps: bool = False
+    """Whether a head of one number is read at every step too, its sigmoid as the step's probability; else once, at the end."""
     over: Literal["min", "mean", "product", "last"] = "min"
     """What is made of the steps' probabilities."""
     _open: Any = PrivateAttr(default_factory=WeakKeyDictionary)
@@ -84,10 +89,10 @@ class Prm(PathScorer):
         return [Score(path.id, value) for path, value in zip(paths, values, strict=True)]
 
     def _loaded(self, stack: ExitStack) -> Any:
-        from .value_head import load_head
+        from .value_head import Steps, load_head
 
-        named = [name for name in ("ends", "over") if getattr(self, name) != type(self).model_fields[name].default]
-        return load_head(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}", self.ends, self.over, named)
+        steps = Steps(self.ends, self.over, self.mark, self.steps)
+        return load_head(FilePath(find_model(self.model)), self.device, f"path scorer {self.use!r}", steps)
 
 
 def _kept(opened: Any, session: Any, make: Any) -> Any:

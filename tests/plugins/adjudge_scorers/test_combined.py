@@ -18,7 +18,7 @@ from adjudge_judges import ArithmeticJudge
 from adjudge_rstar import Longest, RStar, Shortest
 from adjudge_scorers import ByModel, Combine, Entropy, PathGain, Prm, ReferenceLogprob
 from adjudge_scorers.combined import ranks, z_scores
-from adjudge_scorers.value_head import StepHead, ValueHead
+from adjudge_scorers.value_head import Steps, load_head
 
 from .conftest import PROBLEM, path_with
 
@@ -139,7 +139,7 @@ def test_a_value_head_without_padding_is_read_at_the_end(embedded: FilePath, tmp
     model.save_pretrained(tmp_path / "head")
     tokenizer.save_pretrained(tmp_path / "head")
     chats: list[list[Message]] = [[{"role": "user", "content": text}] for text in ("7+8", "7+8=15 \\boxed{Assistant 1}", "")]
-    found = ValueHead(tmp_path / "head", "cpu")(chats)
+    found = load_head(tmp_path / "head", "cpu", "scorer", Steps())(chats)
     for chat, value in zip(chats, found, strict=True):
         ids = tokenizer.apply_chat_template(chat, return_dict=False)
         assert ids[-1] == tokenizer.pad_token_id
@@ -180,7 +180,8 @@ def test_a_head_for_steps_is_read_where_they_end(embedded: FilePath, tmp_path: F
         [in_twos] = judge.score(SUM, texts[:1], Prm(model=str(tmp_path / "head"), ends=" yes"))
         assert in_twos.value == pytest.approx(min(right_of(["7+8=15\n1", "\n\\boxed{Assistant 1}"], " yes")), abs=1e-5)
         chats = [[*judge.options.render(SUM, "given"), {"role": "assistant", "content": text}] for text in ("  \n", texts[0], "")]
-    assert StepHead(tmp_path / "head", "cpu", "\n", "last")(chats) == [None, pytest.approx(right[2], abs=1e-5), None], "no step, no score"
+    found = load_head(tmp_path / "head", "cpu", "scorer", Steps(over="last"))(chats)
+    assert found == [None, pytest.approx(right[2], abs=1e-5), None], "no step, no score"
 
 
 @pytest.fixture(params=[("AutoModelForSequenceClassification", 1), ("AutoModelForTokenClassification", 2)], ids=["chats", "steps"])
