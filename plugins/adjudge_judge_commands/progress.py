@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adjudge_engines import sampled_tokens
+from adjudge_judges import tokens_at_most
 from adjudge_report import Count, ProgressDisplay
 
 from .counted import CountedSession
@@ -30,7 +31,7 @@ def showing(session: CountedSession, doing: str, done: str) -> Iterator[None]:
         if not (begun or display.live or time.monotonic() - began > EVERY):
             return  # a model is loaded: a line that says 0 would be the only one of a short call
         count.done = count.fresh = session.done
-        count.total, count.finished, count.limit = session.total, session.sampled, session.judge.max_new_tokens
+        count.total, count.finished, count.limit = session.total, session.sampled, tokens_at_most(session.judge)
         count.see(time.monotonic(), session.tokens or max(session.sampled, sampled_tokens.total - before))
         display.show(doing, count, done)
 

@@ -20,6 +20,9 @@ from .form import Blank, fill
 from .reading_session import Reading, ReadingSession, closed, noted, read_paths
 from .verdict_words import verdict_texts
 
+CLOSING = 64
+"""Tokens of what ends thinking, at most; no mark in use has as many bytes."""
+
 
 class BudgetedJudge(Judge):
     """The base of judges whose thinking can be ended after so many tokens."""
@@ -41,6 +44,14 @@ class BudgetedJudge(Judge):
     def blanks(self) -> tuple[Blank, ...]:
         """The lines with which a judgement ends, for a judge whose verdict follows from several things it says; none for one of words."""
         return ()
+
+    def tokens_at_most(self) -> int:
+        """Those until the thinking is ended, and no more than one for each byte that is put behind them."""
+        if self.thinking_budget is None:
+            return self.max_new_tokens
+        lines = [tuple(f"{blank.before}{choice}\n" for choice in blank.choices) for blank in self.blanks()] or [verdict_texts(self)]
+        behind = sum(max(len(text.encode()) for text in texts) for texts in lines)
+        return min(self.thinking_budget, self.max_new_tokens) + CLOSING + behind
 
     @model_validator(mode="after")
     def _verdict_can_be_asked_for(self) -> Self:

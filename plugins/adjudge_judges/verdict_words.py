@@ -38,6 +38,12 @@ def probability_of(path: ReasoningPath) -> float | None:
     return known if known is None or path.order == "given" else 1 - known
 
 
+def tokens_at_most(judge: Judge) -> int:
+    """The most tokens that one judgement takes: its `max_new_tokens`, or what a method of this name says of a judge that may take less."""
+    known = getattr(judge, "tokens_at_most", None)
+    return judge.max_new_tokens if known is None else int(known())
+
+
 def tokens_spent(path: ReasoningPath) -> int:
     """Tokens that a judgement took: those of its text, or those of all texts that went before it too."""
     return int(path.verdict.told.get("tokens", len(path.completion.token_ids)))

@@ -33,6 +33,7 @@ from adjudge import (
     validate,
     write_json,
 )
+from adjudge_judges import tokens_at_most
 
 log = logging.getLogger("adjudge.plan")
 Range: TypeAlias = tuple[int, int]
@@ -142,7 +143,7 @@ def with_tokens(part: Part, judge: Judge, prompt: float | None, measured: float 
         part,
         input_tokens=None if prompt is None else (round(least * prompt), round(most * prompt)),
         likely_tokens=None if measured is None else round((least + most) / 2 * measured),
-        most_tokens=most * judge.max_new_tokens,
+        most_tokens=most * tokens_at_most(judge),
     )
 
 
@@ -198,7 +199,8 @@ def tell_room(counts: Sequence[int], judge: Judge, model: FilePath) -> None:
 
     context = context_length(settings_of(model))
     rooms = [] if context is None else [context - count for count in counts]
-    without, less = sum(room <= 0 for room in rooms), [room for room in rooms if 0 < room < judge.max_new_tokens]
+    most = tokens_at_most(judge)
+    without, less = sum(room <= 0 for room in rooms), [room for room in rooms if 0 < room < most]
     if without:
         log.warning(
             "%d of %d prompts that were counted leave no room for a judgement in the model's %d tokens; judge.on_too_long: %s",
@@ -206,8 +208,9 @@ def tell_room(counts: Sequence[int], judge: Judge, model: FilePath) -> None:
         )  # fmt: skip
     if less:
         log.warning(
-            "%d of %d prompts that were counted leave less room than judge.max_new_tokens, %d, in the model's %d tokens: %d tokens or more",
-            len(less), len(counts), judge.max_new_tokens, context, min(less),
+            "%d of %d prompts that were counted leave less room than the %d tokens that a judgement may take, in the model's %d tokens:"
+            " %d tokens or more",
+            len(less), len(counts), most, context, min(less),
         )  # fmt: skip
 
 

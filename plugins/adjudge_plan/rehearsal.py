@@ -28,6 +28,7 @@ from adjudge import (
     play,
     stable_seed,
 )  # fmt: skip
+from adjudge_judges import tokens_at_most
 
 from .plan import Part, Plan, Range, Rates, priced, prompt_tokens, with_tokens
 
@@ -121,7 +122,8 @@ def plan_ranking(
 ) -> Plan:  # fmt: skip
     """What ranking these problems' answers takes, over all rehearsals; matches that are played again because no vote could be read
     come on top. `measured` is the mean tokens of an earlier judgement."""
-    tokens = min(judge.max_new_tokens, round(measured)) if measured else judge.max_new_tokens
+    most = tokens_at_most(judge)
+    tokens = min(most, round(measured)) if measured else most
     rehearsals = rehearse(problems, aggregator, judge, seed=seed, voting=voting or Voting(), budget=budget or Budget(), tokens=tokens)
     judgements = _range(one.prompts.total() for one in rehearsals)
     part = with_tokens(Part("ranking", aggregator.use, judgements, None, _range(one.matches for one in rehearsals)), judge, None, measured)

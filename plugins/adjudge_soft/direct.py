@@ -68,6 +68,9 @@ class Direct(JudgeOfJudges):
         """Of a verdict, generously."""
         return 64
 
+    def tokens_at_most(self) -> int:
+        return self.most_tokens()
+
     @model_validator(mode="after")
     def _verdicts_are_known(self) -> Self:
         try:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from adjudge import Judge, Message, Order, Outcome, Problem, Verdict
-from adjudge_judges import needs_logprobs
+from adjudge_judges import needs_logprobs, tokens_at_most
 
 THEIRS = ("temperature", "top_p", "stop", "on_too_long")
 """Options of a judge that those inside have, each its own."""
@@ -24,8 +24,12 @@ class JudgeOfJudges(Judge):
         raise NotImplementedError
 
     def most_tokens(self) -> int:
-        """The most tokens that one judgement takes."""
+        """What stands for its `max_new_tokens`."""
         return sum(judge.max_new_tokens for judge in self.inner())
+
+    def tokens_at_most(self) -> int:
+        """Those of all judges inside."""
+        return sum(map(tokens_at_most, self.inner()))
 
     @property
     def needs_logprobs(self) -> bool:

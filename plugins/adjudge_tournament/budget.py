@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from adjudge import ConfigError, Judge, Options, ReasoningPath
-from adjudge_judges import tokens_spent
+from adjudge_judges import tokens_at_most, tokens_spent
 
 
 class Budget(Options):
@@ -39,12 +39,12 @@ class BudgetTracker:
 
     def __init__(self, budget: Budget, judge: Judge) -> None:
         self.matches, self.tokens = budget.matches, budget.tokens
-        self.vote = judge.max_new_tokens * (2 if judge.order == "both" else 1)
+        self.vote = tokens_at_most(judge) * (2 if judge.order == "both" else 1)
         """The most tokens that one vote takes."""
         if self.tokens is not None and self.tokens < self.vote:
             raise ConfigError(
                 f"budget.tokens: {self.tokens} is less than the {self.vote} tokens that one vote may take.\n"
-                "  Remedy: raise budget.tokens, or lower judge.max_new_tokens."
+                "  Remedy: raise budget.tokens, or lower judge.max_new_tokens or its thinking_budget."
             )
 
     def takes_match(self) -> bool:

@@ -29,9 +29,11 @@ def test_too_long_and_nearly_too_long_are_counted_apart(embedded: FilePath, capl
     problems = [SHORT, Problem("near", "1+" * 90 + "1", ("2", "3")), Problem("long", "1+" * 200 + "1", ("2", "3"))]
     one, other = told(problems, ArithmeticJudge(order="fixed", on_too_long="skip"), embedded, caplog)
     assert one == "1 of 3 prompts that were counted leave no room for a judgement in the model's 256 tokens; judge.on_too_long: skip"
-    assert other.startswith("1 of 3 prompts that were counted leave less room than judge.max_new_tokens, 112, in the model's 256 tokens: ")
+    assert other.startswith(
+        "1 of 3 prompts that were counted leave less room than the 112 tokens that a judgement may take, in the model's 256 tokens: "
+    )
 
 
 def test_a_limit_beyond_the_context_is_told(embedded: FilePath, caplog: pytest.LogCaptureFixture) -> None:
     [one] = told([SHORT], ArithmeticJudge(order="fixed", max_new_tokens=8192), embedded, caplog)
-    assert "less room than judge.max_new_tokens, 8192, in the model's 256 tokens" in one
+    assert "less room than the 8192 tokens that a judgement may take, in the model's 256 tokens" in one

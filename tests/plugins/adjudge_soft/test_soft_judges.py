@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adjudge import (
+    Budget,
     Completion,
     ConfigError,
     Judge,
@@ -25,13 +26,18 @@ from adjudge import (
     ReasoningPath,
     Records,
     Verdict,
+    find_model,
     open_judge,
+    play,
     validate,
 )
 from adjudge.cli.app import app_of
 from adjudge_arithmetic import ArithmeticDataset
-from adjudge_judges import RmR1, Rrm, asked_together, closing_mark, end_of_thinking, verdict_texts
+from adjudge_engines import HfEngine
+from adjudge_judges import RmR1, Rrm, asked_together, closing_mark, end_of_thinking, tokens_at_most, tokens_spent, verdict_texts
 from adjudge_judges.form import fill
+from adjudge_plan import plan_judging
+from adjudge_tournament import RoundRobin
 
 TEMPLATE = {
     "use": "template",
@@ -420,6 +426,24 @@ def test_a_form_is_filled_with_the_most_probable_choices(roomy: OpenJudge, probl
             assert sums[said] == pytest.approx(max(sums.values()), abs=1e-4), (thought, line)
             written = ways[said]
         assert written == filled
+
+
+@pytest.mark.parametrize("given", [*RATED.values(), {"use": "arithmetic"}, {"use": "rrm"}], ids=[*RATED, "words", "rrm"])
+def test_a_budgeted_judgement_takes_no_more_than_it_says_it_may(roomy: OpenJudge, problems: list[Problem], given: dict[str, Any]) -> None:
+    """Which is not as much as `max_new_tokens`: a plan and a tournament's budget count with it, of judges around it too."""
+    judge = judge_of({**given, "thinking_budget": 5, "max_new_tokens": 900})
+    verdicts = replace(roomy, options=judge).judge(problems[:3])
+    assert 5 < max(tokens_spent(path) for verdict in verdicts for path in verdict.paths) <= tokens_at_most(judge) < 300
+    assert plan_judging(problems, judge, HfEngine(), find_model("adjudge_arithmetic:model")).total.most_tokens == 12 * tokens_at_most(judge)
+    [tournament] = play(problems[:1], RoundRobin(), judge, roomy.session, budget=Budget(tokens=300))
+    assert [len(match.votes) for match in tournament.played] == [1]
+
+
+def test_a_judge_of_budgeted_judges_takes_what_they_take() -> None:
+    inner = {"use": "arithmetic", "thinking_budget": 5, "max_new_tokens": 900}
+    alone, cascade = judge_of(inner), judge_of({"use": "cascade", "judges": [{"use": "direct", "judge": "arithmetic"}, inner]})
+    assert (tokens_at_most(cascade), cascade.max_new_tokens) == (64 + tokens_at_most(alone), 964)
+    assert tokens_at_most(judge_of({"use": "arithmetic", "max_new_tokens": 900})) == 900
 
 
 def filled(base: OpenJudge, judge: Any, prompt: Any, made: Completion, between: str) -> Completion:
