@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from .batch import BatchEngine
     from .chat_template import set_chat_template, takes_system
-    from .checked_weights import check_loaded
     from .context import context_length
     from .escaping import escape_special_tokens
     from .folder import is_whole_safetensors, model_below, read_settings, settings_of
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from .token_offsets import TokenOffsets
     from .token_sampler import TokenSampler, in_bfloat16
     from .vllm_engine import VllmEngine
-    from .weights import load_model, load_tokenizer, merge_adapter
+    from .weights import headed_config, load_headed, load_model, load_tokenizer, merge_adapter
 
 __all__ = [
     "BatchEngine",
@@ -42,15 +41,16 @@ __all__ = [
     "TokenOffsets",
     "TokenSampler",
     "VllmEngine",
-    "check_loaded",
     "context_length",
     "escape_special_tokens",
     "fast_bfloat16",
     "find_cached_model",
     "gains_by_bfloat16",
     "gguf_file",
+    "headed_config",
     "in_bfloat16",
     "is_whole_safetensors",
+    "load_headed",
     "load_model",
     "load_tokenizer",
     "merge_adapter",

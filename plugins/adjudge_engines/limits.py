@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adjudge import ConfigError, Judge
-from adjudge_judges import needs_given_tokens, needs_logprobs
+from adjudge_judges import longest_judgement, needs_given_tokens, needs_logprobs
 
 HOTTEST = 2.0
 """The highest temperature of OpenAI's API, which vLLM keeps to as well."""
@@ -20,10 +20,10 @@ def check_temperature(judge: Judge, engine: str) -> None:
 
 def check_length(longest: int | None, judge: Judge) -> None:
     """Raise `ConfigError` where the longest sequence that is asked for is shorter than a judgement may be by itself."""
-    if longest is not None and longest < judge.max_new_tokens:
+    if longest is not None and longest < (most := longest_judgement(judge)):
         raise ConfigError(
             f"engine.max_model_len: {longest} tokens are for a prompt and its judgement together, and judge.max_new_tokens lets a judgement"
-            f" alone have {judge.max_new_tokens}.\n  Remedy: raise the first, or lower the second."
+            f" alone have {most}.\n  Remedy: raise the first, or lower the second."
         )
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from adjudge import ConfigError
 
@@ -22,6 +22,8 @@ from .checked_weights import check_adapter, check_loaded
 from .folder import check_folder, model_below, settings_of
 from .gguf import gguf_file, load_gguf
 from .tokenizer import read_tokenizer
+
+TRUSTING = "read that code; if you trust it, write engine: {use: hf, trust_remote_code: true}."
 
 
 def load_model(folder: FilePath, *, trust_remote_code: bool = False, **settings: Any) -> Any:
@@ -47,13 +49,42 @@ def load_model(folder: FilePath, *, trust_remote_code: bool = False, **settings:
     return model
 
 
+def load_headed(folder: FilePath, kind: Any, where: str) -> Any:
+    """The model in a folder as another of transformers' classes, such as one with a head that scores; what it has no place for is left out.
+
+    `kind` is one of transformers' auto classes, `where` names the option. Raises `ConfigError` where some of its weights are missing."""
+    with _refused(folder, f"{where}: no code of the folder is run; name a model that transformers has a class for."):
+        try:
+            model, info = kind.from_pretrained(
+                folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"{where}: {folder} has no weights of its model as safetensors: {str(error).splitlines()[0]}\n"
+                "  Remedy: convert them; weights in pickles, such as pytorch_model.bin, are not read."
+            ) from None
+    missing = [name for name in info["missing_keys"] if not name.startswith("pooler.")]  # which no head here reads
+    check_loaded(folder, model, {**info, "missing_keys": missing, "unexpected_keys": ()})
+    return model
+
+
+def headed_config(folder: FilePath, where: str) -> Any:
+    """transformers' configuration of a whole model in a folder. Raises `ConfigError` for anything else."""
+    check_folder(folder)
+    if gguf_file(folder) or model_below(folder) is not None:
+        raise ConfigError(
+            f"{where}: {folder} is no folder of a whole model.\n  Remedy: merge adapters into their model; of GGUF files no head is read."
+        )
+    with _refused(folder, f"{where}: no code of the folder is run; name a model that transformers has a class for."):
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
 def check_weights(folder: FilePath, adapter: FilePath | None = None, *, trust_remote_code: bool = False) -> None:
     """Raise `ConfigError` where a folder's files, or an adapter's for it, do not hold exactly what they should; no weight is loaded.
 
     For engines that load models themselves. Of weights that are stored quantised, and of a model that is not transformers' own, only
     the engine knows which there are.
     """
-    from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     check_folder(folder)
@@ -119,15 +150,14 @@ def _grow(model: Any, folder: FilePath) -> None:
 
 
 @contextmanager
-def _refused(folder: FilePath) -> Iterator[None]:
+def _refused(folder: FilePath, remedy: str = TRUSTING) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
         if "trust_remote_code" not in str(error):
             raise
         raise ConfigError(
-            f"model: {folder} cannot be loaded without Python code of its own, which is not run.\n"
-            "  Remedy: read that code; if you trust it, write engine: {use: hf, trust_remote_code: true}."
+            f"model: {folder} cannot be loaded without Python code of its own, which is not run.\n  Remedy: {remedy}"
         ) from None
     except RuntimeError as error:
         if "conversion of the weights" not in str(error):

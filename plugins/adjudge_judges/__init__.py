@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from .rrm import Rrm
     from .scale import Scale
     from .thinking import closing_mark, end_of_thinking, is_thinking_mark, opened_by, opened_by_template
-    from .verdict_words import needs_given_tokens, needs_logprobs, probability_of, tokens_at_most, tokens_spent, verdict_texts
+    from .verdict_words import (
+        longest_judgement,
+        needs_given_tokens,
+        needs_logprobs,
+        probability_of,
+        tokens_at_most,
+        tokens_spent,
+        verdict_texts,
+    )
     from .worded_judge import FreelyWordedJudge, WordedJudge
     from .written_judge import ScorePatterns, TemplateJudge, VerdictPatterns
 
@@ -33,9 +41,9 @@ __all__ = [
     "GAP", "ArenaHard", "ArithmeticJudge", "Asking", "BestResponse", "Blank", "DirectSession", "FreelyWordedJudge", "Listed",
     "ListedSession", "LlmBar", "MtBench", "NoRoom", "PairwisePlain", "RatedVerdict", "RatesAlone", "Reading", "ReadingSession", "RmR1",
     "Rrm", "Scale", "ScorePatterns", "TemplateJudge", "VerdictPatterns", "WordedJudge", "asked_together", "best_letter", "closing_mark",
-    "end_of_thinking", "is_thinking_mark", "needs_given_tokens", "needs_logprobs", "noted", "opened_by", "opened_by_template",
-    "probability_of", "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid", "tells_given_tokens",
-    "tokens_at_most", "tokens_spent", "until", "verdict_texts",
+    "end_of_thinking", "is_thinking_mark", "longest_judgement", "needs_given_tokens", "needs_logprobs", "noted", "opened_by",
+    "opened_by_template", "probability_of", "read_listed", "read_marks", "read_paths", "read_statement", "read_verdicts", "sigmoid",
+    "tells_given_tokens", "tokens_at_most", "tokens_spent", "until", "verdict_texts",
 ]  # fmt: skip
 __getattr__ = lazy_names(__name__)
 

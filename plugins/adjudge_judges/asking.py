@@ -29,16 +29,20 @@ def asked_together(
     session: Any, sampled: Iterable[tuple[int, Completion]], asks: Callable[[int, Completion], Asking[Completion]]
 ) -> Iterator[tuple[int, Completion]]:
     """What has been sampled, as it comes, and as what it asks for then makes of it; one that asks for nothing waits for no other."""
-    waiting = []
-    for index, made in sampled:
-        asking = asks(index, made)
-        try:
-            waiting.append((index, asking, next(asking)))
-        except StopIteration as end:
-            yield index, end.value
-        if len(waiting) == AT_ONCE:
-            yield from _answered(session, waiting)
-            waiting = []
+    waiting: list[tuple[int, Asking[Completion], tuple[list[Message], Rows]]] = []
+    try:
+        for index, made in sampled:
+            asking = asks(index, made)
+            try:
+                waiting.append((index, asking, next(asking)))
+            except StopIteration as end:
+                yield index, end.value
+            if len(waiting) == AT_ONCE:
+                window, waiting = waiting, []
+                yield from _answered(session, window)
+    except Exception:
+        yield from _answered(session, waiting)  # what was sampled before the error is not lost
+        raise
     yield from _answered(session, waiting)
 
 

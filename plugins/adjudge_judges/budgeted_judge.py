@@ -62,7 +62,7 @@ class BudgetedJudge(Judge):
         """The judgements, those that think too long ended by force; None without a budget: they are then made as any judge's are."""
         if self.thinking_budget is None:
             return None
-        free = self.model_copy(update={"thinking_budget": None})
+        free = self.model_copy(update={"thinking_budget": None, "max_new_tokens": self.tokens_at_most()})  # room is made for as many
         return noted(session, (path for path, _ in read_paths(ForcingSession(session, self), free, requests)), sampled=True)
 
 
@@ -83,12 +83,12 @@ class ForcingSession(ReadingSession):
     def __init__(self, session: Session, judge: BudgetedJudge) -> None:
         super().__init__(session)
         assert judge.thinking_budget is not None
-        self.judge, self.budget, self.form = judge, judge.thinking_budget, judge.blanks()
+        self.judge, self.form = judge, judge.blanks()
+        self.budget = min(judge.thinking_budget, judge.max_new_tokens)
         self.texts = None if self.form else verdict_texts(judge)
 
     def sample(self, prompts: Sequence[list[Message]], *, seeds: Sequence[int], **settings: Any) -> Iterator[tuple[int, Completion]]:
-        settings["max_new_tokens"] = min(self.budget, settings["max_new_tokens"])
-        sampled = self.session.sample(prompts, seeds=seeds, **settings)
+        sampled = self.session.sample(prompts, seeds=seeds, **{**settings, "max_new_tokens": self.budget})
         return asked_together(self.session, sampled, lambda index, made: self._forced(prompts[index], seeds[index], made))
 
     def _forced(self, prompt: list[Message], seed: int, made: Completion) -> Asking[Completion]:

@@ -44,6 +44,11 @@ def tokens_at_most(judge: Judge) -> int:
     return judge.max_new_tokens if known is None else int(known())
 
 
+def longest_judgement(judge: Judge) -> int:
+    """Tokens of one text at most: of a judge that has others judge, the longest that any of these writes."""
+    return max(map(longest_judgement, judge.inner())) if hasattr(judge, "inner") else tokens_at_most(judge)
+
+
 def tokens_spent(path: ReasoningPath) -> int:
     """Tokens that a judgement took: those of its text, or those of all texts that went before it too."""
     return int(path.verdict.told.get("tokens", len(path.completion.token_ids)))

@@ -33,7 +33,7 @@ from adjudge import (
     validate,
     write_json,
 )
-from adjudge_judges import tokens_at_most
+from adjudge_judges import longest_judgement, tokens_at_most
 
 log = logging.getLogger("adjudge.plan")
 Range: TypeAlias = tuple[int, int]
@@ -134,16 +134,17 @@ def _both_added(ranges: Sequence[Range]) -> Range | None:
     return (sum(least for least, _ in ranges), sum(most for _, most in ranges)) if ranges else None
 
 
-def with_tokens(part: Part, judge: Judge, prompt: float | None, measured: float | None) -> Part:
-    """The part with its tokens, from the mean tokens of a prompt and of an earlier judgement."""
+def with_tokens(part: Part, judge: Judge, prompt: float | None, measured: float | None, *, training: bool = False) -> Part:
+    """The part with its tokens, from the mean tokens of a prompt and of an earlier judgement; rollouts of a training know no budget."""
     if part.judgements is None:
         return part
     least, most = part.judgements
+    longest = max(judge.max_new_tokens, tokens_at_most(judge)) if training else tokens_at_most(judge)
     return replace(
         part,
         input_tokens=None if prompt is None else (round(least * prompt), round(most * prompt)),
         likely_tokens=None if measured is None else round((least + most) / 2 * measured),
-        most_tokens=most * tokens_at_most(judge),
+        most_tokens=most * longest,
     )
 
 
@@ -199,7 +200,7 @@ def tell_room(counts: Sequence[int], judge: Judge, model: FilePath) -> None:
 
     context = context_length(settings_of(model))
     rooms = [] if context is None else [context - count for count in counts]
-    most = tokens_at_most(judge)
+    most = longest_judgement(judge)
     without, less = sum(room <= 0 for room in rooms), [room for room in rooms if 0 < room < most]
     if without:
         log.warning(
@@ -244,7 +245,7 @@ def plan_run(run: RunInfo, train: Problems, tests: Mapping[str, Problems], rates
     parts = []
     for stage, name, work in _pieces(run, train, tests):
         part = Part(stage, f"evaluation {name}" if name else "training", work.judgements, work.steps)
-        parts.append(priced(with_tokens(part, run.judge, means[name], measured), rates or Rates()))
+        parts.append(priced(with_tokens(part, run.judge, means[name], measured, training=not name), rates or Rates()))
     return Plan(tuple(parts))
 
 

@@ -52,6 +52,9 @@ class RehearsedJudge(Judge):
     seed: int
     """Another seed makes up others."""
 
+    def tokens_at_most(self) -> int:
+        return tokens_at_most(self.judge)
+
     def prompt(self, problem: Problem, order: Order) -> list[Message]:
         return [*self.judge.prompt(problem, order), self._verdict(problem, order)]
 

@@ -141,7 +141,7 @@ def _said(record: Mapping[str, Any]) -> tuple[Outcome, str]:
 
 def _counted(stage: StageContext, name: str, newest: str | None, began: float) -> Count:
     """A count that starts from the records written before a stop; the newest may still be in another file, one process's part."""
-    count = Count(began, limit=tokens_at_most(stage.judge))
+    count = Count(began, limit=max(stage.judge.max_new_tokens, tokens_at_most(stage.judge)))
     with suppress(FileNotFoundError), (stage.records_folder / f"{stage.name}-{name}.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             if not line.endswith("\n") or (record := json.loads(line))["id"] == newest:

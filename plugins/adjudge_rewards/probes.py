@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from adjudge import Judge, Outcome, Problem
 from adjudge_health import MARKUP, OPENERS
+from adjudge_judges import longest_judgement
 
 if TYPE_CHECKING:
     from adjudge import OpenJudge
@@ -104,7 +105,7 @@ def _that_fits(row: Row, judge: OpenJudge, texts: Sequence[str]) -> str:
 
 def _fits(judge: OpenJudge, pair: Problem) -> bool:
     room = judge.session.room(judge.options.render(pair, "given"))
-    return room is None or room >= judge.options.max_new_tokens
+    return room is None or room >= longest_judgement(judge.options)
 
 
 def _placed(row: Row, text: str) -> str:

@@ -20,12 +20,22 @@ AT_ONCE = 256
 def logprobs_each(session: Session, prompts: Sequence[Prompted], **asked: Any) -> Iterator[tuple[int, list[Any]]]:
     """What `Session.logprobs` says of every prompt with its continuations, and the prompt's place, in any order, as it comes.
 
-    All is asked for in one call where the session has a method of this name, and else one prompt after the other.
+    All is asked for in one call where the session has a method of this name, and else one prompt after the other. What it
+    leaves out is asked for by itself. Raises `PluginError` where it answers a prompt twice.
     """
-    if hasattr(session, "logprobs_each"):
-        yield from session.logprobs_each(prompts, **asked)
-    else:
+    if not hasattr(session, "logprobs_each"):
         yield from ((place, session.logprobs(*one, **asked)) for place, one in enumerate(prompts))
+        return
+    waiting = set(range(len(prompts)))
+    for place, found in session.logprobs_each(prompts, **asked):
+        if place not in waiting:
+            raise PluginError(
+                f"the engine's logprobs_each() answered prompt {place} of {len(prompts)} twice, or there is no such prompt.\n"
+                "  Remedy: an engine yields the place of every prompt once."
+            )
+        waiting.remove(place)
+        yield place, found
+    yield from ((place, session.logprobs(*prompts[place], **asked)) for place in sorted(waiting))
 
 
 def windows(items: Iterable[Item], paths: Callable[[Item], int], most: int = AT_ONCE) -> Iterator[list[Item]]:
@@ -80,15 +90,8 @@ def ask_together(
     left = Counter(place for place, _, _ in calls)
     told: list[Any] = [Told(session) for _ in groups]
     yield from ((place, told[place]) for place in range(len(groups)) if not left[place])
-    waiting = set(range(len(calls)))
     with suppress(ConfigError):
         for number, rows in logprobs_each(session, prompts, **asked) if len(calls) > 1 else ():
-            if number not in waiting:
-                raise PluginError(
-                    f"the engine's logprobs_each() answered prompt {number} of {len(calls)} twice, or there is no such prompt.\n"
-                    "  Remedy: an engine yields the place of every prompt once."
-                )
-            waiting.remove(number)
             place = calls[number][0]
             told[place].answers[_key(*prompts[number], **asked)] = rows
             left[place] -= 1

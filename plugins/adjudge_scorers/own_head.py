@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from adjudge import ConfigError
-from adjudge_engines import check_loaded
+from adjudge_engines import load_headed
 
 LAYERS = (("v_head.summary",), ("score.0", "score.2"))
 """Names of the layers of each kind of head, from the model to the scores."""
@@ -43,7 +43,8 @@ class OwnHead(nn.Module):  # type: ignore[misc]
 def load_own_head(folder: FilePath, where: str) -> OwnHead | None:
     """The model in a folder under its own head; None where there is no head of a known name.
 
-    Raises `ConfigError` where it has other than one or two numbers, and where weights of the model are missing or not its own."""
+    Raises `ConfigError` where it has other than one or two numbers, of another width than the model, and
+    where weights of the model are missing."""
     found = _tensors(folder)
     named = next((names for names in LAYERS if all(f"{name}.weight" in found for name in names)), None)
     if named is None:
@@ -54,9 +55,12 @@ def load_own_head(folder: FilePath, where: str) -> OwnHead | None:
             f"{where}: the head {named[-1]} in {folder} says {layers[-1].out_features} numbers of a token.\n"
             "  Remedy: name a folder whose head says one, a score, or two, whether a step is right."
         )
-    below, info = AutoModel.from_pretrained(folder, dtype="auto", output_loading_info=True, ignore_mismatched_sizes=True)
-    others = {name for name in info["unexpected_keys"] if name in found or name.startswith("lm_head.")}
-    check_loaded(folder, below, {**info, "unexpected_keys": {*info["unexpected_keys"]} - others})
+    below = load_headed(folder, AutoModel, where)
+    if (width := below.config.get_text_config().hidden_size) != layers[0].in_features:
+        raise ConfigError(
+            f"{where}: the head {named[0]} in {folder} is {layers[0].in_features} wide, and the model below it {width}.\n"
+            "  Remedy: name the folder of the model that the head was trained on."
+        )
     return OwnHead(below, layers)
 
 

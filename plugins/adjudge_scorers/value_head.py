@@ -18,10 +18,11 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers.utils import logging as transformers_logging
 
 from adjudge import ConfigError, Message, escape_special_tokens
-from adjudge_engines import check_loaded, load_tokenizer
+from adjudge_engines import headed_config, load_headed, load_tokenizer
 
 from .own_head import OwnHead, load_own_head
 
@@ -60,15 +61,16 @@ def load_head(folder: FilePath, device: str | None, where: str, steps: Steps) ->
 
     Raises `ConfigError` where it has neither, or not all of its weights, and where options of steps are given that a head for whole
     chats has no use for."""
-    config = AutoConfig.from_pretrained(folder)
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # else it lists weights that are not its own
+    config = headed_config(folder, where)
     names = ", ".join(config.architectures or ("unknown",))
     if (own := load_own_head(folder, where)) is not None:
-        model, labels = own, own.labels
-        by_steps = labels == 2 or steps.one_number
+        model, by_steps = own, own.labels == 2 or steps.one_number
     elif "SequenceClassification" in names and config.num_labels == 1:
-        model, by_steps = _loaded(AutoModelForSequenceClassification, folder), False
+        model, by_steps = load_headed(folder, AutoModelForSequenceClassification, where), False
     elif "TokenClassification" in names and config.num_labels == 2:
-        model, by_steps = _loaded(AutoModelForTokenClassification, folder), True
+        model, by_steps = load_headed(folder, AutoModelForTokenClassification, where), True
     else:
         raise ConfigError(
             f"{where}: {folder} has no value head: its architecture is {names}, with {config.num_labels} labels.\n  Remedy: name a folder"
@@ -76,16 +78,13 @@ def load_head(folder: FilePath, device: str | None, where: str, steps: Steps) ->
             " v_head.summary, or score.0 and score.2."
         )
     if by_steps:
+        if steps.one_number and (own is None or own.labels == 2):
+            raise ConfigError(f"{where}.steps: {folder} scores steps by itself.\n  Remedy: drop steps.")
         return StepHead(folder, device, model, where, steps)
     if steps.named:
-        raise ConfigError(f"{where}: {folder} scores whole chats, not steps.\n  Remedy: drop {' and '.join(steps.named)}.")
+        other = "" if own is None else ", or write steps: true if it was trained to score them"
+        raise ConfigError(f"{where}: {folder} scores whole chats, not steps.\n  Remedy: drop {' and '.join(steps.named)}{other}.")
     return ValueHead(folder, device, model)
-
-
-def _loaded(kind: Any, folder: FilePath) -> Any:
-    model, info = kind.from_pretrained(folder, dtype="auto", output_loading_info=True, ignore_mismatched_sizes=True)
-    check_loaded(folder, model, info)
-    return model
 
 
 class Head:
@@ -143,9 +142,10 @@ class StepHead(Head):
         super().__init__(folder, device, model)
         self.ends, self.over = steps.ends, OVER[steps.over]
         self.behind = self.tokenizer(steps.mark or steps.ends, add_special_tokens=False)["input_ids"]
-        if steps.mark is not None and len(self.behind) != 1:
+        self.mark = steps.mark
+        if steps.mark is not None and (len(self.behind) != 1 or self.behind == [self.tokenizer.unk_token_id]):
             raise ConfigError(
-                f"{where}.mark: {steps.mark!r} is {len(self.behind)} tokens of the tokenizer in {folder}, and no mark of its own.\n"
+                f"{where}.mark: {steps.mark!r} is no token of its own of the tokenizer in {folder}.\n"
                 "  Remedy: name the token behind which the model was trained to score, as its model card says; or drop mark."
             )
 
@@ -156,7 +156,10 @@ class StepHead(Head):
         return [self.over(right_BT[index, places].tolist()) if places else None for index, places in enumerate(places_BS)]
 
     def _row(self, chat: list[Message]) -> tuple[list[int], list[int]]:
-        """Token ids, and the places at which steps are read."""
+        """Token ids, and the places at which steps are read; a mark that stands in a text itself gets a space, as chat markup does."""
+        if self.mark is not None:
+            spaced = f"{self.mark[0]} {self.mark[1:]}"
+            chat = [{**turn, "content": turn["content"].replace(self.mark, spaced)} for turn in chat]
         row = self.written(chat[:-1], add_generation_prompt=True)
         places = []
         for step in filter(str.strip, chat[-1]["content"].split(self.ends)):

@@ -89,7 +89,9 @@ class Cascade(JudgeOfJudges):
 
 
 def settled(sample: Sequence[ReasoningPath], margin: float) -> bool:
-    """Whether a sample's probability is far enough from 1/2; one that cannot be read never is."""
+    """Whether a sample's probability is far enough from 1/2; one that cannot be read never is, nor one for which there was no room."""
+    if any("no_room" in path.verdict.told for path in sample):
+        return False
     share = share_of(sample)
     return share is not None and abs(share - 0.5) >= margin
 

@@ -69,7 +69,9 @@ class Direct(JudgeOfJudges):
         return 64
 
     def tokens_at_most(self) -> int:
-        return self.most_tokens()
+        """No more than it has bytes, with what ends a thinking; of an endpoint's own answers, those of both orders."""
+        longest = max(len(f"{self.prefix}{text}".encode()) for text in self.texts())
+        return max(self.most_tokens() + longest, self.most_tokens() * (1 + self.average))
 
     @model_validator(mode="after")
     def _verdicts_are_known(self) -> Self:

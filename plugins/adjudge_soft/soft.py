@@ -8,7 +8,6 @@ pass is often nearly sure (the verdict follows from what was written), so shares
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -73,7 +72,9 @@ class SoftSession(ReadingSession):
         elif verdict.outcome.decided and made.token_ids:
             start = (verdict.answer or (0, 0))[0]
             before = until(made, start)
-            with suppress(NoRoom):  # for the other verdict, which may be longer
+            try:
                 probability, _ = yield from read_verdicts(self.session, prompt, self.texts, before, made.text[len(before.text) : start])
                 self.readings[seed] = Reading(probability)
+            except NoRoom:  # for the other verdict, which may be longer
+                self.readings[seed] = Reading(None, {"no_room": True})
         return made

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import Completion
+from adjudge import Completion, ConfigError
 from adjudge_judges import Asking, asked_together
 
 
@@ -58,3 +59,37 @@ def test_those_that_ask_share_calls_and_those_that_do_not_wait_for_none() -> Non
     assert engine.calls == []
     assert [index for index, _ in found] == [2, 3, 0]
     assert engine.calls == [3, 2, 1]
+
+
+def test_what_was_sampled_before_an_error_is_handed_on() -> None:
+    def sampled() -> Iterator[tuple[int, Completion]]:
+        yield from ((index, Completion(f"{index}:")) for index in range(10))
+        raise OSError("the engine is gone")
+
+    found = asked_together(Engine(), sampled(), lambda index, made: steps(index, 2, made))
+    assert {next(found)[0] for _ in range(10)} == set(range(10))
+    with pytest.raises(OSError, match="the engine is gone"):
+        next(found)
+
+
+def test_an_error_of_one_call_is_told_once() -> None:
+    class Refuses(Engine):
+        def logprobs_each(self, prompts: Any) -> Iterator[tuple[int, list[list[float]]]]:
+            yield from list(super().logprobs_each(prompts))[:2]
+            raise ConfigError("no")
+
+    engine = Refuses()
+    with pytest.raises(ConfigError, match="no"):
+        list(run([1] * 12, engine))
+    assert engine.calls == [8], "what was asked for is not asked for again"
+
+
+def test_what_a_session_leaves_out_is_asked_for_by_itself() -> None:
+    class Lazy(Engine):
+        def logprobs_each(self, prompts: Any) -> Iterator[tuple[int, list[list[float]]]]:
+            yield from list(super().logprobs_each(prompts))[:1]
+
+        def logprobs(self, prompt: Any, rows: Any) -> list[list[float]]:
+            return [[-float(number) for number in row] for row in rows]
+
+    assert dict(run([2, 1, 3], Lazy())) == dict(run([2, 1, 3], Engine()))

@@ -87,7 +87,7 @@ def test_steps_are_read_at_a_mark_as_qwens_prms_are(embedded: FilePath, tmp_path
 
 def test_a_mark_has_to_be_a_token(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
     saved(two_layers(width, 2), "Qwen2ForProcessRewardModel")
-    with pytest.raises(ConfigError, match=r"'prm'\.mark: '<step>' is \d tokens .*\n  Remedy: name the token"):
+    with pytest.raises(ConfigError, match=r"'prm'\.mark: '<step>' is no token of its own .*\n  Remedy: name the token"):
         scored(embedded, Prm(model=str(tmp_path), mark="<step>"), STEPS)
 
 
@@ -129,6 +129,61 @@ def test_a_head_of_other_numbers_and_weights_that_lack_are_told(embedded: FilePa
     saved(two_layers(width, 2), "Qwen2ForProcessRewardModel", lacks="norm.weight")
     with pytest.raises(ConfigError, match=r"1 missing, and would be random: norm\.weight"):
         scored(embedded, Prm(model=str(tmp_path)), STEPS)
+
+
+def test_code_that_lies_in_the_folder_is_not_run(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
+    code = {"AutoConfig": "own.Config", "AutoModel": "own.Model"}
+    saved(two_layers(width, 2), "OwnModel", model_type="one-of-its-own", auto_map=code)
+    (tmp_path / "own.py").write_text("raise SystemExit('run')")
+    with pytest.raises(ConfigError, match=r"without Python code of its own, which is not run(.|\n)*name a model that transformers has"):
+        scored(embedded, Prm(model=str(tmp_path)), STEPS)
+
+
+def test_files_that_are_cut_short_or_pickled_are_told(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
+    saved(two_layers(width, 2), "Qwen2ForProcessRewardModel", apart=True)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(ConfigError, match="is cut short or no safetensors file"):
+        scored(embedded, Prm(model=str(tmp_path)), STEPS)
+    weights.rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match=r"has no weights of its model as safetensors(.|\n)*Remedy: convert them"):
+        scored(embedded, Prm(model=str(tmp_path)), STEPS)
+    (tmp_path / "value_head.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"has no \*\.safetensors weights"):
+        scored(embedded, Prm(model=str(tmp_path)), STEPS)
+
+
+def test_a_head_of_another_width_is_told(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
+    saved({"v_head.summary.weight": torch.ones(1, width + 1)}, "Qwen2ForCausalLM")
+    with pytest.raises(ConfigError, match=rf"v_head\.summary in .* is {width + 1} wide, and the model below it {width}\."):
+        scored(embedded, Prm(model=str(tmp_path)), STEPS)
+
+
+def test_step_options_that_a_head_has_no_use_for_are_told(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
+    saved({"v_head.summary.weight": torch.ones(1, width)}, "Qwen2ForCausalLM")
+    with pytest.raises(ConfigError, match="Remedy: drop over, or write steps: true"):
+        scored(embedded, Prm(model=str(tmp_path), over="mean"), STEPS)
+    saved(two_layers(width, 2), "Qwen2ForProcessRewardModel")
+    with pytest.raises(ConfigError, match=r"'prm'\.steps: .* scores steps by itself"):
+        scored(embedded, Prm(model=str(tmp_path), steps=True), STEPS)
+
+
+def test_a_mark_in_a_text_ends_no_step(embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int) -> None:
+    """It is read with a space in it, as chat markup in what is judged."""
+    saved(two_layers(width, 2), "Qwen2ForProcessRewardModel")
+    one, spaced, without = (f"7+8{mark}=15\n{STEPS[2]}" for mark in (MARK, "< extra_0>", ""))
+    (one_value, spaced_value, plain), _ = scored(embedded, Prm(model=str(tmp_path), mark=MARK), [one, spaced, without])
+    assert one_value == spaced_value != plain
+
+
+@pytest.mark.parametrize("beside", ["lm_head.weight", "embed_out.weight"])
+def test_weights_that_nothing_here_reads_may_lie_beside(
+    embedded: FilePath, tmp_path: FilePath, saved: Saved, width: int, beside: str
+) -> None:
+    saved({beside: torch.ones(3, width), "score.weight": torch.ones(1, width)}, "Qwen2ForSequenceClassification", id2label={"0": "score"})
+    assert scored(embedded, Prm(model=str(tmp_path)), STEPS[2:])[0] != [None]
+    saved({beside: torch.ones(3, width), "v_head.summary.weight": torch.ones(1, width)}, "Qwen2ForCausalLM")
+    assert scored(embedded, Prm(model=str(tmp_path)), STEPS[2:])[0] != [None]
 
 
 @pytest.mark.parametrize("kind", ["AutoModelForTokenClassification", "AutoModelForSequenceClassification"])

@@ -34,9 +34,21 @@ from adjudge import (
 from adjudge.cli.app import app_of
 from adjudge_arithmetic import ArithmeticDataset
 from adjudge_engines import HfEngine
-from adjudge_judges import RmR1, Rrm, asked_together, closing_mark, end_of_thinking, tokens_at_most, tokens_spent, verdict_texts
+from adjudge_engines.limits import check_length
+from adjudge_judges import (
+    RmR1,
+    Rrm,
+    asked_together,
+    closing_mark,
+    end_of_thinking,
+    longest_judgement,
+    tokens_at_most,
+    tokens_spent,
+    verdict_texts,
+)
 from adjudge_judges.form import fill
-from adjudge_plan import plan_judging
+from adjudge_plan import plan_judging, plan_ranking
+from adjudge_plan.plan import Part, with_tokens
 from adjudge_tournament import RoundRobin
 
 TEMPLATE = {
@@ -437,13 +449,48 @@ def test_a_budgeted_judgement_takes_no_more_than_it_says_it_may(roomy: OpenJudge
     assert plan_judging(problems, judge, HfEngine(), find_model("adjudge_arithmetic:model")).total.most_tokens == 12 * tokens_at_most(judge)
     [tournament] = play(problems[:1], RoundRobin(), judge, roomy.session, budget=Budget(tokens=300))
     assert [len(match.votes) for match in tournament.played] == [1]
+    folder, budget = find_model("adjudge_arithmetic:model"), Budget(tokens=300)
+    planned = plan_ranking(problems[:1], RoundRobin(), judge, HfEngine(), folder, budget=budget).total
+    assert (planned.judgements, planned.most_tokens) == ((1, 1), tokens_at_most(judge))
+    check_length(300, judge)  # vLLM's longest sequence
+
+
+def test_rollouts_of_a_training_know_no_budget() -> None:
+    judge = judge_of({"use": "arithmetic", "thinking_budget": 5, "max_new_tokens": 900})
+    part = Part("1-grpo", "training", (10, 10))
+    assert with_tokens(part, judge, None, None, training=True).most_tokens == 9000
+    assert with_tokens(part, judge, None, None).most_tokens == 10 * tokens_at_most(judge)
 
 
 def test_a_judge_of_budgeted_judges_takes_what_they_take() -> None:
     inner = {"use": "arithmetic", "thinking_budget": 5, "max_new_tokens": 900}
     alone, cascade = judge_of(inner), judge_of({"use": "cascade", "judges": [{"use": "direct", "judge": "arithmetic"}, inner]})
-    assert (tokens_at_most(cascade), cascade.max_new_tokens) == (64 + tokens_at_most(alone), 964)
+    assert (tokens_at_most(cascade), cascade.max_new_tokens) == (2 * 64 + tokens_at_most(alone), 964)
     assert tokens_at_most(judge_of({"use": "arithmetic", "max_new_tokens": 900})) == 900
+    panel = judge_of({"use": "panel", "judges": ["arithmetic", inner, {"use": "arithmetic", "max_new_tokens": 200}]})
+    assert longest_judgement(panel) == 200, "no text is as long as all of them"
+
+
+def test_a_direct_judge_with_a_long_prefix_takes_no_more_than_it_says(base: OpenJudge, problems: list[Problem]) -> None:
+    judge = judge_of({"use": "direct", "judge": "arithmetic", "prefix": "7+8=15 " * 20})
+    [verdict] = replace(base, options=judge).judge(problems[:1])
+    assert 64 < tokens_spent(verdict.paths[0]) <= tokens_at_most(judge)
+
+
+def test_room_is_made_for_a_judgement_that_is_forced(base: OpenJudge) -> None:
+    judge = {"use": "arithmetic", "thinking_budget": 30, "max_new_tokens": 30, "on_too_long": "truncate-middle"}
+    long = [Problem(str(number), "1+" * (200 + number) + "1", ("2", "3")) for number in range(6)]
+    told = [path.verdict.outcome for verdict in asked(base, judge).judge(long) for path in verdict.paths]
+    assert Outcome.TRUNCATED not in told
+
+
+def test_where_no_probability_could_be_read_a_cascade_goes_on(base: OpenJudge, problems: list[Problem]) -> None:
+    judge = {"use": "cascade", "judges": [{"use": "soft", "judge": "arithmetic"}, "arithmetic"], "margin": 0.0}
+    full: Any = Counting(base.session)
+    full.room = lambda prompt: 10
+    for session, by in ((base.session, "soft"), (full, "arithmetic")):
+        told = asked(base, judge, session=session).judge(problems[:3])
+        assert {path.verdict.told["decided_by"] for verdict in told for path in verdict.paths} == {by}
 
 
 def filled(base: OpenJudge, judge: Any, prompt: Any, made: Completion, between: str) -> Completion:
