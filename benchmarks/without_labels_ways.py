@@ -47,13 +47,8 @@ SCORERS: dict[str, Any] = {
     "reference-perplexity": "reference-perplexity",
     "reward-weighted-likelihood": {"use": "reward-weighted-likelihood", "rules": ["verdict"]},
 }  # fmt: skip
-"""By what they are called in the tables; the last five read the label."""
-LEFT_OUT = {
-    "picsar": "in its plain form it is `likelihood`",
-    "perplexity": "its order is that of `mean-logprob`",
-    "prm": "its value heads are told which paths are sound; they have a part of their own",
-    "model": "is R⋆ by another judge; see the part on two samplers",
-}
+"""By what they are called in the tables; the last five read the label. Left out: `picsar` in its plain form, which is `likelihood`;
+`perplexity`, whose order is that of `mean-logprob`; `prm` and `model`, which ask other models and have a part of their own."""
 STATISTICS = ("entropy", "log_z", "mean_logit", "rank", "top20_logprob")
 """What the scorers read of every token beside its log-probability; taken in one pass for all of them."""
 
