@@ -1,7 +1,8 @@
-"""The scorer `prm` on the pools of the other scorers, by value heads that were taught which paths are sound.
+"""Scorers that ask another model, on the pools of the others: `prm`, by value heads that were taught which paths are sound, and `model`.
 
 The worlds know of every path whether its steps are true, so a value head can learn it: from the judge's own paths about questions that
-the pool does not ask. No other scorer is told as much; this is what it is worth to know soundness elsewhere.
+the pool does not ask. No other scorer is told as much; this is what it is worth to know soundness elsewhere. `model` is R⋆ by the judge
+that was fine-tuned on what R⋆ chooses of the pool with the label.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from bench import table
 from without_labels_adversarial import deceived
+from without_labels_eligibility import name_of
 from without_labels_heads import Chat, value_head
 from without_labels_pools import PATHS, PLUGINS, Pool, opened, problems_of
 from without_labels_scorers import FILTERS, described, mean, short
@@ -31,6 +33,7 @@ HEADS = {"prm: a linear head": False, "prm: all weights": True}
 BESIDE = ("rstar", "mean-logprob", "likelihood", "random")
 """Scorers that value heads are compared with."""
 COMBINED = "combine: rstar, prm"
+OTHER = "model: rstar, by the tuned judge"
 
 
 def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
     chats = list(examples(pool, folder))
     models = {name: value_head(world.model, chats, folder / f"head-{int(whole)}", seed, whole=whole) for name, whole in HEADS.items()}
     scorers: dict[str, Any] = {name: {"use": "prm", "model": str(model), "batch": 32} for name, model in models.items()}
-    scorers |= {COMBINED: {"use": "combine", "scorers": ["rstar", scorers["prm: all weights"]]}, **{name: SCORERS[name] for name in BESIDE}}
+    scorers[COMBINED] = {"use": "combine", "scorers": ["rstar", scorers["prm: all weights"]]}
+    scorers[OTHER] = {"use": "model", "model": pool.trained(name_of("label", "rstar"), "label", "rstar")["model"]}
+    scorers |= {name: SCORERS[name] for name in BESIDE}
     paths = list(pool.by_id.values())
     groups = [(problem, paths[PATHS * place : PATHS * (place + 1)]) for place, problem in enumerate(pool.problems)]
     with opened(world, seed) as judge:
@@ -49,6 +54,8 @@ def measure(world: World, seed: int, folder: Path) -> dict[str, Any]:
         name: {**described(pool, groups, known, rows, found["rstar"]), "auc": area(pool, groups, known, rows), "deceived": false[name]}
         for name, rows in found.items()
     }
+    for name, scorer in scorers.items():
+        made[name]["after"] = {rule: pool.trained(name_of(rule, name), rule, scorer)["tried"] for rule in FILTERS}
     for model in models.values():
         shutil.rmtree(model)
     return {"learned_from": len(chats), "sound": fmean(sound for _, sound in chats), "scorers": made}
@@ -89,7 +96,9 @@ def shown(results: dict[str, list[dict[str, Any]]]) -> str:
         "world", "scorer", "sound, right ones", "sound, all", "sound above false", "adversarial: sound above false",
         "adversarial: rare above false", "rank correlation with R⋆",
     ]  # fmt: skip
-    return f"Paths that a value head learns from, in the mean: {paths}.\n\n{table(head, rows)}"
+    taught = ["world", "scorer", *(f"{what} after, {which}" for what in ("accuracy", "sound") for which in ("right ones", "all"))]
+    after = [row for world, seeds in results.items() for row in after_of(world, [one["scorers"] for one in seeds])]
+    return f"Paths that a value head learns from, in the mean: {paths}.\n\n{table(head, rows)}\n\n{table(taught, after)}"
 
 
 def rows_of(world: str, seeds: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -101,3 +110,12 @@ def rows_of(world: str, seeds: Sequence[dict[str, Any]]) -> list[list[str]]:
         areas = [mean([one["auc"] for one in found]), *(mean([one["deceived"][which] for one in found]) for which in ("auc", "rare"))]
         rows.append([world, name, *chosen, *areas, short([one["with_rstar"] for one in found])])
     return rows
+
+
+def after_of(world: str, seeds: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """One world's judges after fine-tuning, the most accurate without a label first."""
+    tried = {name: [one[name]["after"] for one in seeds] for name in seeds[0]}
+    names = sorted(tried, key=lambda name: -fmean(one["none"]["right"] for one in tried[name]))
+    return [
+        [world, name, *(mean([one[rule][key] for one in tried[name]]) for key in ("right", "sound") for rule in FILTERS)] for name in names
+    ]
