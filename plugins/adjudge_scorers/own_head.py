@@ -2,7 +2,7 @@
 
 Two are in use: ``v_head.summary``, one layer of one number, as TRL's models with a value head are saved (Skywork-o1-Open-PRM), and
 ``score.0`` and ``score.2`` with a ReLU between them (Qwen2.5-Math-PRM with two labels, Qwen2.5-Math-RM with one), whose own code goes no
-further than transformers 4.53.
+further than transformers 4.53, by vLLM's list of the models that it tests.
 """
 
 from __future__ import annotations
