@@ -1,7 +1,7 @@
 """Loads a model: safetensors or GGUF and never pickles, none of the folder's own Python unless it is allowed, adapters merged in.
 
-Whatever opens a model's weights here comes through `load_model` or `merge_adapter`, so weights that are missing or have other names are
-refused for all.
+Whatever opens a model's weights here comes through `load_model`, `load_headed` or `merge_adapter`, so weights that are missing are refused
+for all.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .gguf import gguf_file, load_gguf
 from .tokenizer import read_tokenizer
 
 TRUSTING = "read that code; if you trust it, write engine: {use: hf, trust_remote_code: true}."
+NOT_RUN = "no code of the folder is run here; name a model that transformers has a class for."
+"""What to do about a model that has Python code of its own, where an option lets it run and where none does."""
 
 
 def load_model(folder: FilePath, *, trust_remote_code: bool = False, **settings: Any) -> Any:
@@ -53,7 +55,7 @@ def load_headed(folder: FilePath, kind: Any, where: str) -> Any:
     """The model in a folder as another of transformers' classes, such as one with a head that scores; what it has no place for is left out.
 
     `kind` is one of transformers' auto classes, `where` names the option. Raises `ConfigError` where some of its weights are missing."""
-    with _refused(folder, f"{where}: no code of the folder is run; name a model that transformers has a class for."):
+    with _refused(folder, f"{where}: {NOT_RUN}"):
         try:
             model, info = kind.from_pretrained(
                 folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True
@@ -75,7 +77,7 @@ def headed_config(folder: FilePath, where: str) -> Any:
         raise ConfigError(
             f"{where}: {folder} is no folder of a whole model.\n  Remedy: merge adapters into their model; of GGUF files no head is read."
         )
-    with _refused(folder, f"{where}: no code of the folder is run; name a model that transformers has a class for."):
+    with _refused(folder, f"{where}: {NOT_RUN}"):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
 
 
